@@ -1,0 +1,1 @@
+"""The running service: Slack on one side, Redis on the other."""
