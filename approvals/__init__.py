@@ -1,0 +1,1 @@
+"""Countersign: people approve what AI agents want to do, in Slack, before it happens."""

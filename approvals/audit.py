@@ -1,0 +1,180 @@
+"""The audit log as values: one entry per thing that happened, chained by hash per request.
+
+An entry's hash covers all of it but `hash` itself and `seq`, which Redis gives out densely, per tenant, in the very commit that
+writes the entry. So an edit or an insertion breaks a chain, and a deletion leaves a gap in `seq`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Literal, assert_never
+
+from approvals.canonical import encode
+from approvals.events import Edited, Event, Executed, Failed, Refused, Revised, Submitted, Voted
+from approvals.model import Args, Fingerprint, Json, Request, Via
+
+GENESIS = ""  # what the first entry of a chain names as its previous
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One line of the log: who, what, when, from where, under which rule, with which result."""
+
+    seq: int = 0  # dense, per tenant; 0 until Redis has given it out
+    at: datetime
+    tenant: str
+    request: str  # the id; "" for an attempt on something that is no request
+    event: str
+    actor: str
+    via: str
+    tool: str | None = None
+    args: Args | None = None  # where they are new: submitted, revised, edited
+    fingerprint: Fingerprint | None = None
+    rule: str | None = None
+    policy: str | None = None
+    latency_ms: int | None = None  # since the request was asked
+    detail: dict[str, Json] | None = None
+    previous: str = GENESIS
+    hash: str = ""
+
+
+def entry_of(before: Request, after: Request, event: Event, *, via: Via) -> Entry:
+    """Tell `event`, which turned `before` into `after`, as an entry that is not chained yet."""
+    return Entry(
+        at=event.at,
+        tenant=after.tenant,
+        request=after.id,
+        event=event.word,
+        actor=event.by.id,
+        via=via,
+        tool=after.tool,
+        args=after.args if _brings_args(event) else None,
+        fingerprint=after.fingerprint,
+        rule=after.terms.rule,
+        policy=after.terms.policy,
+        latency_ms=round((event.at - after.created_at).total_seconds() * 1000),
+        detail=_detail(before, after, event),
+    )
+
+
+def _brings_args(event: Event) -> bool:
+    return isinstance(event, Submitted | Revised | Edited) or (
+        isinstance(event, Voted) and event.args is not None
+    )
+
+
+def _detail(before: Request, after: Request, event: Event) -> dict[str, Json] | None:
+    detail: dict[str, Json] = {"by": event.by.name}
+    text = getattr(event, "text", None)
+    if text is not None:
+        detail["text"] = text
+    match event:
+        case Submitted():
+            detail |= _submission_detail(after)
+        case Edited() | Revised():
+            detail["before"] = before.fingerprint
+        case Voted():
+            detail["votes"] = f"{len(after.votes)} of {after.terms.quorum}"
+        case Executed(duration_ms=ms) | Failed(duration_ms=ms):
+            detail["duration_ms"] = ms
+        case Refused(attempted=attempted):
+            detail["attempted"] = attempted
+            detail["reason"] = detail.pop("text")
+        case _:
+            pass
+    return detail
+
+
+def _submission_detail(request: Request) -> dict[str, Json]:
+    detail: dict[str, Json] = {"kind": request.kind.value, "risk": request.terms.risk.value}
+    optional: dict[str, Json] = {
+        "reason": request.reason,
+        "on_behalf_of": request.on_behalf_of,
+        "confidence": request.confidence,
+        "tags": list(request.tags) or None,
+        "batch": request.batch,
+    }
+    return detail | {name: value for name, value in optional.items() if value is not None}
+
+
+def link(previous: str, entry: Entry) -> Entry:
+    """Chain `entry` onto the hash of its request's previous one (GENESIS for the first)."""
+    chained = replace(entry, previous=previous)
+    return replace(chained, hash=digest(chained))
+
+
+def digest(entry: Entry) -> str:
+    """SHA-256, in hex, of the canonical JSON of all fields but `hash` and `seq`."""
+    return hashlib.sha256(encode(content(entry))).hexdigest()
+
+
+def content(entry: Entry) -> dict[str, Json]:
+    """What the hash covers: the entry as its exported JSON object shows it, without `hash` and `seq`."""
+    fields = asdict(entry)
+    del fields["hash"], fields["seq"]
+    fields["at"] = rfc3339(entry.at)
+    return fields
+
+
+def exported(entry: Entry) -> dict[str, Json]:
+    """The entry as one JSON object of `countersign audit export`."""
+    return {"seq": entry.seq, **content(entry), "hash": entry.hash}
+
+
+def rfc3339(at: datetime) -> str:
+    return at.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """The first entry of a log that doesn't hold, and what is wrong there."""
+
+    seq: int
+    kind: Literal["changed", "missing", "unlinked", "order"]
+
+    def __str__(self) -> str:
+        match self.kind:
+            case "changed":
+                return f"entry {self.seq} was changed: its hash does not fit its content"
+            case "missing":
+                return f"entry {self.seq} is missing"
+            case "unlinked":
+                return f"entry {self.seq} does not follow the previous entry of its request"
+            case "order":
+                return f"entry {self.seq} stands where it does not belong"
+            case _:
+                assert_never(self.kind)
+
+
+def verify(entries: Iterable[Entry], *, first_seq: int = 1, last_seq: int | None = None) -> Fault | None:
+    """Return the first fault of a log given in order from `first_seq` on, or None if it holds.
+
+    With `last_seq` (the number that Redis gave out last) entries cut off the end are missed as well.
+    """
+    heads: dict[str, str] = {}
+    expected = first_seq
+    for entry in entries:
+        fault = _fault(entry, expected, heads, is_whole=first_seq == 1)
+        if fault is not None:
+            return fault
+        heads[entry.request] = entry.hash
+        expected += 1
+    if last_seq is not None and expected <= last_seq:
+        return Fault(seq=expected, kind="missing")
+    return None
+
+
+def _fault(entry: Entry, expected: int, heads: dict[str, str], *, is_whole: bool) -> Fault | None:
+    if entry.seq > expected:
+        return Fault(seq=expected, kind="missing")
+    if entry.seq < expected:
+        return Fault(seq=entry.seq, kind="order")
+    if digest(entry) != entry.hash:
+        return Fault(seq=entry.seq, kind="changed")
+    known = heads.get(entry.request, GENESIS if is_whole else None)
+    if known is not None and entry.previous != known:
+        return Fault(seq=entry.seq, kind="unlinked")
+    return None

@@ -1,0 +1,85 @@
+"""One spelling for one call: what JSON we accept, its canonical form (RFC 8785) and its fingerprint."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+
+import rfc8785
+
+from approvals.errors import InvalidCall
+from approvals.model import Args, Fingerprint, Json
+
+ARGS_BYTES = 256 * 1024  # of canonical JSON; more than that is a file, not an argument
+ARGS_LEVELS = 64
+SAFE_INTEGER = 2**53 - 1  # RFC 8785 §3.2.2.3: beyond it JSON's numbers are no longer exact
+
+
+def fingerprint(tool: str, args: Args) -> Fingerprint:
+    """Name a call by its content: SHA-256, in hex, of the canonical JSON of tool and args.
+
+    Raises:
+        InvalidCall: `args` are not JSON that can be carried exactly, or are too large or too deep.
+    """
+    check(args)
+    encoded = encode(args)
+    if len(encoded) > ARGS_BYTES:
+        raise InvalidCall(f"args are {len(encoded):,} bytes of JSON; at most {ARGS_BYTES:,} are accepted")
+    whole = b'{"args":' + encoded + b',"tool":' + encode(tool) + b"}"
+    return Fingerprint(hashlib.sha256(whole).hexdigest())
+
+
+def encode(value: Json) -> bytes:
+    """The canonical JSON of a value that `check` has let through."""
+    return rfc8785.dumps(value)  # type: ignore[arg-type]  # its own Json alias can't be spelled by others
+
+
+def check(args: Args) -> None:
+    """Refuse what JSON cannot carry exactly, naming the place.
+
+    Raises:
+        InvalidCall: with a path such as `args.items[3]` and what is wrong there.
+    """
+    if not isinstance(args, dict):
+        raise InvalidCall(f"args must be a JSON object, not {type(args).__name__}")
+    _check(args, "args", 1)
+
+
+def _check(value: Json, path: str, level: int) -> None:
+    if level > ARGS_LEVELS:
+        raise InvalidCall(f"args are nested deeper than {ARGS_LEVELS} levels")
+    match value:
+        case None | bool():
+            return
+        case str():
+            _check_text(value, path)
+        case int():
+            _check_integer(value, path)
+        case float():
+            if not math.isfinite(value):
+                raise InvalidCall(f"{path} is {value!r}, which JSON has no word for")
+        case list():
+            for index, item in enumerate(value):
+                _check(item, f"{path}[{index}]", level + 1)
+        case dict():
+            for key, item in value.items():
+                if not isinstance(key, str):
+                    raise InvalidCall(f"{path} has the key {key!r}; JSON's keys are strings")
+                _check_text(key, f"a key of {path}")
+                _check(item, f"{path}.{key}", level + 1)
+        case _:
+            raise InvalidCall(f"{path} is a {type(value).__name__}, which is not JSON")
+
+
+def _check_text(value: str, path: str) -> None:
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidCall(f"{path} holds half a character (a lone surrogate)") from error
+
+
+def _check_integer(value: int, path: str) -> None:
+    if abs(value) > SAFE_INTEGER:
+        raise InvalidCall(
+            f"{path} is beyond ±2^53, where JSON's numbers are no longer exact; send it as a string"
+        )

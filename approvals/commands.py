@@ -1,0 +1,127 @@
+"""What may be wanted of a request, by people, agents and the clock. Imperative; `machine.decide` answers each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from approvals.model import Args, Fingerprint, Person, Via
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approve:
+    """A person's yes to the call with the fingerprint `seen`; with `edited`, to that call with other args."""
+
+    by: Person
+    seen: Fingerprint
+    note: str | None = None
+    edited: Args | None = None
+    via: Via = Via.SLACK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reject:
+    by: Person
+    feedback: str | None = None
+    via: Via = Via.SLACK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A person answers a question, or answers instead of the tool."""
+
+    by: Person
+    text: str
+    seen: Fingerprint | None = (
+        None  # None: an answer written in the thread, where no button named what was shown
+    )
+    via: Via = Via.SLACK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestChanges:
+    by: Person
+    feedback: str
+    via: Via = Via.SLACK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revise:
+    """The agent puts other args in the place of what it asked."""
+
+    args: Args
+    reason: str | None = None
+    via: Via = Via.REDIS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancel:
+    """The agent no longer wants it."""
+
+    reason: str | None = None
+    via: Via = Via.REDIS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GiveUp:
+    """Nobody who may decide can be reached; the agent must learn so at once."""
+
+    reason: str
+    via: Via = Via.SERVICE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expire:
+    """The deadline has come."""
+
+    via: Via = Via.SERVICE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lapse:
+    """The approval has not been used in time."""
+
+    via: Via = Via.SERVICE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """The agent has taken the permit and is about to run the call."""
+
+    via: Via = Via.REDIS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The agent tells how the approved call went."""
+
+    ok: bool
+    result: str | None = None
+    duration_ms: int | None = None
+    via: Via = Via.REDIS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordRefusal:
+    """An attempt was not let through; it belongs in the log, and changes nothing."""
+
+    by: Person
+    attempted: str  # the verb: "approve", "reject", …
+    reason: str
+    via: Via = Via.SLACK
+
+
+Command: TypeAlias = (
+    Approve
+    | Reject
+    | Answer
+    | RequestChanges
+    | Revise
+    | Cancel
+    | GiveUp
+    | Expire
+    | Lapse
+    | Claim
+    | Report
+    | RecordRefusal
+)

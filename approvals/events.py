@@ -1,0 +1,199 @@
+"""What has happened to a request. Past tense; each has the `word` by which the audit log tells it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar, TypeAlias
+
+from approvals.model import Actor, Args, Fingerprint, PersonId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submitted:
+    word: ClassVar[str] = "submitted"
+    by: Actor
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    word: ClassVar[str] = "asked"
+    by: Actor
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowed:
+    word: ClassVar[str] = "allowed"
+    by: Actor
+    at: datetime
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Denied:
+    word: ClassVar[str] = "denied"
+    by: Actor
+    at: datetime
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Voted:
+    """One yes of several that are needed. With `args` the voter changed the call, which voids earlier votes."""
+
+    word: ClassVar[str] = "voted"
+    by: Actor
+    person: PersonId
+    at: datetime
+    text: str | None
+    args: Args | None = None
+    fingerprint: Fingerprint | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approved:
+    """The last yes that was needed, by a person or by the deadline's default."""
+
+    word: ClassVar[str] = "approved"
+    by: Actor
+    at: datetime
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edited:
+    """The last yes that was needed, to the call with other args."""
+
+    word: ClassVar[str] = "edited"
+    by: Actor
+    at: datetime
+    text: str | None
+    args: Args
+    fingerprint: Fingerprint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected:
+    word: ClassVar[str] = "rejected"
+    by: Actor
+    at: datetime
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    word: ClassVar[str] = "answered"
+    by: Actor
+    at: datetime
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangesRequested:
+    word: ClassVar[str] = "changes_requested"
+    by: Actor
+    at: datetime
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revised:
+    word: ClassVar[str] = "revised"
+    by: Actor
+    at: datetime
+    text: str | None
+    args: Args
+    fingerprint: Fingerprint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expired:
+    word: ClassVar[str] = "expired"
+    by: Actor
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancelled:
+    word: ClassVar[str] = "cancelled"
+    by: Actor
+    at: datetime
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undeliverable:
+    """It ended because nobody who may decide could be reached."""
+
+    word: ClassVar[str] = "undeliverable"
+    by: Actor
+    at: datetime
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    word: ClassVar[str] = "claimed"
+    by: Actor
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Executed:
+    word: ClassVar[str] = "executed"
+    by: Actor
+    at: datetime
+    text: str | None
+    duration_ms: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    word: ClassVar[str] = "failed"
+    by: Actor
+    at: datetime
+    text: str | None
+    duration_ms: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lapsed:
+    word: ClassVar[str] = "lapsed"
+    by: Actor
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """An attempt that was not let through."""
+
+    word: ClassVar[str] = "refused"
+    by: Actor
+    at: datetime
+    attempted: str
+    text: str
+
+
+Event: TypeAlias = (
+    Submitted
+    | Asked
+    | Allowed
+    | Denied
+    | Voted
+    | Approved
+    | Edited
+    | Rejected
+    | Answered
+    | ChangesRequested
+    | Revised
+    | Expired
+    | Cancelled
+    | Undeliverable
+    | Claimed
+    | Executed
+    | Failed
+    | Lapsed
+    | Refused
+)

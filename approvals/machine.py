@@ -1,0 +1,342 @@
+"""The life of a request. Every rule about what may follow what is in this file.
+
+Two rules for the file: no I/O, no clock, no Slack (`now` is Redis's own, read together with the request); and one command
+gives one event, which makes one version and one audit entry.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from approvals.canonical import fingerprint
+from approvals.commands import (
+    Answer,
+    Approve,
+    Cancel,
+    Claim,
+    Command,
+    Expire,
+    GiveUp,
+    Lapse,
+    RecordRefusal,
+    Reject,
+    Report,
+    RequestChanges,
+    Revise,
+)
+from approvals.errors import (
+    AlreadyResolved,
+    AlreadyVoted,
+    ArgumentsChanged,
+    NotAnOption,
+    NotClaimable,
+    NotDue,
+    NothingSaid,
+    NotQualified,
+    OwnRequest,
+    WithAgent,
+    WrongKind,
+)
+from approvals.events import (
+    Allowed,
+    Answered,
+    Approved,
+    Asked,
+    Cancelled,
+    ChangesRequested,
+    Claimed,
+    Denied,
+    Edited,
+    Event,
+    Executed,
+    Expired,
+    Failed,
+    Lapsed,
+    Refused,
+    Rejected,
+    Revised,
+    Submitted,
+    Undeliverable,
+    Voted,
+)
+from approvals.model import (
+    Action,
+    Actor,
+    Barred,
+    Decision,
+    Kind,
+    OnDeadline,
+    Person,
+    Receipt,
+    Request,
+    SentBack,
+    Status,
+    TrailLine,
+    Vote,
+)
+
+TIMER = Actor(id="timer", name="the deadline")
+SERVICE = Actor(id="service", name="Countersign")
+TRAIL_LINES = 50  # the card's thread shows the newest; the audit log has all
+CLAIM_GRACE = timedelta(seconds=5)  # a claim made in the last moment is still on its way through the inbox
+
+
+def begin(request: Request) -> tuple[Event, Event]:
+    """The first two events of a request: its agent submitted it, and the policy answered."""
+    rule = Actor(id=f"policy:{request.terms.rule}", name=f"rule “{request.terms.rule}”")
+    at, because = request.created_at, request.terms.because
+    answer: Event
+    match request.terms.action:
+        case Action.ASK:
+            answer = Asked(by=rule, at=at)
+        case Action.ALLOW:
+            answer = Allowed(by=rule, at=at, text=because)
+        case Action.DENY:
+            answer = Denied(by=rule, at=at, text=because)
+        case _:
+            assert_never(request.terms.action)
+    return Submitted(by=agent_of(request), at=at), answer
+
+
+def decide(request: Request, command: Command, *, now: datetime) -> Event:
+    """Return the one event that `command` causes, without causing it.
+
+    The deadline outranks people: a click that arrives late expires the request, even if the timer has not noticed yet.
+
+    Raises:
+        Refusal: the rules forbid `command` at this point.
+    """
+    match command:
+        case RecordRefusal(by=person, attempted=attempted, reason=reason):
+            return Refused(by=person.actor, at=now, attempted=attempted, text=reason)
+        case Claim():
+            # The permit is gone from Redis, so the call runs, even if the timer judged faster than the notice travelled.
+            _require_status(request, Status.APPROVED, Status.LAPSED)
+            return Claimed(by=agent_of(request), at=now)
+        case Report(ok=ok, result=result, duration_ms=duration_ms):
+            _require_status(request, Status.EXECUTING)
+            kind = Executed if ok else Failed
+            return kind(by=agent_of(request), at=now, text=result, duration_ms=duration_ms)
+        case Lapse():
+            return _lapse(request, now)
+        case _:
+            return _decide_pending(request, command, now)
+
+
+_OfPending = Approve | Reject | Answer | RequestChanges | Revise | Cancel | GiveUp | Expire
+
+
+def _decide_pending(request: Request, command: _OfPending, now: datetime) -> Event:
+    if not request.is_pending:
+        raise AlreadyResolved(request)
+    if request.deadline is not None and now >= request.deadline:
+        return _at_deadline(request, now)
+    match command:
+        case Approve():
+            return _approve(request, command, now)
+        case Reject(by=person, feedback=feedback):
+            _require_approver(request, person)
+            return Rejected(by=person.actor, at=now, text=feedback or None)
+        case Answer():
+            return _answer(request, command, now)
+        case RequestChanges(by=person, feedback=feedback):
+            _require_approver(request, person)
+            _require_with_people(request)
+            if not feedback.strip():
+                raise NothingSaid(request)
+            return ChangesRequested(by=person.actor, at=now, text=feedback)
+        case Revise(args=args, reason=reason):
+            return Revised(
+                by=agent_of(request),
+                at=now,
+                text=reason,
+                args=args,
+                fingerprint=fingerprint(request.tool, args),
+            )
+        case Cancel(reason=reason):
+            return Cancelled(by=agent_of(request), at=now, text=reason)
+        case GiveUp(reason=reason):
+            return Undeliverable(by=SERVICE, at=now, text=reason)
+        case Expire():
+            raise NotDue(request)
+        case _:
+            assert_never(command)
+
+
+def _at_deadline(request: Request, now: datetime) -> Event:
+    if (
+        request.terms.on_deadline is OnDeadline.APPROVE
+        and request.kind is Kind.ACTION
+        and request.sent_back is None
+    ):
+        return Approved(
+            by=TIMER, at=now, text="nobody objected before the deadline, and the policy allows it then"
+        )
+    return Expired(by=TIMER, at=now)
+
+
+def _approve(request: Request, command: Approve, now: datetime) -> Event:
+    """A vote is for exact args, so an edit starts the count again."""
+    person = command.by
+    _require_approver(request, person)
+    if request.kind is not Kind.ACTION:
+        raise WrongKind(request, "approve")
+    _require_with_people(request)
+    if command.seen != request.fingerprint:
+        raise ArgumentsChanged(request)
+    args = request.args if command.edited is None else command.edited
+    new = fingerprint(request.tool, args)
+    is_edit = new != request.fingerprint
+    votes = () if is_edit else request.votes
+    if any(vote.person == person.id for vote in votes):
+        raise AlreadyVoted(request, person)
+    note = command.note or None
+    if len(votes) + 1 < request.terms.quorum:
+        changed, digest = (args, new) if is_edit else (None, None)
+        return Voted(by=person.actor, person=person.id, at=now, text=note, args=changed, fingerprint=digest)
+    if is_edit:
+        return Edited(by=person.actor, at=now, text=note, args=args, fingerprint=new)
+    return Approved(by=person.actor, at=now, text=note)
+
+
+def _answer(request: Request, command: Answer, now: datetime) -> Event:
+    _require_approver(request, command.by)
+    _require_with_people(request)
+    if command.seen is not None and command.seen != request.fingerprint:
+        raise ArgumentsChanged(request)
+    if not command.text.strip():
+        raise NothingSaid(request)
+    if request.kind is Kind.QUESTION and not request.args.get("free_text"):
+        options = request.args.get("options")
+        if not isinstance(options, list) or command.text not in options:
+            raise NotAnOption(request, command.text)
+    return Answered(by=command.by.actor, at=now, text=command.text)
+
+
+def _lapse(request: Request, now: datetime) -> Event:
+    _require_status(request, Status.APPROVED)
+    if request.claim_by is None or now < request.claim_by + CLAIM_GRACE:
+        raise NotDue(request)
+    return Lapsed(by=TIMER, at=now)
+
+
+def _require_approver(request: Request, person: Person) -> None:
+    terms = request.terms
+    if person.barred and not (person.barred is Barred.GUEST and terms.guests):
+        raise NotQualified(request, person, person.barred)
+    if person.id == request.on_behalf_of and not terms.self_approval:
+        raise OwnRequest(request, person)
+    if not person.principals & frozenset(terms.approvers):
+        raise NotQualified(request, person)
+
+
+def _require_with_people(request: Request) -> None:
+    if request.sent_back is not None:
+        raise WithAgent(request)
+
+
+def _require_status(request: Request, *allowed: Status) -> None:
+    if request.status not in allowed:
+        raise NotClaimable(request)
+
+
+def evolve(request: Request, event: Event) -> Request:
+    """Return the request as `event` leaves it: the next version, with its line of the trail."""
+    after = replace(_apply(request, event), version=request.version + 1)
+    if isinstance(event, Refused | Submitted):
+        return after
+    line = TrailLine(at=event.at, word=event.word, by=event.by, text=getattr(event, "text", None))
+    return replace(after, trail=(*request.trail, line)[-TRAIL_LINES:])
+
+
+def _apply(request: Request, event: Event) -> Request:  # noqa: C901  # one line an event: the table of the machine
+    match event:
+        case Submitted() | Asked() | Refused():
+            return request
+        case Allowed() | Approved():
+            return _resolved(request, Status.APPROVED, event)
+        case Denied() | Rejected():
+            return _resolved(request, Status.REJECTED, event)
+        case Answered():
+            return _resolved(request, Status.ANSWERED, event)
+        case Expired():
+            return _resolved(request, Status.EXPIRED, event)
+        case Cancelled() | Undeliverable():
+            return _resolved(request, Status.CANCELLED, event)
+        case Edited():
+            return _resolved(_with_args(request, event), Status.APPROVED, event)
+        case Voted():
+            vote = Vote(person=event.person, name=event.by.name, at=event.at, note=event.text)
+            edited = request if event.args is None else _with_args(request, event)
+            return replace(edited, votes=(*edited.votes, vote))
+        case ChangesRequested():
+            back = SentBack(by=event.by, at=event.at, feedback=event.text)
+            return replace(request, sent_back=back, round=request.round + 1)
+        case Revised():
+            # The agent asks anew: what people had voted for, or edited, was another call.
+            reason = request.reason if event.text is None else event.text
+            return replace(_with_args(request, event), asked_args=None, sent_back=None, reason=reason)
+        case Claimed():
+            return replace(request, status=Status.EXECUTING, claimed_at=event.at)
+        case Executed():
+            return _reported(request, Status.EXECUTED, event)
+        case Failed():
+            return _reported(request, Status.FAILED, event)
+        case Lapsed():
+            return replace(request, status=Status.LAPSED)
+        case _:
+            assert_never(event)
+
+
+def _with_args(request: Request, event: Edited | Voted | Revised) -> Request:
+    if event.args is None or event.fingerprint is None:
+        return request
+    asked = request.args if request.asked_args is None else request.asked_args
+    return replace(request, args=event.args, fingerprint=event.fingerprint, asked_args=asked, votes=())
+
+
+def _resolved(request: Request, status: Status, event: Event) -> Request:
+    decision = Decision(word=event.word, by=event.by, at=event.at, text=getattr(event, "text", None))
+    return replace(request, status=status, decision=decision)
+
+
+def _reported(request: Request, status: Status, event: Executed | Failed) -> Request:
+    receipt = Receipt(
+        ok=status is Status.EXECUTED, at=event.at, result=event.text, duration_ms=event.duration_ms
+    )
+    return replace(request, status=status, receipt=receipt)
+
+
+def next_due(request: Request) -> datetime | None:
+    """When the clock next has something to say to this request; None: never."""
+    if request.is_pending:
+        return request.deadline
+    if request.status is Status.APPROVED and request.claim_by is not None:
+        return request.claim_by + CLAIM_GRACE
+    return _forget_at(request)
+
+
+def due_command(request: Request, *, now: datetime) -> Expire | Lapse | None:
+    """What the clock wants of a request whose time has come; None: it is to be forgotten, or nothing is due."""
+    due = next_due(request)
+    if due is None or now < due:
+        return None
+    if request.is_pending:
+        return Expire()
+    return Lapse() if request.status is Status.APPROVED else None
+
+
+def is_to_be_forgotten(request: Request, *, now: datetime) -> bool:
+    """A finished request leaves Redis when its retention ends (the audit log keeps its own time)."""
+    return request.status not in (Status.PENDING, Status.APPROVED) and now >= _forget_at(request)
+
+
+def _forget_at(request: Request) -> datetime:
+    last = request.trail[-1].at if request.trail else request.created_at
+    return last + timedelta(seconds=request.terms.retention_s)
+
+
+def agent_of(request: Request) -> Actor:
+    return Actor(id=f"agent:{request.agent}", name=request.agent)

@@ -1,0 +1,176 @@
+"""What crosses between an agent and the service: letters into the inbox, outcomes and permits out of it.
+
+An agent's name is in none of them: it is read off the Redis key, which only that agent may write.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal, TypeAlias
+
+from approvals.model import Action, Args, Fingerprint, Json, Kind, PersonId, Request, RequestId, Risk, Status
+
+TEXT_CHARS = 16_000  # of one free text of an agent; a longer one is refused before it is sent
+RESULT_CHARS = 500  # of a receipt: an excerpt for people, not the data
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """An agent wants something."""
+
+    letter: Literal["submission"] = "submission"
+    id: RequestId
+    tool: str
+    args: Args
+    kind: Kind = Kind.ACTION
+    reason: str | None = None
+    on_behalf_of: PersonId | None = None
+    risk: Risk | None = None  # the agent may raise what the policy says, never lower it
+    confidence: float | None = None
+    tags: tuple[str, ...] = ()
+    schema: dict[str, Json] | None = None
+    deadline_s: int | None = None  # an agent may shorten the policy's deadline, never lengthen it
+    batch: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    letter: Literal["revision"] = "revision"
+    id: RequestId
+    args: Args
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancellation:
+    letter: Literal["cancellation"] = "cancellation"
+    id: RequestId
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimNotice:
+    """The permit was taken: written in the same transaction that took it."""
+
+    letter: Literal["claim"] = "claim"
+    id: RequestId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiptNotice:
+    letter: Literal["receipt"] = "receipt"
+    id: RequestId
+    ok: bool
+    result: str | None = None
+    duration_ms: int | None = None
+
+
+Letter: TypeAlias = Submission | Revision | Cancellation | ClaimNotice | ReceiptNotice
+
+
+class OutcomeStatus(StrEnum):
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    ANSWERED = "answered"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    CHANGES_REQUESTED = "changes_requested"  # not an end: `wait` raises it, and never returns it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of a request, as its agent gets it."""
+
+    id: RequestId
+    status: OutcomeStatus
+    decided_at: datetime
+    decided_by: str  # an actor: "slack:U…", "policy:RULE", "timer", "agent:NAME", "service"
+    decided_by_name: str = ""
+    args: Args | None = None  # approved: the args to use, which a person may have edited
+    fingerprint: Fingerprint | None = None
+    edited: bool = False
+    text: str | None = None  # the note, the feedback, the answer, or the reason
+    undeliverable: bool = False
+    round: int = 0  # changes_requested: how often it has been sent back
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Permit:
+    """Leave to run exactly one call, once. Whoever takes it out of Redis has used it."""
+
+    id: RequestId
+    tool: str
+    args: Args
+    fingerprint: Fingerprint
+    decided_by: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticket:
+    """What `submit` returns: the request is durably in the inbox."""
+
+    id: RequestId
+    fingerprint: Fingerprint
+    is_new: bool = True  # False: the same key had been submitted before
+
+
+_STATUSES = {
+    Status.APPROVED: OutcomeStatus.APPROVED,
+    Status.REJECTED: OutcomeStatus.REJECTED,
+    Status.ANSWERED: OutcomeStatus.ANSWERED,
+    Status.EXPIRED: OutcomeStatus.EXPIRED,
+    Status.CANCELLED: OutcomeStatus.CANCELLED,
+}
+
+
+def outcome_of(request: Request) -> Outcome | None:
+    """The outcome that the request's present state gives its agent; None: nothing to tell (yet, or any more)."""
+    if request.is_pending and request.sent_back is not None:
+        return Outcome(
+            id=request.id,
+            status=OutcomeStatus.CHANGES_REQUESTED,
+            decided_at=request.sent_back.at,
+            decided_by=request.sent_back.by.id,
+            decided_by_name=request.sent_back.by.name,
+            text=request.sent_back.feedback,
+            round=request.round,
+        )
+    status = _STATUSES.get(request.status)
+    if status is None or request.decision is None:
+        return None
+    is_yes = status is OutcomeStatus.APPROVED
+    return Outcome(
+        id=request.id,
+        status=status,
+        decided_at=request.decision.at,
+        decided_by=request.decision.by.id,
+        decided_by_name=request.decision.by.name,
+        args=request.args if is_yes else None,
+        fingerprint=request.fingerprint if is_yes else None,
+        edited=is_yes and request.asked_args is not None,
+        text=request.decision.text,
+        undeliverable=request.decision.word == "undeliverable",
+        round=request.round,
+    )
+
+
+def permit_of(request: Request) -> Permit | None:
+    """The permit that an approved action gives; None for everything else."""
+    if request.status is not Status.APPROVED or request.decision is None or request.claim_by is None:
+        return None
+    return Permit(
+        id=request.id,
+        tool=request.tool,
+        args=request.args,
+        fingerprint=request.fingerprint,
+        decided_by=request.decision.by.id,
+        expires_at=request.claim_by,
+    )
+
+
+def is_auto(request: Request) -> bool:
+    """A rule decided it: nobody is asked, and nothing is shown."""
+    return request.terms.action is not Action.ASK

@@ -1,0 +1,218 @@
+"""What a request is: the nouns that everything else speaks in. Values only: no rules, no I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import NewType, TypeAlias
+
+RequestId = NewType("RequestId", str)  # "R-" and 26 letters of Crockford's base 32; unguessable
+AgentName = NewType("AgentName", str)  # who asks; the service reads it off the Redis key, never off a message
+PersonId = NewType("PersonId", str)  # a Slack user id, "U…" or "W…"
+Principal = NewType("Principal", str)  # "channel", a PersonId, a user group "S…" or "@handle"
+Fingerprint = NewType("Fingerprint", str)  # SHA-256 in hex of the canonical JSON of tool and args
+Tenant = NewType("Tenant", str)
+
+Json: TypeAlias = object  # any JSON value; `canonical.check` is the gate that makes it true
+Args: TypeAlias = dict[str, Json]
+
+QUESTION_TOOL = "ask"  # a question is a call of this tool: its args are question, context, options, free_text
+CHANNEL = Principal("channel")  # the members of the channel that shows the request
+
+
+class Kind(StrEnum):
+    ACTION = "action"
+    QUESTION = "question"
+
+
+class Status(StrEnum):
+    PENDING = "pending"
+    APPROVED = "approved"
+    EXECUTING = "executing"
+    EXECUTED = "executed"
+    FAILED = "failed"
+    LAPSED = "lapsed"
+    WITHDRAWN = "withdrawn"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    ANSWERED = "answered"
+
+
+class Risk(StrEnum):
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+    def is_at_least(self, other: Risk) -> bool:
+        return list(Risk).index(self) >= list(Risk).index(other)
+
+
+class Action(StrEnum):
+    """What a rule says about a call."""
+
+    ALLOW = "allow"
+    ASK = "ask"
+    DENY = "deny"
+
+
+class OnDeadline(StrEnum):
+    EXPIRE = "expire"
+    APPROVE = "approve"
+
+
+class Via(StrEnum):
+    """The door through which a command came."""
+
+    SLACK = "slack"
+    HTTP = "http"
+    CLI = "cli"
+    REDIS = "redis"
+    SERVICE = "service"
+
+
+class Barred(StrEnum):
+    """Why a person may decide nothing, whatever the rule says."""
+
+    GUEST = "guest"
+    EXTERNAL = "external"
+    BOT = "bot"
+    DEACTIVATED = "deactivated"
+    UNKNOWN = "unknown"  # Slack couldn't be asked, or knows no such person: failures deny
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """Who did something, for the record (`id`) and for people (`name`)."""
+
+    id: str  # "slack:U…", "agent:NAME", "policy:RULE", "timer", "operator:NAME"
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Somebody who tries to decide, as Slack knew them a moment ago."""
+
+    id: PersonId
+    name: str
+    principals: frozenset[Principal]  # which of the terms' approvers this person is one of
+    barred: Barred | None = None
+
+    @property
+    def actor(self) -> Actor:
+        return Actor(id=f"slack:{self.id}", name=self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What the policy yields for one request; frozen into it, so that editing the file changes nothing pending."""
+
+    rule: str
+    policy: str  # version of the policy: the hash of its content
+    action: Action
+    because: str  # a plain sentence for the card and the audit log
+    channel: str
+    approvers: tuple[Principal, ...]
+    quorum: int = 1
+    deadline_s: int | None = 3600  # None: never
+    on_deadline: OnDeadline = OnDeadline.EXPIRE
+    risk: Risk = Risk.MEDIUM
+    use_within_s: int = 3600
+    self_approval: bool = False
+    guests: bool = False
+    retention_s: int = 90 * 24 * 3600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vote:
+    """One person's yes to exactly the request's present args."""
+
+    person: PersonId
+    name: str
+    at: datetime
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentBack:
+    """A person wants changes; the request stays open with its agent until it is revised or ended."""
+
+    by: Actor
+    at: datetime
+    feedback: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """How a request stopped being pending."""
+
+    word: str  # the audit log's word: approved, edited, rejected, answered, expired, cancelled, allowed, denied, …
+    by: Actor
+    at: datetime
+    text: str | None = None  # a note, the feedback, the answer, or the reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What the agent reports after it ran an approved call."""
+
+    ok: bool
+    at: datetime
+    result: str | None = None  # short, the agent's words
+    duration_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrailLine:
+    """One line of the thread under the card."""
+
+    at: datetime
+    word: str
+    by: Actor
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One thing that an agent wants, and everything that has happened to it."""
+
+    id: RequestId
+    tenant: Tenant
+    agent: AgentName
+    kind: Kind
+    tool: str
+    args: Args  # what would run if it were approved now
+    fingerprint: Fingerprint  # of tool and args
+    terms: Terms
+    created_at: datetime
+    deadline: datetime | None
+    reason: str | None = None  # the agent's words
+    on_behalf_of: PersonId | None = None
+    schema: dict[str, Json] | None = None  # JSON Schema of args: the form people edit
+    tags: tuple[str, ...] = ()
+    confidence: float | None = None
+    batch: str | None = None
+    status: Status = Status.PENDING
+    version: int = 1  # counts the events of this request
+    short: str = ""  # its shortest prefix that was unique when it was created: what people see and type
+    asked_args: Args | None = None  # what the agent asked for, once a person has edited it
+    votes: tuple[Vote, ...] = ()
+    sent_back: SentBack | None = None
+    round: int = 0  # how often it has been sent back
+    decision: Decision | None = None
+    claimed_at: datetime | None = None
+    receipt: Receipt | None = None
+    trail: tuple[TrailLine, ...] = ()
+
+    @property
+    def is_pending(self) -> bool:
+        return self.status is Status.PENDING
+
+    @property
+    def claim_by(self) -> datetime | None:
+        """When an approval that nobody has used lapses."""
+        if self.decision is None:
+            return None
+        return self.decision.at + timedelta(seconds=self.terms.use_within_s)

@@ -1,0 +1,1 @@
+"""Requests as Slack sees them: pure functions from values to blocks, views and sentences."""
