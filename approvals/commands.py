@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from approvals.model import Args, Fingerprint, Person, Via
+from approvals.model import Actor, Args, Fingerprint, Person, Via
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +105,7 @@ class Report:
 class RecordRefusal:
     """An attempt was not let through; it belongs in the log, and changes nothing."""
 
-    by: Person
+    by: Actor  # a person, or the agent whose letter came too late
     attempted: str  # the verb: "approve", "reject", …
     reason: str
     via: Via = Via.SLACK

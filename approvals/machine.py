@@ -109,8 +109,8 @@ def decide(request: Request, command: Command, *, now: datetime) -> Event:
         Refusal: the rules forbid `command` at this point.
     """
     match command:
-        case RecordRefusal(by=person, attempted=attempted, reason=reason):
-            return Refused(by=person.actor, at=now, attempted=attempted, text=reason)
+        case RecordRefusal(by=actor, attempted=attempted, reason=reason):
+            return Refused(by=actor, at=now, attempted=attempted, text=reason)
         case Claim():
             # The permit is gone from Redis, so the call runs, even if the timer judged faster than the notice travelled.
             _require_status(request, Status.APPROVED, Status.LAPSED)
