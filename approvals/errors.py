@@ -70,6 +70,13 @@ class AlreadyResolved(RequestRefusal):
         super().__init__(request, f"already {request.status}")
 
 
+class DeadlinePassed(RequestRefusal):
+    """The deadline has come; its default is about to be carried out."""
+
+    def __init__(self, request: Request) -> None:
+        super().__init__(request, "it came after the deadline")
+
+
 class ArgumentsChanged(RequestRefusal):
     """The call is no longer the one that the person was looking at."""
 

@@ -30,6 +30,7 @@ from approvals.errors import (
     AlreadyResolved,
     AlreadyVoted,
     ArgumentsChanged,
+    DeadlinePassed,
     NotAnOption,
     NotClaimable,
     NotDue,
@@ -126,6 +127,19 @@ def decide(request: Request, command: Command, *, now: datetime) -> Event:
 
 
 _OfPending = Approve | Reject | Answer | RequestChanges | Revise | Cancel | GiveUp | Expire
+
+
+def check_person(request: Request, person: Person, *, now: datetime) -> None:
+    """Refuse what any decision of this person would be refused for now, without making one.
+
+    Raises:
+        Refusal: it is resolved or past its deadline, or this person may not decide it.
+    """
+    if not request.is_pending:
+        raise AlreadyResolved(request)
+    if request.deadline is not None and now >= request.deadline:
+        raise DeadlinePassed(request)
+    _require_approver(request, person)
 
 
 def _decide_pending(request: Request, command: _OfPending, now: datetime) -> Event:
