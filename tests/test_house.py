@@ -1,0 +1,130 @@
+"""The house stands: imports point down, there are no circles, and every script says what it takes."""
+
+import ast
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
+from itertools import takewhile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+TOPS = ("approvals", "blocks", "bot")
+PURE_LIBRARIES = {"rfc8785"}
+GROUND_FLOOR = {f"approvals.{name}" for name in ("audit", "digest", "errors", "machine", "model", "policy")}
+AGENTS_SIDE = {"approvals.client", "approvals.gate", "approvals.sync", "approvals.inbox"}
+SERVICE_ONLY = {"approvals.store", "approvals.machine", "approvals.policy"}
+
+
+def _name(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+OURS = {_name(path): path for top in TOPS for path in (ROOT / top).rglob("*.py")}
+
+
+def _within(name: str, *tops: str) -> bool:
+    return any(name == top or name.startswith(f"{top}.") for top in tops)
+
+
+@cache
+def _imports(module: str, *, typing: bool = True) -> set[str]:
+    """Every module that `module` imports, anywhere in it; without `typing`, none for annotations only."""
+    tree = ast.parse(OURS[module].read_text())
+    skipped = {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING") and not typing
+        for inner in ast.walk(node)
+    }
+    return {name for node in ast.walk(tree) if node not in skipped for name in _named(module, node)}
+
+
+def _named(module: str, node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    if isinstance(node, ast.ImportFrom):
+        source = _absolute(module, node)
+        for alias in node.names:  # a name is a module of ours, or is in one
+            yield f"{source}.{alias.name}" if f"{source}.{alias.name}" in OURS else source
+
+
+def _absolute(module: str, node: ast.ImportFrom) -> str:
+    parts = module.split(".") + ["__init__"] * (OURS[module].name == "__init__.py")
+    return ".".join([*(parts[: -node.level] if node.level else []), *([node.module] if node.module else [])])
+
+
+@cache
+def _is_pure(module: str) -> bool:
+    """Whether neither `module` nor anything it imports is made for talking to Redis, Slack or a network."""
+    return all(
+        _is_pure(name) if name in OURS else _within(name, *sys.stdlib_module_names, *PURE_LIBRARIES)
+        for name in _imports(module, typing=False)
+    )
+
+
+def _may_import(module: str, name: str) -> bool:
+    """Whether the floors let `module` import `name`, which is ours."""
+    if _within(name, "approvals.adapters"):
+        return _within(module, "approvals.adapters")
+    if _within(module, "bot.sandbox"):
+        return _within(name, "bot.sandbox")
+    if _within(module, "approvals"):
+        forbidden = SERVICE_ONLY if _within(module, *AGENTS_SIDE) else ()
+        return _within(name, "approvals") and not _within(name, *forbidden)
+    if _within(module, "blocks"):
+        return _within(name, "blocks") or (_within(name, "approvals") and _is_pure(name))
+    return True
+
+
+def _libraries(module: str) -> set[str]:
+    """What of other people's `module` may import: nothing that a fresh set-up would lack."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wheel, service = (
+        {re.split(r"[^\w-]", line)[0].replace("-", "_") for line in lines}
+        for lines in (project["dependencies"], project["optional-dependencies"]["service"])
+    )
+    if _within(module, "bot.sandbox"):
+        return {"aiohttp"}
+    if _within(module, "blocks"):
+        return {"slack_sdk.models"}  # the rest of it talks to Slack
+    return wheel | service if _within(module, "bot") else wheel
+
+
+@pytest.mark.parametrize("module", sorted(OURS))
+def test_imports_point_down(module: str) -> None:
+    ours = {name for name in _imports(module) if _within(name, *TOPS)}
+    assert {name for name in ours if not _may_import(module, name)} == set()
+
+
+@pytest.mark.parametrize("module", sorted(OURS))
+def test_libraries_are_declared_and_belong_on_that_floor(module: str) -> None:
+    known = _libraries(module) | sys.stdlib_module_names | {*TOPS}
+    assert {name for name in _imports(module) if not _within(name, *known)} == set()
+
+
+@pytest.mark.parametrize("module", sorted(GROUND_FLOOR & OURS.keys()))
+def test_the_ground_floor_is_pure(module: str) -> None:
+    assert _is_pure(module)
+
+
+def test_there_are_no_circles() -> None:
+    graph = {module: _imports(module, typing=False) & OURS.keys() for module in OURS}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as circle:
+        pytest.fail(" → ".join(reversed(circle.args[1])))
+
+
+def test_every_script_says_what_it_takes_and_returns() -> None:
+    for script in (ROOT / "approvals" / "lua").glob("*.lua"):
+        source = script.read_text()
+        header = "".join(takewhile(lambda line: line.startswith("--"), source.splitlines(keepends=True)))
+        assert header.startswith(f"-- {script.stem}: "), f"{script.name} does not begin with what it is for"
+        assert "Returns" in header, f"{script.name} does not say what it returns"
+        used = set(re.findall(r"\b(?:KEYS|ARGV)\b(?:\[\d+\])?", source))
+        assert {word for word in used if word not in header} == set(), f"{script.name} has unlisted words"
