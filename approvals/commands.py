@@ -1,4 +1,4 @@
-"""What may be wanted of a request, by people, agents and the clock. Imperative; `machine.decide` answers each."""
+"""What people, agents and the clock may want of a request. Imperative; `machine.decide` answers each."""
 
 from __future__ import annotations
 

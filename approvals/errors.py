@@ -1,7 +1,7 @@
 """Everything that can go wrong, in one tree.
 
-`Refusal`: the rules say no; show it, don't retry. `Unavailable`: something was away; retry. What an agent's call ends in
-when it may not go on (`NotApproved`) is what the SDK raises. Bugs are none of these and are not caught.
+`Refusal`: the rules say no; show it, don't retry. `Unavailable`: something was away; retry. `NotApproved`: an
+agent's call may not go on; the SDK raises it. Bugs are none of these and are not caught.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ class Denied:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Voted:
-    """One yes of several that are needed. With `args` the voter changed the call, which voids earlier votes."""
+    """One yes of several that are needed. With `args` the voter changed the call; earlier votes are void."""
 
     word: ClassVar[str] = "voted"
     by: Actor

@@ -1,7 +1,7 @@
 """The life of a request. Every rule about what may follow what is in this file.
 
-Two rules for the file: no I/O, no clock, no Slack (`now` is Redis's own, read together with the request); and one command
-gives one event, which makes one version and one audit entry.
+Two rules for the file: no I/O, no clock, no Slack (`now` is Redis's own, read together with the request); and
+one command gives one event, which makes one version and one audit entry.
 """
 
 from __future__ import annotations
@@ -81,6 +81,7 @@ from approvals.model import (
 TIMER = Actor(id="timer", name="the deadline")
 SERVICE = Actor(id="service", name="Countersign")
 TRAIL_LINES = 50  # the card's thread shows the newest; the audit log has all
+TRAIL_TEXT_CHARS = 1_000  # of each line: every change rewrites the whole request
 CLAIM_GRACE = timedelta(seconds=5)  # a claim made in the last moment is still on its way through the inbox
 
 
@@ -104,16 +105,19 @@ def begin(request: Request) -> tuple[Event, Event]:
 def decide(request: Request, command: Command, *, now: datetime) -> Event:
     """Return the one event that `command` causes, without causing it.
 
-    The deadline outranks people: a click that arrives late expires the request, even if the timer has not noticed yet.
+    The deadline outranks people: a click that arrives late expires the request, even if the timer has not
+    noticed yet. It does not outrank the agent that takes its request back, nor the news that nobody could be
+    reached: where silence means yes, both must still end in a no.
 
     Raises:
         Refusal: the rules forbid `command` at this point.
+        InvalidCall: the args that `command` brings are not JSON that can be carried exactly.
     """
     match command:
         case RecordRefusal(by=actor, attempted=attempted, reason=reason):
             return Refused(by=actor, at=now, attempted=attempted, text=reason)
         case Claim():
-            # The permit is gone from Redis, so the call runs, even if the timer judged faster than the notice travelled.
+            # The permit is gone from Redis, so the call runs, even if the timer was faster than this notice.
             _require_status(request, Status.APPROVED, Status.LAPSED)
             return Claimed(by=agent_of(request), at=now)
         case Report(ok=ok, result=result, duration_ms=duration_ms):
@@ -145,22 +149,13 @@ def check_person(request: Request, person: Person, *, now: datetime) -> None:
 def _decide_pending(request: Request, command: _OfPending, now: datetime) -> Event:
     if not request.is_pending:
         raise AlreadyResolved(request)
-    if request.deadline is not None and now >= request.deadline:
+    is_late = request.deadline is not None and now >= request.deadline
+    if is_late and not isinstance(command, Cancel | GiveUp):
         return _at_deadline(request, now)
     match command:
-        case Approve():
-            return _approve(request, command, now)
-        case Reject(by=person, feedback=feedback):
-            _require_approver(request, person)
-            return Rejected(by=person.actor, at=now, text=feedback or None)
-        case Answer():
-            return _answer(request, command, now)
-        case RequestChanges(by=person, feedback=feedback):
-            _require_approver(request, person)
-            _require_with_people(request)
-            if not feedback.strip():
-                raise NothingSaid(request)
-            return ChangesRequested(by=person.actor, at=now, text=feedback)
+        case Approve() | Reject() | Answer() | RequestChanges():
+            _require_approver(request, command.by)
+            return _decide_by_person(request, command, now)
         case Revise(args=args, reason=reason):
             return Revised(
                 by=agent_of(request),
@@ -179,12 +174,29 @@ def _decide_pending(request: Request, command: _OfPending, now: datetime) -> Eve
             assert_never(command)
 
 
+def _decide_by_person(
+    request: Request, command: Approve | Reject | Answer | RequestChanges, now: datetime
+) -> Event:
+    match command:
+        case Approve():
+            return _approve(request, command, now)
+        case Answer():
+            return _answer(request, command, now)
+        case Reject(by=person, feedback=feedback):
+            return Rejected(by=person.actor, at=now, text=feedback or None)
+        case RequestChanges(by=person, feedback=feedback):
+            _require_with_people(request)
+            if not feedback.strip():
+                raise NothingSaid(request)
+            return ChangesRequested(by=person.actor, at=now, text=feedback)
+        case _:
+            assert_never(command)
+
+
 def _at_deadline(request: Request, now: datetime) -> Event:
-    if (
-        request.terms.on_deadline is OnDeadline.APPROVE
-        and request.kind is Kind.ACTION
-        and request.sent_back is None
-    ):
+    """Silence may be a yes only to a call that people could see, unchanged, for all of its time."""
+    was_open = request.sent_back is None and request.changed_at is None
+    if request.terms.on_deadline is OnDeadline.APPROVE and request.kind is Kind.ACTION and was_open:
         return Approved(
             by=TIMER, at=now, text="nobody objected before the deadline, and the policy allows it then"
         )
@@ -194,7 +206,6 @@ def _at_deadline(request: Request, now: datetime) -> Event:
 def _approve(request: Request, command: Approve, now: datetime) -> Event:
     """A vote is for exact args, so an edit starts the count again."""
     person = command.by
-    _require_approver(request, person)
     if request.kind is not Kind.ACTION:
         raise WrongKind(request, "approve")
     _require_with_people(request)
@@ -216,16 +227,16 @@ def _approve(request: Request, command: Approve, now: datetime) -> Event:
 
 
 def _answer(request: Request, command: Answer, now: datetime) -> Event:
-    _require_approver(request, command.by)
     _require_with_people(request)
     if command.seen is not None and command.seen != request.fingerprint:
         raise ArgumentsChanged(request)
     if not command.text.strip():
         raise NothingSaid(request)
-    if request.kind is Kind.QUESTION and not request.args.get("free_text"):
-        options = request.args.get("options")
-        if not isinstance(options, list) or command.text not in options:
-            raise NotAnOption(request, command.text)
+    options = request.args.get("options")
+    is_closed = request.kind is Kind.QUESTION and not request.args.get("free_text")
+    # A question that names no options is open to any words: else nobody could ever answer it.
+    if is_closed and isinstance(options, list) and options and command.text not in options:
+        raise NotAnOption(request, command.text)
     return Answered(by=command.by.actor, at=now, text=command.text)
 
 
@@ -261,7 +272,8 @@ def evolve(request: Request, event: Event) -> Request:
     after = replace(_apply(request, event), version=request.version + 1)
     if isinstance(event, Refused | Submitted):
         return after
-    line = TrailLine(at=event.at, word=event.word, by=event.by, text=getattr(event, "text", None))
+    text: str | None = getattr(event, "text", None)
+    line = TrailLine(at=event.at, word=event.word, by=event.by, text=text and text[:TRAIL_TEXT_CHARS])
     return replace(after, trail=(*request.trail, line)[-TRAIL_LINES:])
 
 
@@ -308,7 +320,15 @@ def _with_args(request: Request, event: Edited | Voted | Revised) -> Request:
     if event.args is None or event.fingerprint is None:
         return request
     asked = request.args if request.asked_args is None else request.asked_args
-    return replace(request, args=event.args, fingerprint=event.fingerprint, asked_args=asked, votes=())
+    is_edit = fingerprint(request.tool, asked) != event.fingerprint  # or an edit put back what was asked
+    return replace(
+        request,
+        args=event.args,
+        fingerprint=event.fingerprint,
+        asked_args=asked if is_edit else None,
+        changed_at=event.at,
+        votes=(),
+    )
 
 
 def _resolved(request: Request, status: Status, event: Event) -> Request:
@@ -333,7 +353,7 @@ def next_due(request: Request) -> datetime | None:
 
 
 def due_command(request: Request, *, now: datetime) -> Expire | Lapse | None:
-    """What the clock wants of a request whose time has come; None: it is to be forgotten, or nothing is due."""
+    """What the clock wants of a request whose time has come; None: it is to be forgotten, or is not due."""
     due = next_due(request)
     if due is None or now < due:
         return None

@@ -119,6 +119,11 @@ class Ticket:
 
 _STATUSES = {
     Status.APPROVED: OutcomeStatus.APPROVED,
+    # What was approved stays so for an agent that asks again, after a restart say; only its permit is gone.
+    Status.EXECUTING: OutcomeStatus.APPROVED,
+    Status.EXECUTED: OutcomeStatus.APPROVED,
+    Status.FAILED: OutcomeStatus.APPROVED,
+    Status.LAPSED: OutcomeStatus.APPROVED,
     Status.REJECTED: OutcomeStatus.REJECTED,
     Status.ANSWERED: OutcomeStatus.ANSWERED,
     Status.EXPIRED: OutcomeStatus.EXPIRED,
@@ -127,7 +132,7 @@ _STATUSES = {
 
 
 def outcome_of(request: Request) -> Outcome | None:
-    """The outcome that the request's present state gives its agent; None: nothing to tell (yet, or any more)."""
+    """The outcome that the request's present state gives its agent; None: nothing to tell yet."""
     if request.is_pending and request.sent_back is not None:
         return Outcome(
             id=request.id,
@@ -158,7 +163,10 @@ def outcome_of(request: Request) -> Outcome | None:
 
 
 def permit_of(request: Request) -> Permit | None:
-    """The permit that an approved action gives; None for everything else."""
+    """The permit that an approved action gives; None for everything else.
+
+    Only the commit that approves may write it: by the time of a later one its agent may have taken it.
+    """
     if request.status is not Status.APPROVED or request.decision is None or request.claim_by is None:
         return None
     return Permit(

@@ -107,7 +107,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What the policy yields for one request; frozen into it, so that editing the file changes nothing pending."""
+    """What the policy yields for one request; frozen into it: editing the file changes nothing pending."""
 
     rule: str
     policy: str  # version of the policy: the hash of its content
@@ -148,7 +148,7 @@ class SentBack:
 class Decision:
     """How a request stopped being pending."""
 
-    word: str  # the audit log's word: approved, edited, rejected, answered, expired, cancelled, allowed, denied, …
+    word: str  # the audit log's: approved, edited, rejected, answered, expired, cancelled, allowed, denied, …
     by: Actor
     at: datetime
     text: str | None = None  # a note, the feedback, the answer, or the reason
@@ -195,9 +195,10 @@ class Request:
     confidence: float | None = None
     batch: str | None = None
     status: Status = Status.PENDING
-    version: int = 1  # counts the events of this request
+    version: int = 0  # counts the events of this request; 0 until `machine.begin` has told the first two
     short: str = ""  # its shortest prefix that was unique when it was created: what people see and type
-    asked_args: Args | None = None  # what the agent asked for, once a person has edited it
+    asked_args: Args | None = None  # what the agent asked for, where a person's edit differs from it
+    changed_at: datetime | None = None  # when the call was last edited or revised
     votes: tuple[Vote, ...] = ()
     sent_back: SentBack | None = None
     round: int = 0  # how often it has been sent back
