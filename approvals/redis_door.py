@@ -1,0 +1,151 @@
+"""The door to Redis: opening it, its troubles made ours, its clock, its scripts, waiting on a stream."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import TypeAlias
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.commands.core import AsyncScript
+from redis.exceptions import (
+    ClusterDownError,
+    NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    ResponseError,
+    TryAgainError,
+)
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from approvals.errors import InvalidCall, Unavailable
+
+SOCKET_S = 5.0
+BLOCK_S = 3.0  # of one blocking read: within SOCKET_S, so that a dead line is noticed while we wait
+CONNECTIONS = 64  # of one process; who wants one more waits SOCKET_S at most
+
+StreamEntry: TypeAlias = tuple[str, dict[str, str]]
+
+_AWAY = (
+    RedisConnectionError,
+    RedisTimeoutError,
+    ReadOnlyError,
+    OutOfMemoryError,
+    ClusterDownError,
+    TryAgainError,
+    NoPermissionError,
+    OSError,
+)
+# redis-py has no class for some of these, and for none that Redis 6.2 reports from within a script.
+_AWAY_WORDS = re.compile(
+    r"(?:^|-)(?:MISCONF|NOREPLICAS|BUSY|LOADING|READONLY|OOM|MASTERDOWN|CLUSTERDOWN|NOPERM) "
+)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MS = timedelta(milliseconds=1)
+
+
+def open_redis(url: str) -> Redis:
+    """Make a client for `url`; it connects when it is first used.
+
+    It never tries anything twice by itself: a script whose reply was lost would run again unasked.
+
+    Raises:
+        InvalidCall: the URL is of no kind that we can open.
+    """
+    scheme = url.partition("://")[0]
+    if scheme in ("redis+sentinel", "redis+cluster"):
+        raise InvalidCall(f"{scheme}:// is not supported yet: give the redis:// address of the primary")
+    if scheme not in ("redis", "rediss"):
+        raise InvalidCall("the address of Redis must begin with redis:// or rediss://")
+    try:
+        pool = BlockingConnectionPool.from_url(
+            url,
+            max_connections=CONNECTIONS,
+            timeout=SOCKET_S,
+            socket_timeout=SOCKET_S,
+            socket_connect_timeout=SOCKET_S,
+            health_check_interval=30,
+            retry=Retry(NoBackoff(), 0),
+            protocol=2,  # one shape of replies, whatever a redis-py version prefers
+            decode_responses=True,
+            encoding_errors="backslashreplace",  # what isn't UTF-8 is no JSON then, and stops no reader
+        )
+    except ValueError:
+        raise InvalidCall("the address of Redis can't be read") from None  # its text may hold a password
+    return Redis.from_pool(pool)
+
+
+@contextmanager
+def translated(redis: Redis) -> Iterator[None]:
+    """Turn what Redis raises when it is away, or can't write now, into `Unavailable`."""
+    try:
+        yield
+    except _AWAY as error:
+        raise Unavailable(f"Redis at {place(redis)} is not available: {error}") from error
+    except ResponseError as error:
+        if _AWAY_WORDS.search(str(error)):
+            raise Unavailable(f"Redis at {place(redis)} is not available: {error}") from error
+        raise
+
+
+def place(redis: Redis) -> str:
+    """Where it is, as may be shown: without user and password."""
+    options = redis.connection_pool.connection_kwargs
+    return str(options.get("path") or f"{options.get('host', 'localhost')}:{options.get('port', 6379)}")
+
+
+def script(redis: Redis, verb: str) -> AsyncScript:
+    """The script `lua/VERB.lua`: run by its hash, and loaded again whenever Redis has forgotten it."""
+    return redis.register_script(_source(verb))
+
+
+@cache
+def _source(verb: str) -> str:
+    return (Path(__file__).parent / "lua" / f"{verb}.lua").read_text()
+
+
+def moment(time: tuple[int, int]) -> datetime:
+    """Redis's TIME as a datetime."""
+    seconds, microseconds = time
+    return _EPOCH + timedelta(seconds=seconds, microseconds=microseconds)
+
+
+def in_ms(at: datetime) -> int:
+    """Whole milliseconds since the epoch, rounded up: nothing is due before its time."""
+    return -((_EPOCH - at) // _MS)
+
+
+async def follow(redis: Redis, stream: str, after: str, *, timeout_s: float, count: int) -> list[StreamEntry]:
+    """Wait up to `timeout_s` for what comes after the entry `after` of `stream`; nothing came: [].
+
+    Raises:
+        Unavailable: Redis was away.
+    """
+    clock = asyncio.get_running_loop()
+    end = clock.time() + timeout_s
+    while True:
+        block_s = min(end - clock.time(), BLOCK_S)
+        with translated(redis):
+            reply = await redis.xread({stream: after}, count=count, block=max(1, round(block_s * 1000)))
+        if reply:
+            return entries(reply)
+        if clock.time() >= end:
+            return []
+
+
+def entries(reply: object) -> list[StreamEntry]:
+    """All entries of an XREAD's reply."""
+    return [entry for _, found in streams(reply) for entry in found]
+
+
+def streams(reply: object) -> list[tuple[str, list[StreamEntry]]]:
+    """The reply of XREAD or XREADGROUP under RESP2, which redis-py types more widely than we let it be."""
+    return [(stream, found) for stream, found in reply] if isinstance(reply, list) else []

@@ -1,0 +1,51 @@
+"""How values cross a boundary as JSON: one adapter per shape, made once."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeVar
+
+from pydantic import Field, TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError
+
+from approvals.audit import Entry
+from approvals.errors import ApprovalsError, InvalidCall
+from approvals.messages import Letter, Outcome, Permit
+from approvals.model import Request
+
+T = TypeVar("T")
+
+REQUEST = TypeAdapter(Request)
+LETTER: TypeAdapter[Letter] = TypeAdapter(Annotated[Letter, Field(discriminator="letter")])
+OUTCOME = TypeAdapter(Outcome)
+PERMIT = TypeAdapter(Permit)
+ENTRY = TypeAdapter(Entry)
+
+
+class Unreadable(ApprovalsError):
+    """Text that is not what should stand there; the message says where it goes wrong, without quoting it."""
+
+
+def read(adapter: TypeAdapter[T], text: str | bytes) -> T:
+    """Read what `write` wrote. Unknown fields are passed over: newer processes write them.
+
+    Raises:
+        Unreadable: it is not JSON, or not of this shape.
+    """
+    try:
+        return adapter.validate_json(text, strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise Unreadable(f"{where}: {first['msg']}" if where else first["msg"]) from error
+
+
+def write(adapter: TypeAdapter[T], value: T) -> str:
+    """Write a value as JSON.
+
+    Raises:
+        InvalidCall: a text in it can't be written.
+    """
+    try:
+        return adapter.dump_json(value).decode()
+    except (PydanticSerializationError, UnicodeEncodeError) as error:
+        raise InvalidCall("it holds half a character (a lone surrogate), which JSON can't carry") from error
