@@ -15,6 +15,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, Self
 
+from approvals.errors import ApprovalsError
+
 OLDEST = (6, 2)  # the first with GETDEL, by which a permit is taken once
 START_S = 30.0  # a long append-only file is read before the first answer
 STOP_S = 10.0
@@ -47,7 +49,7 @@ _TETHER = (
 )
 
 
-class RedisNotStarted(RuntimeError):
+class RedisNotStarted(ApprovalsError):
     """There is no Redis to start, or it did not start; the message says what to do."""
 
 

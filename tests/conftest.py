@@ -1,6 +1,7 @@
 """What every test may ask for. Real Redis, one server for each test process; nothing of ours is mocked."""
 
 import secrets
+import shutil
 from collections.abc import AsyncIterator
 
 import pytest
@@ -13,6 +14,13 @@ from bot.redis_server import RedisServer
 # A slow machine is not a bug, so no example has a time limit; the test as a whole has one.
 settings.register_profile("house", deadline=None)
 settings.load_profile("house")
+
+BROWSERS = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -34,3 +42,12 @@ async def redis_url(redis_server: RedisServer) -> str:
 def tenant() -> str:
     """A tenant that nobody else has, for tests that share a Redis."""
     return f"t{secrets.token_hex(4)}"
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of the machine's browser, for tests of the sandbox's page."""
+    for browser in BROWSERS:
+        if path := shutil.which(browser):
+            return path
+    pytest.skip("page tests skipped: no chromium found; install it to run them")
