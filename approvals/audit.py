@@ -1,7 +1,7 @@
 """The audit log as values: one entry per thing that happened, chained by hash per request.
 
 An entry's hash covers all of it but `hash` itself and `seq`, which Redis gives out densely, per tenant, in
-the commit that writes the entry. So an edit or an insertion breaks a chain, and a deletion leaves a gap in `seq`.
+the commit that writes the entry. So an edit or an insertion breaks a chain; a deletion leaves a gap in `seq`.
 """
 
 from __future__ import annotations
