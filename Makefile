@@ -23,8 +23,8 @@ setup: .venv/.service redis ## Build .venv with the service and the `countersign
 demo: .venv/.service redis ## Try it: a Slack in a browser tab, the bot, a sample agent; no accounts
 	@$(IN_VENV) -m bot demo
 
-test: .venv/.dev redis check ## Run every check that CI runs
-	@$(IN_VENV) -m pytest --numprocesses auto
+test: .venv/.dev redis ## Run every check that CI runs; the tests as well when lint or types have failed
+	@$(MAKE) --no-print-directory check; checked=$$?; $(IN_VENV) -m pytest --numprocesses auto && exit $$checked
 
 check: .venv/.dev ## Lint, formatting and types
 	@echo "Checking lint, formatting and types …"
