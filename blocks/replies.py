@@ -1,0 +1,166 @@
+"""Every sentence that we say to a person who clicked or typed: mrkdwn, for them alone.
+
+Each names the thing and the next step. Mentions are names here: in a private answer they call nobody.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import assert_never
+
+from approvals.errors import (
+    AlreadyResolved,
+    AlreadyVoted,
+    AmbiguousId,
+    ArgumentsChanged,
+    DeadlinePassed,
+    NotAnOption,
+    NotClaimable,
+    NotDue,
+    NothingSaid,
+    NotQualified,
+    OwnRequest,
+    Refusal,
+    RequestNotFound,
+    RequestRefusal,
+    WithAgent,
+    WrongKind,
+)
+from approvals.model import Barred, PersonId, Request
+from blocks.pieces import Moment
+from blocks.question import question_of
+from blocks.request import deciders, label
+from blocks.text import escape, name, one_line
+
+TYPED_CHARS = 40
+
+
+def refused(refusal: Refusal, now: datetime, *, by: PersonId | None = None) -> str:
+    """Why it was not let through, and what to do instead. `by` is the person who tried."""
+    match refusal:
+        case RequestNotFound(typed=typed):
+            return f"There is no request {_typed(typed)} here. `/approvals` lists what waits."
+        case AmbiguousId(typed=typed, shorts=shorts):
+            listed = ", ".join(_typed(short) for short in shorts[:10])
+            return f"{_typed(typed)} fits several requests: {listed}. Type one letter more."
+        case RequestRefusal():
+            return _refused(refusal, now, by)
+        case _:
+            return "The rules don't allow this now. Nothing was recorded as a decision."
+
+
+def _refused(refusal: RequestRefusal, now: datetime, by: PersonId | None) -> str:  # noqa: C901  # a table
+    request = refusal.request
+    what, agent = _what(request), _agent(request)
+    match refusal:
+        case AlreadyResolved():
+            return _too_late(request, now, by)
+        case DeadlinePassed():
+            return f"{what} had to be decided by {_when(request.deadline, now)}. Its deadline has passed."
+        case ArgumentsChanged():
+            return (
+                f"{what} changed after your card was drawn, so nothing was decided. Look again, then decide."
+            )
+        case NotQualified(barred=None):
+            return f"You can't decide {what}: it is for {deciders(request.terms.approvers)}."
+        case NotQualified(barred=Barred() as barred):
+            return f"You can't decide {what}: {_barred(barred)} {_who_can(request)}"
+        case OwnRequest():
+            return f"{agent} asks {what} on your behalf, so somebody else must decide. {_who_can(request)}"
+        case AlreadyVoted():
+            missing = max(request.terms.quorum - len(request.votes), 0)
+            return f"You have approved {what} already. It needs {_people(missing)} more."
+        case WithAgent():
+            return f"{what} was sent back to {agent} for changes. You can decide when {agent} has revised it."
+        case WrongKind(verb=verb):
+            return f"{what} is a question: it can't be met with {_typed(verb)}. Answer it instead."
+        case NotAnOption():
+            return f"{what} takes one of its options only: {_options(request)}."
+        case NothingSaid():
+            return f"{what} needs your words. Write what {agent} should know, and send it again."
+        case NotDue():
+            return f"It is not time for that yet: {what} can still be decided."
+        case NotClaimable():
+            return f"{what} is {request.status}, so there is nothing to run or to report."
+        case _:
+            return f"The rules don't allow this for {what} now. Open its card to see how it stands."
+
+
+def _too_late(request: Request, now: datetime, by: PersonId | None) -> str:
+    """To the loser of a race, to a late click, and to a click whose first answer was lost."""
+    what, agent, decision = _what(request), _agent(request), request.decision
+    if decision is None:
+        return f"{what} is {request.status} already."
+    at, who = _when(decision.at, now), escape(name(decision.by.name))
+    if by is not None and decision.by.id == f"slack:{by}":
+        return f"You {_did(request)} {what} at {at}. It is recorded."
+    match decision.word:
+        case "expired":
+            return f"{what} expired at {at}; {agent} was told nobody answered. It can ask again."
+        case "allowed" | "denied":
+            return f"{what} was {decision.word} by a rule at {at}. There is nothing to decide."
+        case "undeliverable":
+            return (
+                f"{what} was cancelled at {at}: nobody who may decide could be reached. {agent} was told so."
+            )
+        case "cancelled":
+            return f"{who} cancelled {what} at {at}. There is nothing left to decide."
+        case "approved" if decision.by.id == "timer":
+            return f"{what} was approved by its rule at {at}, when nobody had objected."
+    moment = ", a moment before you" if (now - decision.at).total_seconds() < 60 else ""
+    return f"{who} {_did(request)} {what} at {at}{moment}."
+
+
+def _did(request: Request) -> str:
+    word = request.decision.word if request.decision else str(request.status)
+    return (
+        "approved (with changes)"
+        if word == "edited"
+        else escape(one_line(word.replace("_", " "), TYPED_CHARS))
+    )
+
+
+def _barred(barred: Barred) -> str:
+    match barred:
+        case Barred.GUEST:
+            return "guests may not decide."
+        case Barred.EXTERNAL:
+            return "people of other organisations may not decide."
+        case Barred.BOT:
+            return "a bot may not decide."
+        case Barred.DEACTIVATED:
+            return "your account is deactivated."
+        case Barred.UNKNOWN:
+            return "Slack couldn't tell who you are just now. Try again in a minute."
+        case _:
+            assert_never(barred)
+
+
+def _who_can(request: Request) -> str:
+    return f"It is for {deciders(request.terms.approvers)}."
+
+
+def _options(request: Request) -> str:
+    options = question_of(request).options
+    listed = ", ".join(f"“{escape(one_line(words, TYPED_CHARS))}”" for _, words in options[:10])
+    return listed + (f" and {len(options) - 10} more" if len(options) > 10 else "")
+
+
+def _people(count: int) -> str:
+    return "1 person" if count == 1 else f"{count} people"
+
+
+def _what(request: Request) -> str:
+    return escape(label(request))
+
+
+def _agent(request: Request) -> str:
+    return escape(name(request.agent))
+
+
+def _when(at: datetime | None, now: datetime) -> str:
+    return Moment(at, near=now).token if at else "its deadline"
+
+
+def _typed(typed: str) -> str:
+    return f"“{escape(one_line(typed, TYPED_CHARS))}”"
