@@ -120,7 +120,7 @@ def _settings(table: Table, inherited: Settings, sets: People) -> Settings:
 
 
 def _check_together(table: Table, settings: Settings) -> None:
-    """Find what each value allows alone and all of them together do not; a rule isn't blamed for the defaults."""
+    """Find what each value allows alone and all together do not; no rule is blamed for the defaults."""
 
     def says(*keys: str) -> bool:
         return any(key in table for key in keys)
@@ -146,11 +146,18 @@ def _rules(
         root.fault("rule", f"`rule` is {tell(entries)}", "write each rule under a line [[rule]]")
         return ()
     rules: list[Rule] = []
+    sound: list[Rule] = []  # what a faulty rule takes is not known, so it is not blamed for hiding others
     for nth, entry in enumerate(entries):
         table = Table(entry, "rule", lines=lines, faults=faults, nth=nth)
+        known = len(faults)
         rule = _rule(table, nth, defaults, sets)
-        _check_among(table, rule, rules)
+        if any(rule.name == other.name for other in rules if rule.name):
+            table.fault("name", "another rule has this name", "choose another name")
+        if hiding := next((other for other in sound if _takes_all_of(other, rule)), None):
+            what = f"it is never reached: rule “{hiding.name}” above it takes all its calls"
+            table.fault("", what, "move it up, or take it out")
         rules.append(rule)
+        sound += [rule] if len(faults) == known else []
     return tuple(rules)
 
 
@@ -159,6 +166,8 @@ def _rule(table: Table, nth: int, defaults: Settings, sets: People) -> Rule:
     name = table.read("name", readers.name, "")
     if name:
         table.place = f"rule “{name}”"
+    if name == DEFAULTS:
+        table.fault("name", f"`{DEFAULTS}` stands for the defaults", "choose another name")
     elif "name" not in table:
         table.fault("", "it has no `name`", "give it one: cards and the audit log tell it")
     if not any(key in table for key in ("tools", "agents", "kind")):
@@ -175,18 +184,6 @@ def _rule(table: Table, nth: int, defaults: Settings, sets: People) -> Rule:
         table.fault("action", "a question can't be allowed: only a person answers it", 'use "ask" or "deny"')
     table.close(coming=_COMING_SETTINGS, elsewhere=dict.fromkeys(_IN_DEFAULTS_ONLY, "[defaults]"))
     return rule
-
-
-def _check_among(table: Table, rule: Rule, earlier: list[Rule]) -> None:
-    if rule.name == DEFAULTS:
-        table.fault("name", f"`{DEFAULTS}` stands for the defaults", "choose another name")
-    if rule.name and any(rule.name == other.name for other in earlier):
-        table.fault("name", "another rule has this name", "choose another name")
-    for nth, other in enumerate(earlier, start=1):
-        if _takes_all_of(other, rule):
-            above = f"rule “{other.name}”" if other.name else f"rule {nth}"
-            table.fault("", f"it is never reached: {above} above it takes all its calls", "move it up")
-            return
 
 
 def _takes_all_of(other: Rule, rule: Rule) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
+from graphlib import CycleError, TopologicalSorter
+from itertools import chain
 
 from approvals.model import CHANNEL, Principal
 from approvals.policy.readers import PERSON, texts
@@ -20,43 +22,33 @@ _MEND = 'list people ("U0ANA"), user groups ("S0DIRECTORS", "@sre-oncall"), "cha
 
 def read_people(table: Table) -> People:
     """Expand the sets of [people], which may name each other."""
-    written = {
-        name: table.read(name, lambda value: texts(value, _MEND), None)
-        for name in table.keys
-        if _is_set_name(table, name)
-    }
-    sets = {name: members for name, members in written.items() if members is not None}
+    known = set(table.keys)
+    nobody: tuple[str, ...] = ()
+    written = {name: table.read(name, _members(known), nobody) for name in table.keys}
+    for name in known:
+        if name == CHANNEL or not _SET_NAME.fullmatch(name):
+            table.fault(name, f"`{name}` can't name a set", "use lower-case letters, digits, - and _")
+    inner_first = TopologicalSorter({name: known.intersection(written[name]) for name in written})
     expanded: dict[str, tuple[Principal, ...]] = {}
-    for name in sets:
-        try:
-            expanded[name] = _expand(name, sets, known=set(written), path=())
-        except Wrong as wrong:
-            table.fault(name, f"`{name}` {wrong.what}", wrong.mend)
-            expanded[name] = ()  # so that who names it is not blamed as well
-    return dict.fromkeys(written, ()) | expanded
+    try:
+        for name in inner_first.static_order():
+            inner = (expanded.get(member, (Principal(member),)) for member in written[name])
+            expanded[name] = tuple(dict.fromkeys(chain.from_iterable(inner)))
+    except CycleError as error:
+        circle: list[str] = error.args[1]
+        table.fault(circle[0], f"a set contains itself: {' in '.join(circle)}", "take one of these names out")
+    return dict.fromkeys(written, ()) | expanded  # who names a faulty set is not blamed as well
 
 
-def _is_set_name(table: Table, name: str) -> bool:
-    if _SET_NAME.fullmatch(name) and name != CHANNEL:
-        return True
-    table.read(name, lambda _: None, None)
-    table.fault(name, f"`{name}` can't name a set of people", "use lower-case letters, digits, - and _")
-    return False
+def _members(known: set[str]) -> Callable[[object], tuple[str, ...]]:
+    def read(value: object) -> tuple[str, ...]:
+        members = texts(value, _MEND)
+        for member in members:
+            if member not in known:
+                principal(member, known)
+        return members
 
-
-def _expand(
-    name: str, sets: Mapping[str, tuple[str, ...]], *, known: set[str], path: tuple[str, ...]
-) -> tuple[Principal, ...]:
-    if name in path:
-        circle = " → ".join([*path[path.index(name) :], name])
-        raise Wrong(f"contains itself ({circle})", "take one of these names out")
-    members: list[Principal] = []
-    for member in sets.get(name, ()):
-        if member in known:
-            members += _expand(member, sets, known=known, path=(*path, name))
-        else:
-            members.append(principal(member, known))
-    return tuple(dict.fromkeys(members))
+    return read
 
 
 def principal(text: str, known: set[str]) -> Principal:
@@ -84,15 +76,21 @@ def approvers(people: People) -> Callable[[object], Approvers]:
 
 def _words(written: tuple[str, ...]) -> str:
     """Say who is asked. Slack's ids tell a reader nothing, so they are only counted."""
-    people = sum(1 for text in written if PERSON.fullmatch(text))
-    groups = sum(1 for text in written if _GROUP.fullmatch(text) and text[0] == "S")
-    names = [text for text in written if text != CHANNEL and (text[0] == "@" or text[0].islower())]
-    parts = ["anyone in the channel"] if CHANNEL in written else []
-    parts += names
-    parts += [f"{_count(groups, 'user group')}"] if groups else []
-    parts += [f"{_count(people, 'named person', 'named people')}"] if people else []
-    return " or ".join(parts)
+    people = [text for text in written if PERSON.fullmatch(text)]
+    groups = [text for text in written if _GROUP.fullmatch(text) and not text.startswith("@")]
+    named = [text for text in written if text not in (CHANNEL, *people, *groups)]
+    channel = ["anyone in the channel"] if CHANNEL in written else []
+    return " or ".join(
+        [
+            *channel,
+            *named,
+            *_count(groups, "a user group", "user groups"),
+            *_count(people, "one person", "people"),
+        ]
+    )
 
 
-def _count(number: int, one: str, more: str | None = None) -> str:
-    return f"a {one}" if number == 1 else f"{number} {more or one + 's'}"
+def _count(ids: list[str], one: str, more: str) -> list[str]:
+    if not ids:
+        return []
+    return [one if len(ids) == 1 else f"one of {len(ids)} {more}"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 from approvals.durations import LONGEST_S
 from approvals.model import (
@@ -78,7 +77,7 @@ class Policy:
     defaults: Settings = field(default_factory=Settings)
     rules: tuple[Rule, ...] = ()
     retention_s: int = 90 * 24 * 3600
-    operators: Mapping[str, PersonId] = MappingProxyType({})  # login name on a terminal → Slack user
+    operators: Mapping[str, PersonId] = field(default_factory=dict)  # login name on a terminal → Slack user
     operators_channel: str | None = None
 
 
@@ -155,11 +154,11 @@ def _because(rule: Rule | None, settings: Settings, action: Action) -> str:
 
 
 def why_unanswerable(terms: Terms, on_behalf_of: PersonId | None) -> str | None:
-    """Say why nobody could ever decide a request with these terms; None where somebody may, as far as we know."""
+    """Say why nobody could ever decide a request with these terms; None where somebody might."""
     people = Approvers(principals=terms.approvers)
     if terms.action is not Action.ASK or people.at_most is None:
         return None
-    requester_counts = terms.self_approval or not any(person == on_behalf_of for person in terms.approvers)
+    requester_counts = terms.self_approval or str(on_behalf_of) not in terms.approvers
     left = people.at_most if requester_counts else people.at_most - 1
     if left >= terms.quorum:
         return None

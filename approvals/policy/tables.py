@@ -67,7 +67,7 @@ class Table:
         return tuple(self._content)
 
     def read(self, key: str, reader: Callable[[object], T], otherwise: T) -> T:
-        """The value of `key` as `reader` makes it; `otherwise` where it is absent, or wrong: that is a fault."""
+        """The value of `key` as `reader` makes it; `otherwise` where it is absent, or wrong: a fault."""
         self._read.add(key)
         if key not in self._content:
             return otherwise
@@ -82,8 +82,14 @@ class Table:
         return self._content.get(key)
 
     def fault(self, key: str, what: str, mend: str) -> None:
-        line = self._lines.get((self._name, self._nth, key)) or self._lines.get((self._name, self._nth, ""))
-        self._faults.append(Fault(place=self.place, what=what, mend=mend, line=line))
+        self._faults.append(Fault(place=self.place, what=what, mend=mend, line=self._line(key)))
+
+    def _line(self, key: str) -> int | None:
+        """Where `key` stands, as a key, as a table of its own, or else in its table."""
+        tables = (n for (table, _, k), n in self._lines.items() if not k and table.split(".")[0] == key)
+        ours = [self._lines.get((self._name, self._nth, key)), None if self._name else next(tables, None)]
+        here = self._lines.get((self._name, self._nth, "")) or self._lines.get(("", 0, self._name))
+        return next((line for line in ours if line), here)
 
     def close(self, *, coming: Iterable[str] = (), elsewhere: Mapping[str, str] | None = None) -> None:
         """Report each key that was not read: it is still to come, belongs elsewhere, or is unknown."""
