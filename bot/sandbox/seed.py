@@ -1,0 +1,70 @@
+"""The people and channels that a new sandbox begins with."""
+
+from __future__ import annotations
+
+from bot.sandbox.installation import OTHER_TEAM_ID, Installation
+from bot.sandbox.model import Channel, User, UserGroup
+from bot.sandbox.workspace import Workspace
+
+
+def plant(workspace: Workspace, app: Installation) -> None:
+    """Fill an empty workspace."""
+    for user in [*_people(), _bot(app)]:
+        workspace.users[user.id] = user
+    for channel in _channels(app.bot_user):
+        workspace.channels[channel.id] = channel
+    for group in (
+        UserGroup(id="S0ONCALL", handle="sre-oncall", name="SRE on call", users=["U0LEE"]),
+        UserGroup(id="S0DIRECTORS", handle="directors", name="Directors", users=["U0KIM", "U0ANA"]),
+    ):
+        workspace.usergroups[group.id] = group
+
+
+def _people() -> list[User]:
+    def person(ident: str, name: str, real_name: str, title: str, tz: str, color: str, **more: str) -> User:
+        email = f"{name}@{'other' if more.get('kind') == 'external' else 'acme'}.example"
+        return User(
+            id=ident, name=name, real_name=real_name, title=title, tz=tz, color=color, email=email, **more
+        )  # type: ignore[arg-type]  # `kind` is one of the literals below
+
+    return [
+        person("U0ANA", "ana", "Ana Duarte", "Platform lead", "Europe/Berlin", "4b6bfb"),
+        person("U0KIM", "kim", "Kim Osei", "Finance director", "America/New_York", "9b5de5"),
+        person("U0LEE", "lee", "Lee Park", "SRE", "Asia/Seoul", "00a878"),
+        person("U0MAX", "max", "Max Weber", "Support", "Europe/Berlin", "e07a5f"),
+        person("U0GUS", "gus", "Gus Reyes", "Contractor", "Europe/Madrid", "b08968", kind="guest"),
+        person("U0SUE", "sue", "Sue Lind", "Visitor", "Europe/Stockholm", "7f9172", kind="single_guest"),
+        person(
+            "U0EVE", "eve", "Eve Moss", "Partner", "Europe/London", "d1495b",
+            kind="external", team_id=OTHER_TEAM_ID,
+        ),
+        person("U0BOB", "bob", "Bob", "Build bot", "Etc/UTC", "6c757d", kind="bot"),
+        User(
+            id="U0DEL", name="dora", real_name="Dora Klein", title="Formerly finance", deleted=True,
+            tz="Europe/Berlin", color="adb5bd", email="dora@acme.example",
+        ),
+        User(id="USLACKBOT", name="slackbot", real_name="Slackbot", tz="America/Los_Angeles", color="757575"),
+    ]  # fmt: skip
+
+
+def _bot(app: Installation) -> User:
+    return User(
+        id=app.bot_user, name="countersign", real_name="countersign", kind="bot", tz="America/Los_Angeles",
+        color="1f2937",
+    )  # fmt: skip
+
+
+def _channels(bot: str) -> list[Channel]:
+    return [
+        Channel(
+            id="C0APPROVALS", name="approvals", topic="What agents ask before they act", is_ext_shared=True,
+            members=[bot, "U0ANA", "U0KIM", "U0LEE", "U0MAX", "U0GUS", "U0EVE", "U0SUE"],
+        ),
+        Channel(
+            id="C0GENERAL", name="general", topic="Everyone",
+            members=[bot, "U0ANA", "U0KIM", "U0LEE", "U0MAX", "U0GUS", "U0BOB"],
+        ),
+        Channel(id="C0OPS", name="approvals-ops", kind="private", members=[bot, "U0ANA", "U0LEE"]),
+        Channel(id="C0RANDOM", name="random", members=["U0ANA", "U0KIM", "U0LEE", "U0MAX", "U0BOB"]),
+        Channel(id="C0OLD", name="old", is_archived=True, members=[bot, "U0ANA", "U0KIM"]),
+    ]  # fmt: skip
