@@ -24,7 +24,7 @@ export function renderBlocks(blocks, surface) {
   });
 }
 
-const DRAW = { section, header, context, actions, divider, image, input, rich_text: richText, markdown: (block) => markdown(block.text), table };
+const DRAW = { section, header, context, actions, context_actions: actions, divider, image, input, rich_text: richText, markdown: (block) => markdown(block.text), table };
 
 /** A block that cannot be drawn takes only its own place, never the whole page with it. */
 function drawn(block, blockId, surface) {

@@ -53,7 +53,7 @@ export function makeComposer({ key, channel, label, commands, say, runShortcut }
     if (!commands) return notice(`${name} is not supported in threads. Sorry!`, "error");
     if (!workspace.commands.some((known) => known.command === name)) return notice(`${name} is not a valid command.`, "error");
     const result = await act(workspace.me.id, "command", { channel: channel.id, command: name, text: rest });
-    if (!result.ok) notice(`${name} failed. ${sentence(result)}`, "error");
+    if (!result.ok) notice(result.notice ?? `${name} failed. ${sentence(result)}`, "error");
   }
 
   function insert(text) {

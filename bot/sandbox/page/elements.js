@@ -16,7 +16,7 @@ import { peopleSelect, staticSelect } from "./selects.js";
 import { workspace } from "./workspace.js";
 
 const DRAW = {
-  button, overflow, image: (part) => localImage(part.image_url, part.alt_text, "accessory-picture"),
+  button, overflow, icon_button: iconButton, feedback_buttons: feedback, image: (part) => localImage(part.image_url, part.alt_text, "accessory-picture"),
   static_select: staticSelect, users_select: peopleSelect, conversations_select: peopleSelect, channels_select: peopleSelect,
   multi_static_select: multiSelect, multi_users_select: multiSelect, multi_conversations_select: multiSelect, multi_channels_select: multiSelect,
   checkboxes, radio_buttons: radioButtons,
@@ -59,6 +59,22 @@ function overflow(part, blockId, surface) {
     type: "button", class: "button button-overflow", "aria-label": part.accessibility_label ?? "More options", "aria-haspopup": "menu",
     "aria-busy": surface.isWaiting(blockId, part) ? "true" : null, onclick: open, data: hooks(part, blockId),
   }, icon("dots", 18));
+}
+
+function iconButton(part, blockId, surface) {
+  if (part.visible_to_user_ids && !part.visible_to_user_ids.includes(workspace.me.id)) return null;
+  return h("button", {
+    type: "button", class: "button button-overflow", "aria-label": part.accessibility_label ?? part.text?.text, title: part.text?.text,
+    onclick: () => surface.press(blockId, part), data: hooks(part, blockId),
+  }, icon(part.icon === "trash" ? "trash" : "dots", 18));
+}
+
+function feedback(part, blockId, surface) {
+  const side = (choice, name) => h("button", {
+    type: "button", class: "button", "aria-label": choice.accessibility_label, onclick: () => surface.press(blockId, part, name),
+    data: { ...hooks(part, blockId), option: name },
+  }, textObject(choice.text));
+  return h("span", { class: "feedback" }, side(part.positive_button, "positive"), side(part.negative_button, "negative"));
 }
 
 /** The attributes by which tests, and redrawing, find an element again. */

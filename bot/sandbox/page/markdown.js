@@ -3,7 +3,7 @@
 
 import { h } from "./dom.js";
 import { emoji } from "./emoji.js";
-import { emojiNode, link } from "./mrkdwn.js";
+import { codeNode, emojiNode, link } from "./mrkdwn.js";
 
 export function markdown(text) {
   const rows = String(text ?? "").split("\n");
@@ -66,7 +66,7 @@ function table(rows) {
 
 const SPANS = [
   [/^\\([\\`*_{}[\]()#+.!|<>~-])/, (found) => found[1]],
-  [/^`([^`]+)`/, (found) => h("code", {}, found[1])],
+  [/^`([^`]+)`/, (found) => codeNode(found[1])],
   [/^\*\*(?=\S)(.+?)\*\*/, (found) => h("strong", {}, spans(found[1]))],
   [/^__(?=\S)(.+?)__/, (found) => h("strong", {}, spans(found[1]))],
   [/^~~(?=\S)(.+?)~~/, (found) => h("s", {}, spans(found[1]))],

@@ -90,8 +90,11 @@ function match(rest, before, verbatim) {
 
 function code(rest) {
   const found = /^`([^`\n]+)`/.exec(rest);
-  return found && { node: h("code", {}, entitiesAsText(found[1])), length: found[0].length };
+  return found && { node: codeNode(entitiesAsText(found[1])), length: found[0].length };
 }
+
+/** An id like R-7K2M reads badly in two halves, so a short piece of code stays on one line. */
+export const codeNode = (text) => h("code", { class: text.length <= 24 ? "short" : null }, text);
 
 function styled(rest, before, verbatim) {
   // A marker counts only at the edge of a word, so that snake_case and 2*3*4 stay whole.

@@ -38,7 +38,7 @@ function combobox({ part, blockId, inInput, options, chosen, most, keep, send })
   let active = -1;
   let dirty = false;
   const chips = h("span", { class: "chips" });
-  const list = h("ul", { class: "listbox", role: "listbox", id: listId, "aria-multiselectable": "true", hidden: true });
+  const list = h("ul", { class: "listbox", role: "listbox", id: listId, tabindex: "-1", "aria-multiselectable": "true", hidden: true });
   const filter = h("input", {
     class: "chip-filter", type: "text", role: "combobox", autocomplete: "off", "aria-expanded": "false", "aria-controls": listId, "aria-autocomplete": "list",
     "aria-labelledby": inInput?.labelledBy, "aria-label": inInput ? null : decode(part.placeholder?.text ?? part.action_id),

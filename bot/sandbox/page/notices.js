@@ -4,13 +4,14 @@ import { byId, h } from "./dom.js";
 import { icon } from "./icons.js";
 
 const STAYS_MS = 8000;
+const SAME_MS = 3000;
 
 export function notice(text, level = "info") {
   const board = byId("notices");
-  // The server may tell of a failed click twice: as the answer to it and as a notice.
-  for (const other of board.children) if (other.dataset.text === text) other.remove();
+  // The server tells of a failed click twice: as the answer to it and as a notice of its own.
+  if ([...board.children].some((other) => other.dataset.text === text && Date.now() - other.dataset.at < SAME_MS)) return;
   const dismiss = h("button", { type: "button", class: "icon-button", "aria-label": "Dismiss", onclick: () => card.remove() }, icon("close", 16));
-  const card = h("div", { class: `notice notice-${level}`, data: { testid: "notice", text } },
+  const card = h("div", { class: `notice notice-${level}`, data: { testid: "notice", text, at: Date.now() } },
     icon(level === "error" ? "warning" : "check", 18), h("span", { class: "notice-text" }, text), dismiss);
   board.append(card);
   setTimeout(() => card.remove(), STAYS_MS);

@@ -66,5 +66,5 @@ const STYLES = [["bold", "strong"], ["italic", "em"], ["strike", "s"], ["underli
 
 function styled(part, content, { plain }) {
   if (plain || !part.style) return content;
-  return STYLES.filter(([style]) => part.style[style]).reduceRight((inner, [, tag]) => h(tag, {}, inner), content);
+  return STYLES.filter(([style]) => part.style[style]).reduceRight((inner, [, tag]) => h(tag, { class: tag === "code" && part.text?.length <= 24 ? "short" : null }, inner), content);
 }

@@ -16,8 +16,9 @@ export function makeStrip({ toggleSidebar, become }) {
 
   function draw() {
     const { me } = workspace;
+    const [first, rest] = (me.real_name || nameOf(me.id)).split(/ (.*)/);
     replace(switcher, avatar(me, 24), h("span", { class: "switcher-words" }, h("span", { class: "switcher-prefix" }, "You are "),
-      h("strong", {}, me.real_name), h("span", { class: "switcher-kind" }, ` (${kindOf(me)})`)), icon("chevron", 16));
+      h("strong", {}, first, rest && h("span", { class: "switcher-rest" }, ` ${rest}`)), h("span", { class: "switcher-kind" }, ` (${kindOf(me)})`)), icon("chevron", 16));
   }
 
   return {
@@ -35,4 +36,4 @@ function choose(anchor, become) {
   openMenu(anchor, { label: "Look through the eyes of", wide: true, items: [{ heading: "Look through the eyes of" }, ...items] });
 }
 
-const whyNot = (user) => (user.kind === "deactivated" ? "deactivated: cannot sign in" : "an app: nobody can be it");
+const whyNot = (user) => (user.kind === "deactivated" ? "deactivated: cannot sign in" : "not a person: nobody signs in as it");

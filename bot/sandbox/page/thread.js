@@ -28,7 +28,7 @@ export function makeThread({ channel, ts }, { close }) {
 
   return {
     node: h("aside", { class: "pane thread", "aria-label": "Thread", data: { testid: "thread", thread: ts }, onkeydown: (event) => { if (event.key === "Escape") close(); } },
-      h("header", { class: "pane-head" }, h("h2", { class: "pane-title" }, "Thread"), h("span", { class: "topic" }, channelName(channel) ?? ""), cross),
+      h("header", { class: "pane-head" }, h("h2", { class: "pane-title" }, "Thread"), h("span", { class: "topic" }, workspace.channels.get(channel)?.kind === "dm" ? "" : "#", channelName(channel) ?? ""), cross),
       scroller),
     refresh,
     add(message) {
@@ -37,6 +37,7 @@ export function makeThread({ channel, ts }, { close }) {
       if (message.user === workspace.me.id) list.toBottom();
     },
     showMessages() { refresh(); list.toBottom(); },
-    focus: () => (writable ? composer.focus() : cross.focus()),
+    // On a phone, focus in a text field would raise the keyboard over what one came to read.
+    focus: () => (writable && window.matchMedia("(hover: hover)").matches ? composer.focus() : cross.focus()),
   };
 }

@@ -60,7 +60,7 @@ function draw() {
 function footer(view) {
   const back = h("button", { type: "button", class: "button", data: { testid: "view-cancel" }, onclick: () => leave(false) },
     view.close ? textObject(view.close) : view.depth > 1 ? "Back" : "Cancel");
-  const send = view.submit && h("button", { type: "button", class: "button button-primary", data: { testid: "view-submit" }, onclick: submit }, textObject(view.submit));
+  const send = view.submit && h("button", { type: "button", class: "button button-primary", disabled: Boolean(view.submit_disabled), data: { testid: "view-submit" }, onclick: submit }, textObject(view.submit));
   return [back, send];
 }
 

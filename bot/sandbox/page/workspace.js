@@ -34,8 +34,11 @@ const KINDS = {
 
 export const kindOf = (user) => KINDS[user.kind] ?? user.kind;
 
+// Slack itself in the shape of a person: not a bot by its flags, and yet nobody.
+const SLACKBOT = "USLACKBOT";
+
 /** Nobody signs in as an app or with a deactivated account, here as in Slack. */
-export const canSignIn = (user) => user.kind !== "bot" && user.kind !== "deactivated" && !user.is_bot;
+export const canSignIn = (user) => !["bot", "deactivated"].includes(user.kind) && !user.is_bot && user.id !== SLACKBOT;
 
 export function nameOf(userId) {
   const user = workspace.users.get(userId);
@@ -52,7 +55,7 @@ export const currentChannel = () => (workspace.place?.kind === "channel" ? works
 
 /** The app whose commands and Home tab these are: the bot user that people have a DM with, else the first bot. */
 export function theApp() {
-  const bots = [...workspace.users.values()].filter((user) => user.is_bot && user.id !== "USLACKBOT");
+  const bots = [...workspace.users.values()].filter((user) => user.is_bot && user.id !== SLACKBOT);
   return bots.find((user) => user.id === "U0COUNTERSIGN") ?? bots[0] ?? null;
 }
 
