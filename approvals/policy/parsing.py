@@ -55,7 +55,7 @@ def _toml(text: str) -> dict[str, object]:
         raise _whole("it is nested too deeply", "take some brackets out") from None
     except tomllib.TOMLDecodeError as error:
         found = _LAST_LINE.search(str(error))
-        line = int(found[1]) if found and found[1] else None
+        line = int(found[1]) if found and found[1] else text.count("\n") + 1
         what = _LAST_LINE.sub("", str(error)).strip() or "it is not TOML"
         raise _whole(f"it is not TOML: {what}", "texts need quotes, lists brackets", line) from error
 
@@ -66,10 +66,9 @@ def _whole(what: str, mend: str, line: int | None = None) -> PolicyFaults:
 
 def _policy(root: Table, lines: Lines, faults: list[Fault], *, version: str) -> Policy:
     def table(name: str) -> Table:
-        content = root.raw(name) if name in root else {}
-        return Table(content, name, lines=lines, faults=faults)
+        return Table(root.raw(name, {}), name, lines=lines, faults=faults)
 
-    version_of_format = root.raw("version")
+    version_of_format = root.raw("version", None)
     if version_of_format != 1 or isinstance(version_of_format, bool):
         root.fault("version", "`version` is not 1", "write `version = 1` as the first line")
     sets = people.read_people(table("people"))
@@ -141,16 +140,16 @@ def _check_together(table: Table, settings: Settings) -> None:
 def _rules(
     root: Table, lines: Lines, faults: list[Fault], defaults: Settings, sets: People
 ) -> tuple[Rule, ...]:
-    entries = root.raw("rule") if "rule" in root else []
+    entries = root.raw("rule", [])
     if not isinstance(entries, list):
         root.fault("rule", f"`rule` is {tell(entries)}", "write each rule under a line [[rule]]")
         return ()
     rules: list[Rule] = []
     sound: list[Rule] = []  # what a faulty rule takes is not known, so it is not blamed for hiding others
     for nth, entry in enumerate(entries):
-        table = Table(entry, "rule", lines=lines, faults=faults, nth=nth)
+        table = Table(entry, "rule", lines=lines, faults=faults, nth=nth, place=f"rule {nth + 1}")
         known = len(faults)
-        rule = _rule(table, nth, defaults, sets)
+        rule = _rule(table, defaults, sets)
         if any(rule.name == other.name for other in rules if rule.name):
             table.fault("name", "another rule has this name", "choose another name")
         if hiding := next((other for other in sound if _takes_all_of(other, rule)), None):
@@ -161,8 +160,7 @@ def _rules(
     return tuple(rules)
 
 
-def _rule(table: Table, nth: int, defaults: Settings, sets: People) -> Rule:
-    table.place = f"rule {nth + 1}"
+def _rule(table: Table, defaults: Settings, sets: People) -> Rule:
     name = table.read("name", readers.name, "")
     if name:
         table.place = f"rule “{name}”"

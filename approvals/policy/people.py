@@ -80,17 +80,12 @@ def _words(written: tuple[str, ...]) -> str:
     groups = [text for text in written if _GROUP.fullmatch(text) and not text.startswith("@")]
     named = [text for text in written if text not in (CHANNEL, *people, *groups)]
     channel = ["anyone in the channel"] if CHANNEL in written else []
-    return " or ".join(
-        [
-            *channel,
-            *named,
-            *_count(groups, "a user group", "user groups"),
-            *_count(people, "one person", "people"),
-        ]
-    )
+    counted = [
+        *_count(groups, "a user group", "user groups"),
+        *_count(people, "one named person", "named people"),
+    ]
+    return " or ".join([*channel, *named, *counted])
 
 
 def _count(ids: list[str], one: str, more: str) -> list[str]:
-    if not ids:
-        return []
-    return [one if len(ids) == 1 else f"one of {len(ids)} {more}"]
+    return [one if len(ids) == 1 else f"{len(ids)} {more}"] if ids else []

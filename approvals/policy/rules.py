@@ -149,7 +149,7 @@ def _because(rule: Rule | None, settings: Settings, action: Action) -> str:
         case Action.DENY:
             return f"{who} does not allow it"
         case Action.ASK:
-            count = f"{settings.quorum} people: " if settings.quorum > 1 else ""
+            count = f"{settings.quorum} of: " if settings.quorum > 1 else ""
             return f"{who} asks for {count}{settings.approvers.words}"
 
 

@@ -48,10 +48,17 @@ class Table:
     """One table of the file while it is read. `close` reports what nobody asked for."""
 
     def __init__(
-        self, content: object, name: str, *, lines: Lines, faults: list[Fault], nth: int = 0
+        self,
+        content: object,
+        name: str,
+        *,
+        lines: Lines,
+        faults: list[Fault],
+        nth: int = 0,
+        place: str | None = None,
     ) -> None:
         self._lines, self._faults, self._name, self._nth = lines, faults, name, nth
-        self.place = f"[{name}]" if name else "the file"
+        self.place = place or (f"[{name}]" if name else "the file")
         self._content: dict[str, object] = {}
         self._read: set[str] = set()
         if isinstance(content, dict):
@@ -77,9 +84,10 @@ class Table:
             self.fault(key, f"`{key}` {wrong.what}", wrong.mend)
             return otherwise
 
-    def raw(self, key: str) -> object:
+    def raw(self, key: str, otherwise: object) -> object:
+        """The value of `key` as it is, for who reads it further."""
         self._read.add(key)
-        return self._content.get(key)
+        return self._content.get(key, otherwise)
 
     def fault(self, key: str, what: str, mend: str) -> None:
         self._faults.append(Fault(place=self.place, what=what, mend=mend, line=self._line(key)))
