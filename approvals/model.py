@@ -195,7 +195,7 @@ class Request:
     confidence: float | None = None
     batch: str | None = None
     status: Status = Status.PENDING
-    version: int = 0  # counts the events of this request; 0 until `machine.begin` has told the first two
+    version: int = 1  # counts the events of this request; the first is that it was submitted
     short: str = ""  # its shortest prefix that was unique when it was created: what people see and type
     asked_args: Args | None = None  # what the agent asked for, where a person's edit differs from it
     changed_at: datetime | None = None  # when the call was last edited or revised
