@@ -130,6 +130,14 @@ def _column(value: Any, at: str, out: Findings) -> None:
         _COLUMN(value, at, out)
 
 
+_CONTEXT_PART = by_type(
+    {
+        "plain_text": any_text(limits.TEXT_CHARS),
+        "mrkdwn": any_text(limits.TEXT_CHARS),
+        "image": ELEMENTS["image"],
+    }
+)
+
 BLOCKS: dict[str, Check] = {
     "section": _block(
         {},
@@ -144,11 +152,7 @@ BLOCKS: dict[str, Check] = {
     "header": _block({"text": plain(limits.HEADER_CHARS)}, {}),
     "divider": _block({}, {}),
     "context": _block(
-        {
-            "elements": array(
-                lambda value, at, out: _CONTEXT_PART(value, at, out), least=1, most=limits.CONTEXT_ELEMENTS
-            )
-        },
+        {"elements": array(_CONTEXT_PART, least=1, most=limits.CONTEXT_ELEMENTS)},
         {},
     ),
     "actions": _block({"elements": array(among(IN_ACTIONS), least=1, most=limits.ACTIONS_ELEMENTS)}, {}),
@@ -173,11 +177,6 @@ BLOCKS: dict[str, Check] = {
         _counts_table,
     ),
 }
-_TEXT = {
-    "plain_text": any_text(limits.TEXT_CHARS),
-    "mrkdwn": any_text(limits.TEXT_CHARS),
-}
-_CONTEXT_PART = by_type({**_TEXT, "image": ELEMENTS["image"]})
 
 MESSAGE_ONLY = {"markdown", "table", "context_actions"}
 _IN_MESSAGES = array(by_type(BLOCKS), most=limits.MESSAGE_BLOCKS)

@@ -29,7 +29,7 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class Ack:
-    """How a delivery went. `error` is what Slack calls it, `answer` what the app said in its acknowledgement."""
+    """How a delivery went: `error` is what Slack calls it, `answer` what the app acknowledged with."""
 
     error: str | None = None
     answer: Any = None

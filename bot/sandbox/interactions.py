@@ -22,7 +22,7 @@ _NO_ANSWER = {
 
 
 class Interactions:
-    """Each method is one thing that a person did; it returns when the app has acknowledged, or has not in time."""
+    """Each method is one thing that a person did; it returns once the app has acknowledged, or has not."""
 
     def __init__(self, world: World, delivery: Delivery, responses: Responses) -> None:
         self._world = world

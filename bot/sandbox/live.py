@@ -15,7 +15,7 @@ from bot.sandbox.world import World
 T = TypeVar("T")
 
 _MESSAGE_TYPES = {"posted": "message", "changed": "message_changed"}
-_CHANNEL_KINDS = {"joined", "left", "archived", "unarchived", "channel", "channel_id", "shared"}
+_CHANNEL_KINDS = {"joined", "left", "archived", "unarchived", "channel", "channel_id", "shared", "read"}
 
 
 class Waiting:
@@ -92,7 +92,8 @@ class Feeds:
         parent = place.messages.get(message.thread_ts or "") if message.is_reply else None
         if parent is not None and change.kind != "changed":
             news.append({"type": "message_changed", "message": page_shapes.message(self._world, parent)})
-        return news
+        counts = change.kind == "posted" and message.ephemeral_to is None and message.user != viewer
+        return news + (self._of_channel(change, viewer) if counts and not message.is_reply else [])
 
     def _of_person(self, change: Change) -> Json:
         if change.kind == "notice":
@@ -101,6 +102,8 @@ class Feeds:
 
     def _of_channel(self, change: Change, viewer: str) -> list[Json]:
         place = self._world.workspace.channel(change.channel or "")
+        if change.kind == "read" and change.user != viewer:
+            return []
         if not self._sees(viewer, place) and change.user != viewer:
             return []
         news: Json = {"type": "channel", "channel": page_shapes.channel(self._world, place, viewer)}

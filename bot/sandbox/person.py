@@ -165,7 +165,7 @@ class Person:
     def post_as_their_agent(
         self, text: str, channel: str = "C0APPROVALS", thread_ts: str | None = None
     ) -> Result:
-        """Write with this person's token instead of their hands: the same message, with an app's mark on it."""
+        """Write with this person's token not their hands: the same message, with an app's mark on it."""
         said = as_message_text(self._world.workspace, text)
         message = self._world.workspace.post(
             channel, user=self.id, text=said, thread_ts=thread_ts, bot_id=new_id("B")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bot.sandbox.installation import OTHER_TEAM_ID, Installation
-from bot.sandbox.model import Channel, User, UserGroup
+from bot.sandbox.installation import OTHER_TEAM_ID, TEAM_ID, Installation
+from bot.sandbox.model import Channel, User, UserGroup, UserKind
 from bot.sandbox.workspace import Workspace
 
 
@@ -21,24 +21,35 @@ def plant(workspace: Workspace, app: Installation) -> None:
 
 
 def _people() -> list[User]:
-    def person(ident: str, name: str, real_name: str, title: str, tz: str, color: str, **more: str) -> User:
-        email = f"{name}@{'other' if more.get('kind') == 'external' else 'acme'}.example"
+    def person(
+        ident: str,
+        real_name: str,
+        title: str,
+        tz: str,
+        color: str,
+        *,
+        kind: UserKind = "member",
+        team_id: str = TEAM_ID,
+    ) -> User:
+        name = real_name.split()[0].lower()
+        email = f"{name}@{'acme' if team_id == TEAM_ID else 'other'}.example"
         return User(
-            id=ident, name=name, real_name=real_name, title=title, tz=tz, color=color, email=email, **more
-        )  # type: ignore[arg-type]  # `kind` is one of the literals below
+            id=ident, name=name, real_name=real_name, title=title, tz=tz, color=color, email=email, kind=kind,
+            team_id=team_id,
+        )  # fmt: skip
 
     return [
-        person("U0ANA", "ana", "Ana Duarte", "Platform lead", "Europe/Berlin", "4b6bfb"),
-        person("U0KIM", "kim", "Kim Osei", "Finance director", "America/New_York", "9b5de5"),
-        person("U0LEE", "lee", "Lee Park", "SRE", "Asia/Seoul", "00a878"),
-        person("U0MAX", "max", "Max Weber", "Support", "Europe/Berlin", "e07a5f"),
-        person("U0GUS", "gus", "Gus Reyes", "Contractor", "Europe/Madrid", "b08968", kind="guest"),
-        person("U0SUE", "sue", "Sue Lind", "Visitor", "Europe/Stockholm", "7f9172", kind="single_guest"),
+        person("U0ANA", "Ana Duarte", "Platform lead", "Europe/Berlin", "4b6bfb"),
+        person("U0KIM", "Kim Osei", "Finance director", "America/New_York", "9b5de5"),
+        person("U0LEE", "Lee Park", "SRE", "Asia/Seoul", "00a878"),
+        person("U0MAX", "Max Weber", "Support", "Europe/Berlin", "e07a5f"),
+        person("U0GUS", "Gus Reyes", "Contractor", "Europe/Madrid", "b08968", kind="guest"),
+        person("U0SUE", "Sue Lind", "Visitor", "Europe/Stockholm", "7f9172", kind="single_guest"),
         person(
-            "U0EVE", "eve", "Eve Moss", "Partner", "Europe/London", "d1495b",
+            "U0EVE", "Eve Moss", "Partner", "Europe/London", "d1495b",
             kind="external", team_id=OTHER_TEAM_ID,
         ),
-        person("U0BOB", "bob", "Bob", "Build bot", "Etc/UTC", "6c757d", kind="bot"),
+        person("U0BOB", "Bob", "Build bot", "Etc/UTC", "6c757d", kind="bot"),
         User(
             id="U0DEL", name="dora", real_name="Dora Klein", title="Formerly finance", deleted=True,
             tz="Europe/Berlin", color="adb5bd", email="dora@acme.example",

@@ -49,7 +49,7 @@ class SignedHttp:
             await self._session.close()
 
     def _signature(self, body: bytes) -> dict[str, str]:
-        """Headers by which the app knows that it is us (docs: authentication/verifying-requests-from-slack)."""
+        """How the app knows that it is us: docs.slack.dev/authentication/verifying-requests-from-slack."""
         at = str(int(self._clock()))
         digest = hmac.new(self._secret, b"v0:" + at.encode() + b":" + body, hashlib.sha256).hexdigest()
         return {"X-Slack-Request-Timestamp": at, "X-Slack-Signature": f"v0={digest}"}

@@ -110,7 +110,8 @@ class Views:
         view_id = new_id("V")
         view = View(
             id=view_id, user=user, type="modal", hash=_new_hash(self._workspace.clock),
-            root_view_id=below.root_view_id if below else view_id, previous_view_id=below.id if below else None,
+            root_view_id=below.root_view_id if below else view_id,
+            previous_view_id=below.id if below else None,
             **_content(raw),
         )  # fmt: skip
         self._stacks.setdefault(user, []).append(view_id)

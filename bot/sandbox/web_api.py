@@ -52,7 +52,7 @@ class WebApi:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         token = token.strip() if scheme.lower() == "bearer" else str(args.pop("token", "") or "")
         args.pop("token", None)
-        if method.token is not None:
+        if method.needs is not None:
             self._require_token(method, token)
         return method, args
 
@@ -62,7 +62,7 @@ class WebApi:
             raise SlackError("not_authed")
         if token not in (app.bot_token, app.app_token):
             raise SlackError("invalid_auth")
-        if token != (app.app_token if method.token == "app" else app.bot_token):  # noqa: S105  its kind
+        if token != (app.app_token if method.needs == "app" else app.bot_token):
             raise SlackError("not_allowed_token_type")
         if app.scopes is not None and method.scope is not None and method.scope not in app.scopes:
             raise SlackError("missing_scope", needed=method.scope, provided=",".join(sorted(app.scopes)))

@@ -26,7 +26,7 @@ class Result:
     """What a person sees come of something they did.
 
     `error` is Slack's word for why it failed, `errors` are the messages on a dialog's fields, `notice`
-    is the sentence that Slack flashes; `ts` is the message they wrote, `channel` the conversation they opened.
+    is the sentence that Slack flashes, `ts` the message they wrote, `channel` the conversation they opened.
     """
 
     ok: bool

@@ -11,7 +11,7 @@ from bot.sandbox.wire import Json, new_id
 
 ChangeKind = Literal[
     "posted", "changed", "deleted", "view", "home", "notice", "called", "user", "usergroup",
-    "joined", "left", "archived", "unarchived", "channel", "channel_id", "shared", "opened_home", "reacted",
+    "joined", "left", "archived", "unarchived", "channel", "channel_id", "shared", "opened_home", "read",
 ]  # fmt: skip
 
 
@@ -275,7 +275,7 @@ class Workspace:
     def mark_read(self, channel_id: str, user: str) -> None:
         channel = self.channel(channel_id)
         channel.read[user] = next(reversed(channel.messages), "")
-        self.announce(Change(kind="channel", channel=channel_id, user=user))
+        self.announce(Change(kind="read", channel=channel_id, user=user))
 
     def notice(self, user: str, text: str, level: Literal["error", "info"] = "error") -> None:
         """What Slack flashes to one person."""

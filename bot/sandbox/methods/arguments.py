@@ -7,7 +7,7 @@ import binascii
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from bot.sandbox import limits
 from bot.sandbox.model import Channel
@@ -25,7 +25,7 @@ class Method:
     handle: Handler
     tier: int
     scope: str | None = None
-    token: str | None = "bot"  # noqa: S105  the kind of token: "bot", "app" or None
+    needs: Literal["bot", "app"] | None = "bot"  # which of the two tokens
 
 
 def text(args: Json, name: str) -> str | None:

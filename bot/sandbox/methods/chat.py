@@ -78,7 +78,7 @@ def update(world: World, args: Json) -> Json:
 
 
 def _require_rich_text_stays(before: Message, changes: dict[str, Any]) -> None:
-    """ "rich-text blocks cannot be replaced with non-rich-text blocks" (chat.update), for a message of only those."""
+    """chat.update: "rich-text blocks cannot be replaced with non-rich-text blocks"."""
     only_rich = before.blocks and all(block["type"] == "rich_text" for block in before.blocks)
     after = changes.get("blocks")
     if only_rich and after and not any(block["type"] == "rich_text" for block in after):
@@ -171,12 +171,13 @@ def own_message(world: World, place: Channel, ts: str | None, error: str) -> Mes
 
 
 def parent_ts(place: Channel, ts: str | None) -> str | None:
-    """The parent that is meant; a reply's ts means its thread."""
-    if ts is None:
-        return None
-    parent = place.messages.get(ts)
+    """The parent that is meant; a reply's ts means its thread.
+
+    Where there is no such message, Slack says nothing and posts outside threads (slack-go/slack#1571).
+    """
+    parent = place.messages.get(ts) if ts else None
     if parent is None:
-        raise SlackError("thread_not_found")
+        return None
     return parent.thread_ts if parent.is_reply else ts
 
 
@@ -241,5 +242,5 @@ METHODS = {
     "chat.delete": Method(delete, tier=3, scope="chat:write"),
     "chat.getPermalink": Method(get_permalink, tier=600),
     "reactions.add": Method(add_reaction, tier=3, scope="reactions:write"),
-    "blocks.validate": Method(validate_blocks, tier=0, token=None),
+    "blocks.validate": Method(validate_blocks, tier=0, needs=None),
 }

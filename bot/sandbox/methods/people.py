@@ -16,8 +16,9 @@ def api_test(world: World, args: Json) -> Json:
 
 def auth_test(world: World, args: Json) -> Json:
     return {
-        "url": f"{world.url}/", "team": world.workspace.name, "user": "countersign", "team_id": world.app.team_id,
-        "user_id": world.app.bot_user, "bot_id": world.app.bot_id, "is_enterprise_install": False,
+        "url": f"{world.url}/", "team": world.workspace.name, "user": "countersign",
+        "team_id": world.app.team_id, "user_id": world.app.bot_user, "bot_id": world.app.bot_id,
+        "is_enterprise_install": False,
     }  # fmt: skip
 
 
@@ -78,7 +79,7 @@ def bot_info(world: World, args: Json) -> Json:
 
 
 METHODS = {
-    "api.test": Method(api_test, tier=4, token=None),
+    "api.test": Method(api_test, tier=4, needs=None),
     "auth.test": Method(auth_test, tier=600),
     "users.info": Method(user_info, tier=4, scope="users:read"),
     "users.list": Method(user_list, tier=2, scope="users:read"),

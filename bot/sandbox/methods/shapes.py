@@ -76,7 +76,8 @@ def channel(world: World, one: Channel, *, members: bool = False) -> Json:
         return {
             "id": one.id, "created": one.created, "is_im": True, "is_org_shared": False, "user": other,
             "is_archived": False, "is_user_deleted": world.workspace.users[other].deleted, "is_open": True,
-            "is_ext_shared": world.workspace.users[other].kind == "external", "context_team_id": world.app.team_id,
+            "is_ext_shared": world.workspace.users[other].kind == "external",
+            "context_team_id": world.app.team_id,
         }  # fmt: skip
     shown: Json = {
         "id": one.id,
@@ -110,33 +111,29 @@ def message(world: World, one: Message, *, metadata: bool = True, replies: bool 
     """A message as it is in history, events and payloads of interactions."""
     shown: Json = {"type": "message", "user": one.user, "ts": one.ts, "text": one.text}
     shown["team"] = world.workspace.users[one.user].team_id
-    if one.subtype:
-        shown["subtype"] = one.subtype
     if one.bot_id:
-        shown |= {"bot_id": one.bot_id, "app_id": world.app.app_id}
-        shown["bot_profile"] = bot(world)
-    if one.username:
-        shown["username"] = one.username
-    if one.blocks:
-        shown["blocks"] = as_returned(one.blocks)
-    if one.attachments:
-        shown["attachments"] = one.attachments
-    if one.files:
-        shown["files"] = [file(world, world.workspace.files[ident]) for ident in one.files]
-    if one.thread_ts:
-        shown["thread_ts"] = one.thread_ts
-    if one.is_reply:
-        parent = world.workspace.channel(one.channel).messages.get(one.thread_ts or "")
-        shown["parent_user_id"] = parent.user if parent else ""
-    if one.edited:
-        shown["edited"] = one.edited
-    if metadata and one.metadata:
-        shown["metadata"] = one.metadata
-    if one.reactions:
-        shown["reactions"] = _reactions(one)
-    if replies:
-        shown |= thread_summary(world, one)
-    return shown
+        shown |= {"bot_id": one.bot_id, "app_id": world.app.app_id, "bot_profile": bot(world)}
+    optional = {
+        "subtype": one.subtype,
+        "username": one.username,
+        "blocks": as_returned(one.blocks),
+        "attachments": one.attachments,
+        "files": [file(world, world.workspace.files[ident]) for ident in one.files],
+        "thread_ts": one.thread_ts,
+        "parent_user_id": _parent_user(world, one),
+        "edited": one.edited,
+        "metadata": one.metadata if metadata else None,
+        "reactions": _reactions(one),
+    }
+    shown |= {name: value for name, value in optional.items() if value}
+    return shown | thread_summary(world, one) if replies else shown
+
+
+def _parent_user(world: World, one: Message) -> str | None:
+    if not one.is_reply:
+        return None
+    parent = world.workspace.channel(one.channel).messages.get(one.thread_ts or "")
+    return parent.user if parent else None
 
 
 def thread_summary(world: World, parent: Message) -> Json:
@@ -168,9 +165,10 @@ def file(world: World, one: File) -> Json:
     """https://docs.slack.dev/reference/objects/file-object"""
     return {
         "id": one.id, "created": one.created, "timestamp": one.created, "name": one.name,
-        "title": one.title or one.name, "mimetype": one.mimetype, "filetype": one.name.rpartition(".")[2] or "text",
-        "pretty_type": "Plain Text", "user": one.user, "size": one.size, "mode": "hosted", "is_external": False,
-        "editable": False, "is_public": False, "public_url_shared": False,
+        "title": one.title or one.name, "mimetype": one.mimetype,
+        "filetype": one.name.rpartition(".")[2] or "text", "pretty_type": "Plain Text", "user": one.user,
+        "size": one.size, "mode": "hosted", "is_external": False, "editable": False,
+        "is_public": False, "public_url_shared": False,
         "url_private": f"{world.url}/files-pri/{one.id}/{one.name}",
         "url_private_download": f"{world.url}/files-pri/{one.id}/download/{one.name}",
         "permalink": f"{world.url}/files/{one.user}/{one.id}/{one.name}", "has_rich_preview": False,

@@ -67,5 +67,5 @@ METHODS = {
     "views.push": Method(push, tier=4),
     "views.update": Method(update, tier=4),
     "views.publish": Method(publish, tier=4),
-    "apps.connections.open": Method(connections_open, tier=1, token="app"),
+    "apps.connections.open": Method(connections_open, tier=1, needs="app"),
 }

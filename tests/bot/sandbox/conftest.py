@@ -10,6 +10,8 @@ import pytest
 
 from bot.sandbox.server import Sandbox
 
+BOT = "xoxb-sandbox"
+
 Api = Callable[..., Awaitable[dict[str, Any]]]
 
 
@@ -24,7 +26,7 @@ async def api(slack: Sandbox) -> AsyncIterator[Api]:
     """`await api("chat.postMessage", channel=…)`: the answer, as JSON."""
     async with aiohttp.ClientSession() as session:
 
-        async def call(method: str, *, token: str = "xoxb-sandbox", **args: Any) -> dict[str, Any]:
+        async def call(method: str, *, token: str = BOT, **args: Any) -> dict[str, Any]:
             headers = {"Authorization": f"Bearer {token}"}
             async with session.post(slack.api_url + method, json=args, headers=headers) as response:
                 answer: dict[str, Any] = await response.json()
