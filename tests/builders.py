@@ -1,27 +1,26 @@
-"""Valid values with one thing different: `a_request(quorum=2)`-style, so that a test shows only what it is about."""
+"""Valid values with one thing different (`a_request(tool="deploy")`), so that a test shows what it is about."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from approvals.canonical import fingerprint
+from approvals.ids import new_id
+from approvals.messages import Submission
 from approvals.model import (
     CHANNEL,
     Action,
     AgentName,
     Args,
-    Barred,
     Kind,
     Person,
     PersonId,
-    Principal,
     Request,
-    RequestId,
     Tenant,
     Terms,
 )
 
-T0 = datetime(2026, 11, 20, 14, 40, tzinfo=UTC)  # when every request of a builder was made
+T0 = datetime(2026, 11, 20, 14, 40, tzinfo=UTC)  # for tests that need no Redis, and so no present time
 REFUND: Args = {"customer": "c_42", "amount": 940, "currency": "USD"}
 QUESTION: Args = {"question": "Which region?", "options": ["eu", "us"], "free_text": False}
 
@@ -40,35 +39,43 @@ def terms(**changes: Any) -> Terms:
 
 
 def a_request(**changes: Any) -> Request:
-    """A refund that billing wants, just submitted. Terms, args and deadline keep the rest in step with them."""
-    of_terms = changes.pop("terms", None) or terms()
-    tool, args = changes.pop("tool", "refund"), changes.pop("args", REFUND)
-    seconds = of_terms.deadline_s
-    usual = Request(
-        id=RequestId("R-7K2M4Q9ZT0XW3E5RB8NC1HDJFA"),
-        tenant=Tenant("default"),
-        agent=AgentName("billing"),
-        kind=Kind.ACTION,
-        tool=tool,
-        args=args,
-        fingerprint=fingerprint(tool, args),
-        terms=of_terms,
-        created_at=T0,
-        deadline=None if seconds is None else T0 + timedelta(seconds=seconds),
-        reason="Charged twice for invoice 881.",
-        short="R-7K2M",
+    """A refund that billing wants, made just now. Fingerprint, deadline and short id follow what is changed."""
+    made = replace(
+        Request(
+            id=new_id(),
+            tenant=Tenant("default"),
+            agent=AgentName("billing"),
+            kind=Kind.ACTION,
+            tool="refund",
+            args=REFUND,
+            fingerprint=fingerprint("refund", REFUND),
+            terms=terms(),
+            created_at=datetime.now(UTC),
+            deadline=None,
+            reason="Charged twice for invoice 881.",
+        ),
+        **changes,
     )
-    return replace(usual, **changes)
+    seconds = made.terms.deadline_s
+    following: dict[str, Any] = {
+        "fingerprint": fingerprint(made.tool, made.args),
+        "deadline": None if seconds is None else made.created_at + timedelta(seconds=seconds),
+        "short": made.id[:6],
+    }
+    return replace(made, **(following | changes))
 
 
 def a_question(**changes: Any) -> Request:
     """A question of billing's with two options."""
-    return a_request(**{"kind": Kind.QUESTION, "tool": "ask", "args": QUESTION} | changes)
+    return a_request(**({"kind": Kind.QUESTION, "tool": "ask", "args": QUESTION} | changes))
 
 
-def a_person(
-    id: str = "U0ANA", *, name: str | None = None, of: str | None = CHANNEL, barred: Barred | None = None
-) -> Person:
-    """Somebody who may decide; `of=None`: who is none of the approvers."""
-    principals = frozenset() if of is None else frozenset({Principal(of)})
-    return Person(id=PersonId(id), name=name or id[2:].capitalize(), principals=principals, barred=barred)
+def a_submission(**changes: Any) -> Submission:
+    """What billing's letter says when it wants that refund."""
+    return replace(Submission(id=new_id(), tool="refund", args=REFUND), **changes)
+
+
+def a_person(**changes: Any) -> Person:
+    """A member of the channel."""
+    usual = Person(id=PersonId("U0ANA"), name="Ana Duarte", principals=frozenset({CHANNEL}))
+    return replace(usual, **changes)
