@@ -1,4 +1,4 @@
-"""Valid values with one thing different (`a_request(tool="deploy")`), so that a test shows what it is about."""
+"""Valid values with one thing different (`a_request(tool="deploy")`): a test shows only what it is about."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -39,7 +39,7 @@ def terms(**changes: Any) -> Terms:
 
 
 def a_request(**changes: Any) -> Request:
-    """A refund that billing wants, made just now. Fingerprint, deadline and short id follow what is changed."""
+    """A refund that billing wants, made just now. Fingerprint, deadline and short id follow the changes."""
     made = replace(
         Request(
             id=new_id(),
