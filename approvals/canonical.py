@@ -61,8 +61,8 @@ def check(args: Args, name: str = "args") -> None:
         InvalidCall: with a path such as `args.items[3]` and what is wrong there.
     """
     if not isinstance(args, dict):
-        raise InvalidCall(f"args must be a JSON object, not {type(args).__name__}")
-    _check(args, "args", 0)
+        raise InvalidCall(f"{name} must be a JSON object, not {type(args).__name__}")
+    _check(args, name, 0)
 
 
 def _check(value: Json, path: str, outer: int) -> None:
@@ -81,7 +81,7 @@ def _check(value: Json, path: str, outer: int) -> None:
 
 def _check_items(value: list[Json] | dict[str, Json], path: str, level: int) -> None:
     if level > ARGS_LEVELS:
-        raise InvalidCall(f"args are nested deeper than {ARGS_LEVELS} levels")
+        raise InvalidCall(f"{path:.{_KEY_CHARS}} is nested deeper than {ARGS_LEVELS} levels")
     if isinstance(value, list):
         for index, item in enumerate(value):
             _check(item, f"{path}[{index}]", level)

@@ -1,0 +1,341 @@
+"""What an agent holds: ask, wait, claim, report."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ParamSpec, Self, TypeVar, Unpack, assert_never, overload
+
+from redis.asyncio import Redis
+
+from approvals import keys
+from approvals.background import Background
+from approvals.batch import Batch
+from approvals.canonical import fingerprint
+from approvals.errors import (
+    Answered,
+    Cancelled,
+    ChangesRequested,
+    Expired,
+    InvalidCall,
+    NotApproved,
+    NotClaimed,
+    Rejected,
+    StillPending,
+    Undeliverable,
+)
+from approvals.gate import GateOptions, gated
+from approvals.inbox import AgentInbox
+from approvals.messages import (
+    RESULT_CHARS,
+    Cancellation,
+    Outcome,
+    OutcomeStatus,
+    Permit,
+    ReceiptNotice,
+    Revision,
+    Submission,
+    Ticket,
+)
+from approvals.model import QUESTION_TOOL, Args, Kind, RequestId
+from approvals.redis_door import open_redis
+from approvals.submitting import (
+    Options,
+    Span,
+    key_of,
+    own_args,
+    own_id,
+    question_args,
+    seconds_of,
+    submission,
+    text_of,
+)
+from approvals.waiting import Waiting
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+PATIENCE = "1m"  # how long a wait bears that Redis is away, unless told
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    """What belongs to one event loop: its connections, and the waits on them."""
+
+    redis: Redis
+    inbox: AgentInbox
+    waiting: Waiting
+
+    async def close(self) -> None:
+        self.waiting.close()
+        await self.redis.aclose()
+
+
+class Approvals:
+    """An agent's connection. It may be made anywhere and used from any event loop: it connects when used."""
+
+    def __init__(self, url: str, agent: str, tenant: str, patience_s: float) -> None:
+        keys.check("agent name", agent)
+        keys.check("tenant name", tenant)
+        open_redis(url)  # connects to nothing; a bad address is told here
+        self.agent, self.tenant = agent, tenant
+        self.background = Background(f"approvals of {agent}")  # for functions that aren't async
+        self._url, self._patience_s = url, patience_s
+        self._sessions: dict[asyncio.AbstractEventLoop, _Session] = {}
+        self._revised: dict[RequestId, int] = {}  # in which round this agent has answered what people wanted
+
+    @classmethod
+    def connect(
+        cls,
+        url: str | None = None,
+        *,
+        agent: str | None = None,
+        tenant: str | None = None,
+        patience: Span = PATIENCE,
+    ) -> Self:
+        """Connect as `agent`. What isn't told comes from REDIS_URL, APPROVALS_AGENT, APPROVALS_TENANT.
+
+        `patience` is how long a wait bears that Redis is away.
+
+        Raises:
+            InvalidCall: something is missing, or isn't written as such things are.
+        """
+        url = url or os.environ.get("REDIS_URL")
+        agent = agent or os.environ.get("APPROVALS_AGENT")
+        if not url:
+            raise InvalidCall("where is Redis? Say connect('redis://…'), or set REDIS_URL")
+        if not agent:
+            raise InvalidCall("who asks? Say connect(…, agent='billing'), or set APPROVALS_AGENT")
+        tenant = tenant or os.environ.get("APPROVALS_TENANT") or "default"
+        return cls(url, agent, tenant, seconds_of("patience", patience) or 0.0)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close what this event loop, and the thread for functions that aren't async, have opened."""
+        if self.background.is_running:
+            await asyncio.to_thread(self.close)
+        await self._close_session()
+
+    def close(self) -> None:
+        """Close what the thread for functions that aren't async has opened."""
+        if self.background.is_running:
+            self.background.run(self._close_session())
+            self.background.close()
+
+    # -- asking ---------------------------------------------------------------------------------------
+
+    async def submit(self, tool: str, args: Args, **options: Unpack[Options]) -> Ticket:
+        """Ask, and return once the request is durably in the inbox, also while the service is away.
+
+        Raises:
+            InvalidCall: it can't be asked for as it is; the message says where.
+            KeyReused: the same key came earlier with another tool or other args.
+            Unavailable: Redis was away; with a key it is safe to ask again.
+        """
+        key = key_of(options.get("key"))
+        one = submission(tool, args, **options)
+        return await self._session.inbox.put(one, fingerprint(tool, one.args), key)
+
+    async def submit_all(self, submissions: Sequence[Submission]) -> None:
+        """Send them all or none: what a batch does when it ends."""
+        await self._session.inbox.put_all(submissions)
+
+    async def request(
+        self,
+        tool: str,
+        args: Args,
+        *,
+        timeout: Span | None = None,  # noqa: ASYNC109  # when it ends the request stays open, and says so
+        **options: Unpack[Options],
+    ) -> Outcome:
+        """Ask, and return once it is approved; the outcome has the args to use.
+
+        Raises:
+            Rejected, Expired, Cancelled, Undeliverable, Answered, ChangesRequested: it must not run.
+            StillPending: nobody has decided within `timeout`.
+            InvalidCall, KeyReused, Unavailable: as `submit`.
+        """
+        ticket = await self.submit(tool, args, **options)
+        outcome = await self.wait(ticket.id, timeout)
+        if outcome.status is not OutcomeStatus.APPROVED:
+            raise not_approved(outcome)
+        return outcome
+
+    async def ask(
+        self,
+        question: str,
+        options: Sequence[str] | None = None,
+        context: str | None = None,
+        free_text: bool | None = None,
+        *,
+        timeout: Span | None = None,  # noqa: ASYNC109  # likewise
+        **about: Unpack[Options],
+    ) -> str:
+        """Ask people a question, and return the option they chose or what they wrote.
+
+        Without options it is answered in words; with options and `free_text=True` in either way.
+
+        Raises:
+            Rejected, Expired, Cancelled, Undeliverable, StillPending, InvalidCall, Unavailable: as `request`.
+        """
+        key = key_of(about.get("key"))
+        args = question_args(question, options, context, free_text)
+        one = submission(QUESTION_TOOL, args, kind=Kind.QUESTION, **about)
+        ticket = await self._session.inbox.put(one, fingerprint(QUESTION_TOOL, one.args), key)
+        outcome = await self.wait(ticket.id, timeout)
+        if outcome.status is not OutcomeStatus.ANSWERED or outcome.text is None:
+            raise not_approved(outcome)
+        return outcome.text
+
+    def batch(self, reason: str | None = None) -> Batch:
+        """Collect requests in `async with approvals.batch() as batch:`, to be sent all or none."""
+        return Batch(self, reason)
+
+    # -- waiting --------------------------------------------------------------------------------------
+
+    async def wait(self, request_id: str, timeout: Span | None = None) -> Outcome:  # noqa: ASYNC109  # likewise
+        """Return what became of it, whenever that was, and whichever process had asked. Claims nothing.
+
+        Raises:
+            StillPending: nobody has decided within `timeout`.
+            ChangesRequested: a person wants changes that this client hasn't made yet.
+            Unavailable: Redis stayed away.
+        """
+        id = own_id(request_id)
+        outcome = await self._session.waiting.until(
+            id, timeout_s=seconds_of("timeout", timeout), after_round=self._revised.get(id, 0)
+        )
+        if outcome is None:
+            raise StillPending(id)
+        if outcome.status is OutcomeStatus.CHANGES_REQUESTED:
+            raise not_approved(outcome)
+        self._revised.pop(id, None)
+        return outcome
+
+    async def get(self, request_id: str) -> Outcome | None:
+        """What became of it so far; None: nothing yet, or it isn't known here."""
+        return await self._session.inbox.outcome(own_id(request_id))
+
+    # -- running --------------------------------------------------------------------------------------
+
+    async def claim(self, request_id: str) -> Permit:
+        """Take the leave to run it, once: of all who try, one gets it. Run its args and no others.
+
+        Raises:
+            NotClaimed: there is no leave (any more).
+            Unavailable: Redis was away; the message says whether the leave may be gone.
+        """
+        permit = await self._session.inbox.claim(own_id(request_id))
+        if fingerprint(permit.tool, permit.args) != permit.fingerprint:
+            raise NotClaimed(f"{permit.id}: its permit is not for the call that people saw")
+        return permit
+
+    async def receipt(
+        self, request_id: str, ok: bool, result: str | None = None, duration_ms: int | None = None
+    ) -> None:
+        """Report how the approved call went; of `result` people see the beginning.
+
+        Raises:
+            Unavailable: Redis was away.
+        """
+        excerpt = None if result is None else _excerpt(str(result))
+        notice = ReceiptNotice(id=own_id(request_id), ok=ok, result=excerpt, duration_ms=duration_ms)
+        await self._session.inbox.send(notice)
+
+    async def revise(self, request_id: str, args: Args, reason: str | None = None) -> None:
+        """Ask for other args in the place of what was asked; whoever had voted is asked again.
+
+        Raises:
+            InvalidCall: they can't be asked for.
+            Unavailable: Redis was away.
+        """
+        id, args, reason = own_id(request_id), own_args(args), text_of("reason", reason)
+        before = await self._session.inbox.outcome(id)
+        await self._session.inbox.send(Revision(id=id, args=args, reason=reason))
+        if before is not None:
+            self._revised[id] = before.round
+
+    async def cancel(self, request_id: str, reason: str | None = None) -> None:
+        """Take it back; once it is decided this changes nothing. `wait` tells which came first.
+
+        Raises:
+            Unavailable: Redis was away.
+        """
+        letter = Cancellation(id=own_id(request_id), reason=text_of("reason", reason))
+        await self._session.inbox.send(letter)
+
+    # -- the gate -------------------------------------------------------------------------------------
+
+    @overload
+    def required(self, function: Callable[P, R], /) -> Callable[P, R]: ...
+    @overload
+    def required(
+        self, function: None = None, /, **options: Unpack[GateOptions]
+    ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+    def required(
+        self, function: Callable[P, R] | None = None, /, **options: Unpack[GateOptions]
+    ) -> Callable[P, R] | Callable[[Callable[P, R]], Callable[P, R]]:
+        """Let a function, async or not, run only once it is approved, with the args that were approved.
+
+        Its calls raise as `request` and `claim` do, and what the function itself raises.
+
+        Raises:
+            InvalidCall: the function's parameters can't be a form, or an option doesn't fit them.
+        """
+        if function is not None:
+            return gated(function, self, **options)
+        return lambda function: gated(function, self, **options)
+
+    # -- its insides ----------------------------------------------------------------------------------
+
+    @property
+    def _session(self) -> _Session:
+        loop = asyncio.get_running_loop()
+        if loop not in self._sessions:
+            for other in [other for other in self._sessions if other.is_closed()]:
+                self._sessions.pop(other, None)
+            redis = open_redis(self._url)
+            redis.connection_pool.connection_kwargs["client_name"] = f"countersign:{self.agent}"
+            inbox = AgentInbox(redis, self.tenant, self.agent)
+            self._sessions[loop] = _Session(redis, inbox, Waiting(inbox, self._patience_s))
+        return self._sessions[loop]
+
+    async def _close_session(self) -> None:
+        session = self._sessions.pop(asyncio.get_running_loop(), None)
+        if session is not None:
+            await session.close()
+
+
+def not_approved(outcome: Outcome) -> NotApproved:
+    """The error that tells `outcome`, which is no approval, to an agent."""
+    by = outcome.decided_by_name or outcome.decided_by
+    words = f": {outcome.text}" if outcome.text else ""
+    match outcome.status:
+        case OutcomeStatus.REJECTED:
+            return Rejected(f"{outcome.id} was rejected by {by}{words}", outcome)
+        case OutcomeStatus.ANSWERED:
+            return Answered(f"{outcome.id} was answered by {by} instead of being run{words}", outcome)
+        case OutcomeStatus.EXPIRED:
+            return Expired(f"{outcome.id} expired: nobody answered in time, which is not a no", outcome)
+        case OutcomeStatus.CANCELLED if outcome.undeliverable:
+            return Undeliverable(f"{outcome.id} reached nobody who may decide{words}", outcome)
+        case OutcomeStatus.CANCELLED:
+            return Cancelled(f"{outcome.id} was cancelled{words}", outcome)
+        case OutcomeStatus.CHANGES_REQUESTED:
+            return ChangesRequested(f"{by} wants changes to {outcome.id}{words}", outcome)
+        case OutcomeStatus.APPROVED:
+            return NotApproved(f"{outcome.id} was approved, which is no answer to a question", outcome)
+        case _:
+            assert_never(outcome.status)
+
+
+def _excerpt(text: str) -> str:
+    whole = text.encode(errors="backslashreplace").decode()
+    return whole if len(whole) <= RESULT_CHARS else f"{whole[: RESULT_CHARS - 1]}…"

@@ -1,0 +1,121 @@
+"""The same calls without async, for threads: `from approvals.sync import Approvals`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import ParamSpec, Self, TypeVar, Unpack, overload
+
+from approvals import batch, client
+from approvals.client import PATIENCE
+from approvals.gate import GateOptions, gated
+from approvals.messages import Outcome, Permit, Ticket
+from approvals.model import Args, RequestId
+from approvals.submitting import Options, Span
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Approvals:
+    """An agent's connection for threads: every call blocks its own, and one thread behind works for all."""
+
+    def __init__(self, approvals: client.Approvals) -> None:
+        self._async = approvals
+        self._run = approvals.background.run
+
+    @classmethod
+    def connect(
+        cls,
+        url: str | None = None,
+        *,
+        agent: str | None = None,
+        tenant: str | None = None,
+        patience: Span = PATIENCE,
+    ) -> Self:
+        return cls(client.Approvals.connect(url, agent=agent, tenant=tenant, patience=patience))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._async.close()
+
+    def submit(self, tool: str, args: Args, **options: Unpack[Options]) -> Ticket:
+        return self._run(self._async.submit(tool, args, **options))
+
+    def request(
+        self, tool: str, args: Args, *, timeout: Span | None = None, **options: Unpack[Options]
+    ) -> Outcome:
+        return self._run(self._async.request(tool, args, timeout=timeout, **options))
+
+    def ask(
+        self,
+        question: str,
+        options: Sequence[str] | None = None,
+        context: str | None = None,
+        free_text: bool | None = None,
+        *,
+        timeout: Span | None = None,
+        **about: Unpack[Options],
+    ) -> str:
+        return self._run(self._async.ask(question, options, context, free_text, timeout=timeout, **about))
+
+    def batch(self, reason: str | None = None) -> Batch:
+        return Batch(self._async, reason)
+
+    def wait(self, request_id: str, timeout: Span | None = None) -> Outcome:
+        return self._run(self._async.wait(request_id, timeout))
+
+    def get(self, request_id: str) -> Outcome | None:
+        return self._run(self._async.get(request_id))
+
+    def claim(self, request_id: str) -> Permit:
+        return self._run(self._async.claim(request_id))
+
+    def receipt(
+        self, request_id: str, ok: bool, result: str | None = None, duration_ms: int | None = None
+    ) -> None:
+        self._run(self._async.receipt(request_id, ok, result, duration_ms))
+
+    def revise(self, request_id: str, args: Args, reason: str | None = None) -> None:
+        self._run(self._async.revise(request_id, args, reason))
+
+    def cancel(self, request_id: str, reason: str | None = None) -> None:
+        self._run(self._async.cancel(request_id, reason))
+
+    @overload
+    def required(self, function: Callable[P, R], /) -> Callable[P, R]: ...
+    @overload
+    def required(
+        self, function: None = None, /, **options: Unpack[GateOptions]
+    ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+    def required(
+        self, function: Callable[P, R] | None = None, /, **options: Unpack[GateOptions]
+    ) -> Callable[P, R] | Callable[[Callable[P, R]], Callable[P, R]]:
+        if function is not None:
+            return gated(function, self._async, **options)
+        return lambda function: gated(function, self._async, **options)
+
+
+class Batch:
+    """Collects requests while its `with` is open, and sends them when it ends without an error."""
+
+    def __init__(self, approvals: client.Approvals, reason: str | None = None) -> None:
+        self._batch = batch.Batch(approvals, reason)
+        self._run = approvals.background.run
+        self.submit = self._batch.submit
+
+    def wait(self, timeout: Span | None = None) -> dict[RequestId, Outcome]:
+        return self._run(self._batch.wait(timeout))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._run(self._batch.__aexit__(kind, error, trace))
