@@ -42,7 +42,10 @@ export function makeHome() {
   function homeBlocks() {
     const view = workspace.home;
     if (!view) return h("p", { class: "empty" }, `${nameOf(app.id)} has not published a Home for ${nameOf(workspace.me.id)} yet.`);
-    if (surface?.container.view_id !== view.id) surface = new Surface({ type: "view", view_id: view.id }, content, refresh);
+    if (surface?.container.view_id !== view.id) {
+      surface = new Surface({ type: "view", view_id: view.id }, content, refresh);
+      surface.remember(view.state?.values);
+    }
     return h("div", { class: "blocks", data: { testid: "home-view", viewId: view.id } }, renderBlocks(view.blocks, surface));
   }
 

@@ -78,7 +78,7 @@ async function catchUp(person) {
   workspace.place = null;
   closeThread();
   await goTo(address());
-  showView(found.open_view ?? null);
+  showView(found.open_view ?? null, found.depth);
   return true;
 }
 
@@ -98,7 +98,7 @@ async function refreshAll(found) {
     if (replies.ok && workspace.thread) workspace.replies = replies.messages;
     threadPane?.refresh();
   }
-  showView(found.open_view ?? null);
+  showView(found.open_view ?? null, found.depth);
   return true;
 }
 
@@ -118,6 +118,7 @@ async function loadMessages(pane, id) {
 async function goTo({ person, where, thread }) {
   if (where === "home" && theApp()) goHome();
   else {
+    if (where && !workspace.channels.has(where)) await syncChannels();
     const channel = workspace.channels.get(where) ?? workspace.channels.get(FIRST_PLACE) ?? [...workspace.channels.values()][0];
     if (!channel) return empty();
     if (channel.id !== where) { history.replaceState(null, "", `#${person}/${channel.id}`); }
@@ -197,9 +198,10 @@ const HEAR = {
   message: ({ message }) => heard(message, true),
   message_changed: ({ message }) => heard(message, false),
   message_deleted: ({ channel, ts }) => gone(channel, ts),
-  view: ({ view }) => showView(view),
+  view: ({ view, depth }) => showView(view, depth),
   home: ({ view }) => { workspace.home = view; homePane?.refresh(); },
-  channel: ({ channel }) => channelChanged(channel),
+  channel: ({ channel, old_id: old }) => channelChanged(channel, old),
+  user: ({ user }) => userChanged(user),
   notice: ({ text, level }) => notice(text, level),
 };
 
@@ -214,22 +216,30 @@ function heard(message, isNew) {
   if (!isReply && here) channelPane.add(message);
   else if (!isReply && workspace.messages.has(message.channel)) place(workspace.messages.get(message.channel), message);
   if (inThread) threadPane.add(message);
-  if (isReply && isNew) countReply(message, here);
-  if (!isNew) return;
   const mine = message.user === workspace.me.id;
-  if (here && !mine) announce(`${nameFor(message)}: ${message.text ?? ""}`);
-  if (here) read(message.channel);
+  if (!isNew || mine) return;
+  if (here) announce(`${nameFor(message)}: ${message.text ?? ""}`);
+  if (!isReply && !message.ephemeral) countUnread(message.channel, here);
 }
 
-/** The line “3 replies” under a parent; the server may send the changed parent too, and then that counts. */
-function countReply(reply, here) {
-  const parent = workspace.messages.get(reply.channel)?.find((message) => message.ts === reply.thread_ts);
-  if (!parent || Number(parent.latest_reply ?? 0) >= Number(reply.ts)) return;
-  const changed = {
-    ...parent, reply_count: (parent.reply_count ?? 0) + 1, latest_reply: reply.ts, reply_users: [...new Set([...(parent.reply_users ?? []), reply.user])],
-  };
-  place(workspace.messages.get(reply.channel), changed);
-  if (here) channelPane.refresh();
+/** The server counts too, but says so only in the snapshot. */
+function countUnread(id, here) {
+  const channel = workspace.channels.get(id);
+  if (!channel) return syncChannels();
+  if (!channel.is_member) return;
+  channel.unread = (channel.unread ?? 0) + 1;
+  if (here) read(id);
+  sidebar.draw();
+  title();
+}
+
+/** A conversation that this page has not heard of: somebody just began it. */
+async function syncChannels() {
+  const found = await snapshot(workspace.me.id);
+  if (!found.ok || found.me.id !== workspace.me?.id) return;
+  workspace.channels = new Map(found.channels.map((channel) => [channel.id, channel]));
+  sidebar.draw();
+  title();
 }
 
 function gone(channel, ts) {
@@ -241,11 +251,22 @@ function gone(channel, ts) {
   threadPane?.refresh();
 }
 
-function channelChanged(channel) {
-  workspace.channels.set(channel.id, channel);
-  if (workspace.place?.id === channel.id) { channelPane.header(); read(channel.id); }
+function channelChanged(channel, oldId) {
+  const here = workspace.place?.id === (oldId ?? channel.id);
+  if (oldId) workspace.channels.delete(oldId);
+  if (channel.kind === "private" && !channel.is_member) workspace.channels.delete(channel.id);
+  else workspace.channels.set(channel.id, channel);
   sidebar.draw();
   title();
+  if (here && (oldId || !workspace.channels.has(channel.id))) location.hash = `${workspace.me.id}/${oldId ? channel.id : FIRST_PLACE}`;
+  else if (here) channelPane.header();
+}
+
+function userChanged(user) {
+  workspace.users.set(user.id, user);
+  if (user.id === workspace.me.id) workspace.me = user;
+  strip.draw();
+  sidebar.draw();
 }
 
 function title() {

@@ -3,6 +3,7 @@
 import { renderBlocks } from "./blocks.js";
 import { fromTs, fullTime, replyAge, time } from "./clock.js";
 import { h, keepingFocus, replace } from "./dom.js";
+import { emoji } from "./emoji.js";
 import { fileCards } from "./files.js";
 import { icon } from "./icons.js";
 import { openMenu } from "./menus.js";
@@ -36,7 +37,7 @@ export function makeMessage(first, { openThread = null } = {}) {
     node.setAttribute("aria-label", `${name}, ${time(fromTs(message.ts))}`);
     node.classList.toggle("ephemeral", Boolean(message.ephemeral));
     node.classList.toggle("mentions-me", (message.text ?? "").includes(`<@${workspace.me.id}`));
-    replace(content, body(message, surface), message.files?.length ? fileCards(message.files) : null, openThread && repliesLink(message, openThread));
+    replace(content, body(message, surface), message.files?.length ? fileCards(message.files) : null, reactions(message), openThread && repliesLink(message, openThread));
     replace(node, message.ephemeral && onlyYou(), h("div", { class: "message-row" },
       h("div", { class: "message-gutter" }, avatar(user), h("time", { class: "gutter-time", "aria-hidden": "true" }, shortTime(message))),
       h("div", { class: "message-main" }, head(message, user, name), content)), toolbar(view, openThread));
@@ -63,6 +64,13 @@ function body(message, surface) {
   if (message.blocks?.length) return h("div", { class: "blocks" }, renderBlocks(message.blocks, surface));
   const edited = message.edited ? h("span", { class: "edited" }, " (edited)") : null;
   return message.text || edited ? h("div", { class: "mrkdwn message-text" }, mrkdwn(message.text), edited) : null;
+}
+
+function reactions(message) {
+  if (!message.reactions?.length) return null;
+  const counts = new Map();
+  for (const { name } of message.reactions) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return h("div", { class: "reactions" }, [...counts].map(([name, count]) => h("span", { class: "reaction" }, emoji(name) ?? `:${name}:`, ` ${count}`)));
 }
 
 function repliesLink(message, openThread) {

@@ -29,6 +29,7 @@ const SENTENCES = {
   operation_timeout: "This app is taking too long to respond. Please try again in a moment.",
   unreachable: "The sandbox's server does not answer. Is it still running?",
   not_in_channel: "You aren't in this channel, so you can't write here.",
+  not_allowed: "Slack does not let this account do that.",
   is_archived: "This channel is archived: nobody can write here.",
 };
 

@@ -21,6 +21,13 @@ export class Surface {
     this.unfolded = new Set(); // long texts that somebody opened
   }
 
+  /** Take over `state.values` as if it had been entered here. */
+  remember(values = {}) {
+    for (const [blockId, actions] of Object.entries(values)) {
+      for (const [actionId, state] of Object.entries(actions)) this.answers.set(keyOf(blockId, { action_id: actionId }), state);
+    }
+  }
+
   /** Call before drawing: inputs that are not drawn again are forgotten. */
   begin() {
     this.fields.clear();

@@ -12,20 +12,28 @@ import { workspace } from "./workspace.js";
 let shown = null; // {dialog, surface, view, banner}
 const asleep = new Map(); // surfaces of views further down the stack, by view id
 
-/** What the server pushed: the top of this person's stack of dialogs, or null. */
-export function showView(view) {
+/** What the server pushed: the top of this person's stack of dialogs (`depth` high), or null. */
+export function showView(view, depth = 1) {
   if (!view) return closeShown();
-  if (shown?.view.id === view.id) return update(view);
+  if (shown?.view.id === view.id) return update(view, depth);
   // A push and a pop both change the view in place: the dialog stays, so the screen does not blink.
   if (!shown) shown = openShell();
   else if (shown.view) asleep.set(shown.view.id, shown.surface);
   const { body } = shown.dialog;
   shown.view = view;
-  shown.surface = asleep.get(view.id) ?? new Surface({ type: "view", view_id: view.id }, body, () => draw());
+  shown.depth = depth;
+  shown.surface = asleep.get(view.id) ?? surfaceFor(view, body);
   shown.trouble = null;
   draw();
   body.scrollTop = 0;
   shown.dialog.focusFirst();
+}
+
+/** The server remembers what was entered with the last click; after a reload that is all there is. */
+function surfaceFor(view, body) {
+  const surface = new Surface({ type: "view", view_id: view.id }, body, () => draw());
+  surface.remember(view.state?.values);
+  return surface;
 }
 
 function openShell() {
@@ -38,8 +46,9 @@ function closeShown() {
   shown = null;
 }
 
-function update(view) {
+function update(view, depth) {
   shown.view = view;
+  shown.depth = depth;
   draw();
 }
 
@@ -59,7 +68,7 @@ function draw() {
 
 function footer(view) {
   const back = h("button", { type: "button", class: "button", data: { testid: "view-cancel" }, onclick: () => leave(false) },
-    view.close ? textObject(view.close) : view.depth > 1 ? "Back" : "Cancel");
+    view.close ? textObject(view.close) : shown.depth > 1 ? "Back" : "Cancel");
   const send = view.submit && h("button", { type: "button", class: "button button-primary", disabled: Boolean(view.submit_disabled), data: { testid: "view-submit" }, onclick: submit }, textObject(view.submit));
   return [back, send];
 }

@@ -9,6 +9,7 @@ export const workspace = {
   commands: [],
   shortcuts: [],
   home: null,
+  app: null, // {bot_user, app_id}
   place: null, // {kind: "channel", id} | {kind: "home", tab}
   thread: null, // {channel, ts}
   messages: new Map(), // channel id → top-level messages, oldest first
@@ -18,6 +19,7 @@ export const workspace = {
 export function load(snapshot) {
   workspace.me = snapshot.me;
   workspace.team = snapshot.team;
+  workspace.app = snapshot.app ?? null;
   workspace.users = new Map(snapshot.users.map((user) => [user.id, user]));
   workspace.channels = new Map(snapshot.channels.map((channel) => [channel.id, channel]));
   workspace.commands = snapshot.commands ?? [];
@@ -53,21 +55,14 @@ export function channelName(channelId) {
 
 export const currentChannel = () => (workspace.place?.kind === "channel" ? workspace.channels.get(workspace.place.id) : null);
 
-/** The app whose commands and Home tab these are: the bot user that people have a DM with, else the first bot. */
-export function theApp() {
-  const bots = [...workspace.users.values()].filter((user) => user.is_bot && user.id !== SLACKBOT);
-  return bots.find((user) => user.id === "U0COUNTERSIGN") ?? bots[0] ?? null;
-}
-
-export function dmWith(userId) {
-  return [...workspace.channels.values()].find((channel) => channel.kind === "dm" && channel.with === userId) ?? null;
-}
+/** The bot user of the app whose commands and Home tab these are. */
+export const theApp = () => workspace.users.get(workspace.app?.bot_user) ?? null;
 
 /** Put a message where its timestamp belongs, or over its older self. Returns false when it was there already. */
 export function place(list, message) {
   const known = list.findIndex((other) => other.ts === message.ts);
   if (known >= 0) {
-    list[known] = { ...list[known], ...message };
+    list[known] = message;
     return false;
   }
   const after = list.findIndex((other) => Number(other.ts) > Number(message.ts));
