@@ -1,26 +1,246 @@
-"""The dialogs of a request but for the edit form: read all, details, and those that ask for words."""
+"""The dialogs of a request but for the edit form: read all, details, and those that ask for words.
+
+Each packs which call it showed into its private_metadata, as a button does into its value.
+"""
 
 from __future__ import annotations
 
-from approvals.model import Request
+from collections.abc import Iterator
+from datetime import datetime
+
+from approvals.durations import tell_duration
+from approvals.model import Kind, OnDeadline, Principal, Request
 from blocks import ids
 from blocks.action import headline
-from blocks.pieces import View, asked, dialog, header, writing
-from blocks.request import about
-from blocks.text import name
+from blocks.form import Values
+from blocks.pieces import (
+    Block,
+    Line,
+    Part,
+    View,
+    actions,
+    asked,
+    dialog,
+    header,
+    literals,
+    notice,
+    rich,
+    section,
+    select,
+    words_over,
+    writing,
+)
+from blocks.question import answer_at, menu, question_of
+from blocks.request import (
+    Offer,
+    about,
+    approve_button,
+    deciders,
+    hidden_notice,
+    is_open,
+    is_risky,
+    label,
+    offer_for,
+    reject_button,
+    told_elements,
+    whole_call,
+)
+from blocks.status import story, trail_lines, until
+from blocks.text import INPUT_CHARS, clip, name, one_line, reveal, spread
+
+WORDS_CHARS = 16_500  # of anyone's words in a dialog: all that an agent may say
+HEAD_AND_TAIL_CHARS = 4000  # of a call that only a file holds
+FACT_CHARS = 400
+TRAIL_WORDS_CHARS = 1000
+TRAIL_LINES = 50
+RADIOS = 5  # more options than these are a menu
+
+
+def read_view(request: Request, now: datetime, *, file_url: str | None = None) -> View:
+    """The whole call; submitting approves or answers. `file_url` leads to a call that is too long for it."""
+    can_approve = is_open(request, now) and request.sent_back is None
+    if can_approve and request.kind is Kind.QUESTION:
+        return answer_view(request, file_url=file_url)
+    blocks = [header(headline(request)), about(request), *_whole_call(request, file_url), *_says(request)]
+    if can_approve and is_risky(request):
+        risk = f"This is {request.terms.risk} risk. Approve it only if every line above is what you want."
+        blocks.append(notice(f"⚠ {risk}"))
+    if not can_approve:
+        return dialog(ids.READ, "The whole call", blocks, metadata=ids.pack(request))
+    blocks.append(note_field(request))
+    return dialog(ids.READ, "The whole call", blocks, metadata=ids.pack(request), submit="Approve")
 
 
 def reject_view(request: Request) -> View:
-    """Ask why not. The words are optional, and go to the agent."""
-    blocks = [
-        header(headline(request)),
-        about(request),
-        asked(
-            ids.WORDS,
-            "Why not?",
-            writing(lines=True),
-            hint=f"{name(request.agent)} gets these words, and can act on them.",
-            optional=True,
-        ),
-    ]
-    return dialog(ids.REJECT, "Reject", blocks, metadata=ids.pack(request), submit="Reject")
+    """Ask why not. The words are optional."""
+    hint = f"{name(request.agent)} gets these words, and can act on them."
+    field = asked(ids.WORDS, "Why not?", writing(lines=True), hint=hint, optional=True)
+    return _words_view(ids.REJECT, "Reject", request, field, submit="Reject")
+
+
+def respond_view(request: Request) -> View:
+    """Ask for the answer that the agent gets in place of a result; the tool does not run."""
+    hint = f"{one_line(request.tool, 60)} won't run. {name(request.agent)} gets these words as its answer."
+    field = asked(ids.WORDS, "Your answer", writing(lines=True), hint=hint)
+    return _words_view(ids.RESPOND, "Respond", request, field, submit="Respond")
+
+
+def changes_view(request: Request) -> View:
+    """Ask what should change; the request stays open, with its agent."""
+    hint = f"{name(request.agent)} gets these words. The request comes back here when it is revised."
+    field = asked(ids.WORDS, "What should change?", writing(lines=True), hint=hint)
+    return _words_view(ids.CHANGES, "Request changes", request, field, submit="Send back")
+
+
+def answer_view(request: Request, *, file_url: str | None = None) -> View:
+    """The whole question, and its options or room for an answer."""
+    question = question_of(request)
+    blocks = [header(headline(request)), about(request), *_whole_call(request, file_url), *_says(request)]
+    if question.fits_menu:
+        options = menu(request)
+        chooser: Block = {"type": "radio_buttons", "options": options}
+        if len(options) > RADIOS:
+            chooser = select(ids.CHOICE, "Choose an answer", options)
+        blocks.append(asked(ids.CHOICE, "Choose", chooser, optional=question.may_be_written))
+    if question.may_be_written or not question.fits_menu:
+        words = "Or write your answer" if question.fits_menu else "Your answer"
+        is_free = question.free_text or not question.options
+        hint = None if is_free else "Write one of the options exactly as it is listed above."
+        blocks.append(asked(ids.WORDS, words, writing(lines=True), hint=hint, optional=question.fits_menu))
+    return dialog(ids.ANSWER, "Answer", blocks, metadata=ids.pack(request), submit="Answer")
+
+
+def details_view(
+    request: Request, now: datetime, *, can_act: bool = False, file_url: str | None = None
+) -> View:
+    """All there is to know of a request. `can_act`: this person may decide it, so offer that here too."""
+    blocks = [header(headline(request)), *_whole_call(request, file_url), *_says(request)]
+    told = story(request, now)
+    if told:
+        blocks.append(rich(*(element for one in told for element in told_elements(one, INPUT_CHARS - 500))))
+    if can_act and is_open(request, now):
+        blocks.append(actions("decide", *_details_buttons(request)))
+    blocks += [{"type": "divider"}, rich(section(*_facts(request))), _who(request)]
+    blocks += [header("What happened"), *_trail(request)]
+    return dialog(ids.DETAILS, label(request), blocks, metadata=ids.pack(request))
+
+
+# -- reading them back --------------------------------------------------------------------------------
+
+
+def words_in(values: Values) -> str | None:
+    """What was written in a dialog's one text field; None: nothing."""
+    field = values.get(ids.WORDS, {}).get(ids.WORDS, {})
+    written = field.get("value")
+    return written if isinstance(written, str) and written.strip() else None
+
+
+def read_answer(request: Request, values: Values) -> str | dict[str, str]:
+    """The answer, or errors by block id; what was written outranks what was chosen.
+
+    Raises:
+        Stale: the option is of an older version, or of another request.
+    """
+    written = words_in(values)
+    if written is not None:
+        return written
+    chosen = (values.get(ids.CHOICE, {}).get(ids.CHOICE, {}).get("selected_option") or {}).get("value")
+    if chosen is not None:
+        pick = ids.unpack_pick(chosen)
+        words = answer_at(request, pick.index) if pick.fits(request) else None
+        if words is None:
+            raise ids.Stale("the option is of another request, or of a question that has changed")
+        return words
+    field = ids.CHOICE if question_of(request).fits_menu else ids.WORDS
+    return {field: "Choose or write an answer."}
+
+
+# -- parts --------------------------------------------------------------------------------------------
+
+
+def _words_view(callback_id: str, title: str, request: Request, field: Block, *, submit: str) -> View:
+    blocks = [header(headline(request)), about(request), field]
+    return dialog(callback_id, title, blocks, metadata=ids.pack(request), submit=submit)
+
+
+def note_field(request: Request) -> Block:
+    """Room for a note beside an approval."""
+    hint = f"{name(request.agent)} gets it too."
+    return asked(ids.WORDS, "Note", writing(lines=True), hint=hint, optional=True)
+
+
+def _whole_call(request: Request, file_url: str | None) -> Iterator[Block]:
+    shown = whole_call(request)
+    if offer_for(request) is not Offer.FILE:
+        yield from _literal_or_quote(request, shown.text)
+    else:
+        yield from _literal_or_quote(
+            request, spread(shown.text, HEAD_AND_TAIL_CHARS, HEAD_AND_TAIL_CHARS // 2)
+        )
+        link: Block = {"type": "text", "text": "the file in its thread"}
+        if file_url:
+            link = {"type": "link", "url": file_url, "text": "the file in its thread"}
+        told: Block = {"type": "text", "text": "This is too long for a dialog. All of it is in "}
+        end: Block = {"type": "text", "text": "; read that before you decide."}
+        yield rich({"type": "rich_text_section", "elements": [told, link, end]})
+    if shown.hidden:
+        yield hidden_notice(shown.hidden)
+
+
+def _literal_or_quote(request: Request, shown: str) -> list[Block]:
+    return words_over(shown) if request.kind is Kind.QUESTION else literals(shown)
+
+
+def _says(request: Request) -> Iterator[Block]:
+    if request.reason:
+        yield rich(section((f"{name(request.agent)} says:",)))
+        yield from words_over(clip(reveal(request.reason)[0], WORDS_CHARS))
+
+
+def _details_buttons(request: Request) -> Iterator[Block]:
+    ready = request.kind is Kind.ACTION and request.sent_back is None
+    if ready and offer_for(request) is not Offer.FILE:
+        yield approve_button(request)
+    yield reject_button(request)
+
+
+def _facts(request: Request) -> Iterator[Line]:
+    """One fact a line; agents' and operators' words are clipped, on one line and plain."""
+    terms = request.terms
+    yield ("Id: ", request.id)
+    yield ("Asked by: ", name(request.agent), *_confidence(request))
+    if request.kind is Kind.ACTION:
+        yield ("Tool: ", one_line(request.tool, FACT_CHARS))
+        yield ("Risk: ", str(terms.risk))
+    yield ("Asked because: ", one_line(terms.because, FACT_CHARS))
+    yield ("Rule: ", one_line(terms.rule, FACT_CHARS), " (policy ", one_line(terms.policy, 64), ")")
+    yield ("Deadline: ", *until(request))
+    if request.terms.on_deadline is OnDeadline.EXPIRE and request.deadline is not None:
+        yield ("At the deadline: it expires, and ", name(request.agent), " is told nobody answered")
+    if request.kind is Kind.ACTION:
+        yield ("Once approved: it may run within ", tell_duration(terms.use_within_s))
+    if terms.quorum > 1:
+        yield ("Needs: ", f"{terms.quorum} different people")
+    if request.tags:
+        yield ("Tags: ", one_line(", ".join(request.tags), FACT_CHARS))
+    if request.batch:
+        yield ("Batch: ", one_line(request.batch, FACT_CHARS))
+    yield ("Fingerprint: ", request.fingerprint)
+
+
+def _confidence(request: Request) -> tuple[Part, ...]:
+    return () if request.confidence is None else (f", {request.confidence:.0%} sure",)
+
+
+def _who(request: Request) -> Block:
+    """Who may decide, and for whom it is asked: mentions, which call nobody in a dialog."""
+    told = f"May decide: {deciders(request.terms.approvers)}"
+    if request.on_behalf_of:
+        told += f" · On behalf of: {deciders([Principal(request.on_behalf_of)])}"
+    return {"type": "context", "elements": [{"type": "mrkdwn", "text": told, "verbatim": True}]}
+
+
+def _trail(request: Request) -> Iterator[Block]:
+    lines = trail_lines(request)
+    for one in lines[-TRAIL_LINES:]:
+        yield rich(*told_elements(one, TRAIL_WORDS_CHARS))

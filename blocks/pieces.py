@@ -116,6 +116,11 @@ def literals(shown: str) -> list[Block]:
     return [rich(literal(part)) for part in texts.chunks(shown)]
 
 
+def words_over(shown: str) -> list[Block]:
+    """Somebody's long words, over as many blocks as they need."""
+    return [rich(quote(part)) for part in texts.chunks(shown)]
+
+
 # -- small blocks -------------------------------------------------------------------------------------
 
 

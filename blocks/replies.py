@@ -5,6 +5,8 @@ Each names the thing and the next step. Mentions are names here: in a private an
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
@@ -27,12 +29,23 @@ from approvals.errors import (
     WrongKind,
 )
 from approvals.model import Barred, PersonId, Request
-from blocks.pieces import Moment
+from blocks import ids
+from blocks.action import headline
+from blocks.pieces import Block, Card, Moment, aside, button, header, notice, plain
 from blocks.question import question_of
-from blocks.request import deciders, label
+from blocks.request import about, deciders, label
 from blocks.text import escape, name, one_line
 
 TYPED_CHARS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Commands:
+    """The names of the slash commands, without their slash."""
+
+    approve: str = "approve"
+    reject: str = "reject"
+    approvals: str = "approvals"
 
 
 def refused(refusal: Refusal, now: datetime, *, by: PersonId | None = None) -> str:
@@ -164,3 +177,116 @@ def _when(at: datetime | None, now: datetime) -> str:
 
 def _typed(typed: str) -> str:
     return f"“{escape(one_line(typed, TYPED_CHARS))}”"
+
+
+# -- it worked ----------------------------------------------------------------------------------------
+
+
+def recorded(request: Request) -> str:
+    """What a typed command or a dialog has just done; the card tells everybody else."""
+    what, agent = _what(request), _agent(request)
+    word = request.trail[-1].word if request.trail else ""
+    match word:
+        case "voted":
+            missing = max(request.terms.quorum - len(request.votes), 0)
+            return f"Your approval of {what} counts. It needs {_people(missing)} more."
+        case "approved":
+            return f"You approved {what}. {agent} may run it once."
+        case "edited":
+            return f"You approved {what} with your changes. {agent} may run it once, as you changed it."
+        case "rejected":
+            return f"You rejected {what}. {agent} was told{_with_words(request)}."
+        case "answered":
+            return f"You answered {what}. {agent} has your words."
+        case "changes_requested":
+            return f"You sent {what} back. {agent} has your words, and {what} stays open until it is revised."
+        case "expired":
+            return f"{what} expired before you decided; {agent} was told nobody answered. It can ask again."
+        case _:
+            return f"{what} is {request.status}."
+
+
+def _with_words(request: Request) -> str:
+    return ", with your words" if request.decision and request.decision.text else ""
+
+
+# -- it could not be done -----------------------------------------------------------------------------
+
+OLDER = "This button is from an older version of this card. Bring the card up again with `/{approvals} ID`."
+UNREADABLE = (
+    "Slack sent something that can't be read here, so nothing was recorded. Try it from the card itself."
+)
+REDIS_AWAY = "Redis is away, so nothing was recorded. Click again in a minute."
+PERSON_UNKNOWN = (
+    "Slack couldn't tell who you are just now, so nothing was decided. Click again in a minute; "
+    "if it stays so, tell the people who run this."
+)
+NO_SUCH_MESSAGE = "No request belongs to this message."
+
+
+def older_button(commands: Commands) -> str:
+    """To a click on something that an older version drew, or that nobody knows."""
+    return OLDER.format(approvals=commands.approvals)
+
+
+# -- how it is used -----------------------------------------------------------------------------------
+
+
+def usage_approve(commands: Commands) -> str:
+    return f"Type `/{commands.approve} ID`, and a note if you like. `/{commands.approvals}` lists the ids."
+
+
+def usage_reject(commands: Commands) -> str:
+    return f"Type `/{commands.reject} ID reason`. `/{commands.approvals}` lists the ids."
+
+
+def help_text(commands: Commands) -> str:
+    """What can be typed, a line each."""
+    return "\n".join(
+        (
+            "Agents ask here before they act. Decide on the card, or type:",
+            f"• `/{commands.approvals}` or `/{commands.approvals} mine`: what waits for you",
+            f"• `/{commands.approvals} all`: everything that waits",
+            f"• `/{commands.approvals} ID`: one request, with its buttons",
+            f"• `/{commands.approve} ID [note]`: approve it",
+            f"• `/{commands.reject} ID reason`: reject it; the agent gets your reason",
+            "An id's first letters are enough, such as `R-7K2M`. In a thread, where Slack takes no commands, "
+            "mention this app with the id, and it brings up the card.",
+        )
+    )
+
+
+# -- what waits ---------------------------------------------------------------------------------------
+
+LISTED = 15  # rows that fit a message
+
+
+def pending_list(requests: Sequence[Request], now: datetime, *, mine: bool, commands: Commands) -> Card:
+    """The answer to `/approvals mine` and `/approvals all`: what waits, the most urgent first."""
+    if not requests:
+        nothing = "Nothing waits for you." if mine else "Nothing waits."
+        return Card(nothing, [notice(nothing)])
+    title = f"{_requests(len(requests))} for you" if mine else _requests(len(requests))
+    shown = by_urgency(requests)[:LISTED]
+    text = [escape(f"{title}:"), *(f"{escape(label(one))}: {escape(headline(one))}" for one in shown)]
+    blocks = [header(title), *(block for one in shown for block in row(one))]
+    if len(requests) > len(shown):
+        more = f"… and {len(requests) - len(shown):,} more. /{commands.approvals} ID brings up any of them."
+        text.append(more)
+        blocks.append(aside(more))
+    return Card("\n".join(text), blocks)
+
+
+def by_urgency(requests: Sequence[Request]) -> list[Request]:
+    """The first deadline first; without one, the oldest."""
+    return sorted(requests, key=lambda one: (one.deadline is None, one.deadline or one.created_at, one.id))
+
+
+def row(request: Request) -> list[Block]:
+    """One request in a list: what, and the way to it; then who, how risky, until when."""
+    opener = button("Open", ids.OPEN, ids.pack(request), described=f"Open {headline(request)}")
+    return [{"type": "section", "text": plain(headline(request)), "accessory": opener}, about(request)]
+
+
+def _requests(count: int) -> str:
+    return "1 request waits" if count == 1 else f"{count:,} requests wait"

@@ -13,6 +13,7 @@ from blocks import ids
 from blocks.action import headline, tool_words
 from blocks.call import Shown, call_text
 from blocks.diff import diff_text
+from blocks.form import has_fields
 from blocks.pieces import (
     Block,
     Card,
@@ -221,7 +222,8 @@ def _buttons(request: Request, offer: Offer, now: datetime) -> Block:
 def decision_buttons(request: Request, offer: Offer) -> list[Block]:
     value = ids.pack(request)
     first = approve_button(request) if offer is Offer.WHOLE else read_button(request)
-    return [first, button("Edit…", ids.EDIT, value), reject_button(request)]
+    edit = [button("Edit…", ids.EDIT, value)] if offer is not Offer.FILE and has_fields(request) else []
+    return [first, *edit, reject_button(request)]
 
 
 def approve_button(request: Request) -> Block:

@@ -1,0 +1,33 @@
+"""The Home tab: what waits for whom, and how to use this."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from approvals.model import Request, RequestId
+from blocks.pieces import Block, View, aside, header, notice
+from blocks.replies import Commands, by_urgency, help_text, row
+
+ROWS = 20
+
+
+def home_view(
+    pending: Sequence[Request], mine_ids: Collection[RequestId], commands: Commands | None = None
+) -> View:
+    """What waits for this person (`mine_ids`) first, then what waits for others."""
+    mine = [one for one in by_urgency(pending) if one.id in mine_ids]
+    others = [one for one in by_urgency(pending) if one.id not in mine_ids]
+    shown_mine, shown_others = mine[:ROWS], others[: ROWS - len(mine[:ROWS])]
+    blocks = [header("Waiting for you"), *_rows(shown_mine, "Nothing waits for you.")]
+    if shown_others:
+        blocks += [header("Waiting for others"), *_rows(shown_others, "")]
+    left_out = len(pending) - len(shown_mine) - len(shown_others)
+    if left_out:
+        blocks.append(aside(f"… and {left_out:,} more."))
+    usage: Block = {"type": "mrkdwn", "text": help_text(commands or Commands()), "verbatim": True}
+    blocks += [{"type": "divider"}, header("How it works"), {"type": "section", "text": usage}]
+    return {"type": "home", "callback_id": "home", "blocks": blocks}
+
+
+def _rows(requests: Sequence[Request], otherwise: str) -> list[Block]:
+    return [block for one in requests for block in row(one)] or [notice(otherwise)]
