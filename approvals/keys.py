@@ -10,6 +10,7 @@ from approvals.errors import InvalidCall
 SHAPES: dict[str, tuple[str, ...]] = {
     "request": ("request id",),
     "ids": (),
+    "shorts": (),
     "pending": (),
     "due": (),
     "draw": (),

@@ -118,8 +118,13 @@ def moment(time: tuple[int, int]) -> datetime:
     return _EPOCH + timedelta(seconds=seconds, microseconds=microseconds)
 
 
-def in_ms(at: datetime) -> int:
-    """Whole milliseconds since the epoch, rounded up: nothing is due before its time."""
+def ms(at: datetime) -> int:
+    """Whole milliseconds since the epoch."""
+    return (at - _EPOCH) // _MS
+
+
+def due_ms(at: datetime) -> int:
+    """The same, rounded up: nothing is due before its time."""
     return -((_EPOCH - at) // _MS)
 
 

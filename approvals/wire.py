@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Annotated, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError
-from pydantic_core import PydanticSerializationError
 
 from approvals.audit import Entry
 from approvals.errors import ApprovalsError, InvalidCall
 from approvals.messages import Letter, Outcome, Permit
 from approvals.model import Request
+from approvals.places import Posted
 
 T = TypeVar("T")
 
@@ -19,6 +19,7 @@ LETTER: TypeAdapter[Letter] = TypeAdapter(Annotated[Letter, Field(discriminator=
 OUTCOME = TypeAdapter(Outcome)
 PERMIT = TypeAdapter(Permit)
 ENTRY = TypeAdapter(Entry)
+POSTED = TypeAdapter(Posted)
 
 
 class Unreadable(ApprovalsError):
@@ -47,5 +48,5 @@ def write(adapter: TypeAdapter[T], value: T) -> str:
     """
     try:
         return adapter.dump_json(value).decode()
-    except (PydanticSerializationError, UnicodeEncodeError) as error:
+    except ValueError as error:  # a kind of pydantic's own
         raise InvalidCall("it holds half a character (a lone surrogate), which JSON can't carry") from error

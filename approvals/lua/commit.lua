@@ -1,0 +1,78 @@
+-- commit: store a request's next version, unless somebody else has already.
+--
+-- KEYS[1]  request    hash of version, body, head, seq, short, agent
+-- KEYS[2]  pending    sorted set of request ids by creation (ms)
+-- KEYS[3]  due        sorted set of request ids by when the clock has something to say (ms)
+-- KEYS[4]  draw       sorted set of request ids by when they may be drawn (ms)
+-- KEYS[5]  audit      stream; entry N of the tenant has the id N-0
+-- KEYS[6]  audit:seq  the number given out last
+-- KEYS[7]  outcome    string
+-- KEYS[8]  permit     string
+-- KEYS[9]  wake       stream of hints to the agent
+--
+-- ARGV[1]  id         of the request
+-- ARGV[2]  expected   the version the caller decided from
+-- ARGV[3]  body       the request after the event, as JSON
+-- ARGV[4]  entry      of the audit log, as JSON
+-- ARGV[5]  head       its hash
+-- ARGV[6]  pending    score; "" takes it out
+-- ARGV[7]  due        score; "" takes it out
+-- ARGV[8]  draw       "1": it is to be drawn, now or when whoever is at it has done; "": as it is
+-- ARGV[9]  outcome    JSON; "-" deletes it; "" leaves it as it is
+-- ARGV[10] keep       ms that the outcome is kept for
+-- ARGV[11] permit     JSON; "-" deletes it; "" leaves it as it is
+-- ARGV[12] until      ms since the epoch at which the permit ends; "" without one
+--
+-- Returns the entry's number, also when this very commit was written before; nil if the version has moved on.
+--
+-- There are no rules about approvals here; those are in machine.py.
+
+local id, expected, body, entry, head = unpack(ARGV, 1, 5)
+local pending, due, draw, outcome, keep, permit, until_ms = unpack(ARGV, 6, 12)
+
+local next_version = string.format("%d", tonumber(expected) + 1)
+local version, known_head, known_seq = unpack(redis.call("HMGET", KEYS[1], "version", "head", "seq"))
+if version == next_version and known_head == head then
+  return tonumber(known_seq) -- ours, and its reply was lost
+end
+if version ~= expected then
+  return nil
+end
+for _, index in ipairs({6, 7, 10, 12}) do
+  if ARGV[index] ~= "" and not tonumber(ARGV[index]) then
+    return redis.error_reply("ERR ARGV " .. index .. " is not a number")
+  end
+end
+local time = redis.call("TIME")
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local seq = string.format("%d", (redis.call("GET", KEYS[6]) or 0) + 1)
+
+redis.call("XADD", KEYS[5], seq .. "-0", "entry", entry) -- first, because it alone can be refused
+redis.call("SET", KEYS[6], seq)
+redis.call("HSET", KEYS[1], "version", next_version, "body", body, "head", head, "seq", seq)
+
+if pending == "" then
+  redis.call("ZREM", KEYS[2], id)
+else
+  redis.call("ZADD", KEYS[2], pending, id)
+end
+if due == "" then
+  redis.call("ZREM", KEYS[3], id)
+else
+  redis.call("ZADD", KEYS[3], due, id)
+end
+if draw == "1" then
+  redis.call("ZADD", KEYS[4], "NX", now, id)
+end
+if outcome == "-" then
+  redis.call("DEL", KEYS[7])
+elseif outcome ~= "" then
+  redis.call("SET", KEYS[7], outcome, "PX", keep)
+  redis.call("XADD", KEYS[9], "MAXLEN", "~", 1000, "*", "id", id)
+end
+if permit == "-" then
+  redis.call("DEL", KEYS[8])
+elseif permit ~= "" then
+  redis.call("SET", KEYS[8], permit, "PXAT", until_ms)
+end
+return tonumber(seq)

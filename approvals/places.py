@@ -1,0 +1,25 @@
+"""Where a request is shown, as a value: one `Posted` for each message that is to be, or has been, posted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NewType
+
+Place = NewType("Place", str)  # "C0…" or "D0…": a card; "C0…/1699.22": a card in a thread
+TRAIL, FILE = "#trail", "#file"  # after the card's place: what lies in the thread under it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posted:
+    """A message of ours; without `ts` it is still to be posted, or nobody knows whether it was."""
+
+    place: Place
+    channel: str
+    thread_ts: str | None = None
+    ts: str | None = None
+    attempt: str | None = None  # a nonce that goes into the message, by which a lost reply is reconciled
+    attempted_at: datetime | None = None
+    fingerprint: str | None = None  # of what was drawn
+    version: int = 0  # of the request, as drawn
+    state: str = ""  # the poster's own word

@@ -1,0 +1,415 @@
+"""The service's door to Redis: requests as they are kept, changed and logged. Rules are in machine.py."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TypeAlias
+
+from redis.asyncio import Redis
+
+from approvals import wire
+from approvals.audit import GENESIS, Entry, entry_of, link
+from approvals.commands import Command
+from approvals.errors import AmbiguousId, RequestNotFound, Unavailable
+from approvals.events import Event, Refused
+from approvals.ids import ALPHABET, LETTERS, is_id
+from approvals.inbox import GROUP, LetterRef, Taken
+from approvals.keys import is_written_as, key
+from approvals.machine import SERVICE, begin, decide, evolve, next_due
+from approvals.messages import Outcome, OutcomeStatus, is_auto, outcome_of, permit_of
+from approvals.model import Actor, Json, Request, RequestId, Status, Tenant, Via
+from approvals.places import Posted
+from approvals.redis_door import due_ms, follow, moment, ms, script, translated
+
+CHANGE_TIMEOUT_S = 2.0
+LEASE_S = 10.0
+REFUSED_KEPT_S = 90 * 24 * 3600  # the outcome of a letter that never became a request
+PAGE = 1000  # audit entries that are held at once
+TYPED_LETTERS = 4  # of an id that a person must type at least
+AMBIGUOUS = 10  # matches that are told
+TYPED_CHARS = 200  # of what was typed that go into the log
+
+Commanding: TypeAlias = Callable[[Request], Awaitable[Command]]
+
+_READ_ALIKE = str.maketrans("OIL", "011")  # Crockford: what people read for a digit is that digit
+_TYPED = re.compile(f"[{ALPHABET}]{{{TYPED_LETTERS},{LETTERS}}}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What a command did: the request as it became, by which event, under which number of the log."""
+
+    request: Request
+    event: Event
+    seq: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kept:
+    request: Request
+    head: str  # hash of the newest entry of its chain
+    now: datetime
+
+
+class Store:
+    """The requests of one tenant."""
+
+    def __init__(self, redis: Redis, tenant: str) -> None:
+        self._redis, self.tenant = redis, Tenant(tenant)
+        self._audit, self._seq = key(tenant, "audit"), key(tenant, "audit:seq")
+        self._create = script(redis, "create")
+        self._commit = script(redis, "commit")
+        self._claim = script(redis, "claim")
+        self._refuse = script(redis, "refuse")
+
+    async def now(self) -> datetime:
+        """Redis's own clock, by which everything is judged."""
+        with translated(self._redis):
+            return moment(await self._redis.time())
+
+    async def create(
+        self, request: Request, *, letter: LetterRef | None = None, via: Via = Via.REDIS
+    ) -> Request:
+        """Store a request that was submitted, as the policy's answer leaves it, and take its letter out.
+
+        One that is there already is returned as it is.
+
+        Raises:
+            RequestNotFound: the id is another agent's; the letter is still to be refused.
+            Unavailable: Redis was away; to create it again is harmless.
+        """
+        submitted, answer = begin(request)
+        after = evolve(request, answer)
+        first = link(GENESIS, entry_of(request, request, submitted, via=via))
+        second = link(first.hash, entry_of(request, after, answer, via=Via.SERVICE))
+        inbox = key(self.tenant, "inbox", request.agent)
+        ids, shorts = key(self.tenant, "ids"), key(self.tenant, "shorts")
+        with translated(self._redis):
+            reply = await self._create(
+                keys=[*self._keys(after), ids, shorts, inbox],
+                args=[
+                    *(after.id, after.version, wire.write(wire.REQUEST, after)),
+                    *(wire.write(wire.ENTRY, second), second.hash),
+                    *_consequences(None, after, answer),
+                    *(after.agent, wire.write(wire.ENTRY, first)),
+                    *(letter.entry_id if letter else "", GROUP),
+                ],
+            )
+        if reply is None:
+            raise RequestNotFound(request.id)
+        is_new, short, *body = reply
+        return replace(after, short=short) if is_new else stored(body[0], short)
+
+    async def get(self, request_id: RequestId) -> tuple[Request, datetime]:
+        """The request, and Redis's clock, read together.
+
+        Raises:
+            RequestNotFound: there is no such request, or it has been forgotten.
+            Unavailable: Redis was away.
+        """
+        kept = await self._kept(request_id)
+        return kept.request, kept.now
+
+    async def change(self, request_id: RequestId, command: Command | Commanding) -> Change:
+        """Apply `command`, or what it says in view of the request as it is.
+
+        Deciding happens here and committing in Redis, so when two people click at once the slower one is
+        decided again from what the faster one left behind.
+
+        Raises:
+            Refusal: the rules forbid it.
+            RequestNotFound: there is no such request, or it has been forgotten.
+            Unavailable: others kept winning, or Redis was away, for CHANGE_TIMEOUT_S.
+        """
+        async with _bounded(f"{request_id} could not be changed"):
+            while True:
+                kept = await self._kept(request_id)
+                wanted = await command(kept.request) if callable(command) else command
+                event = decide(kept.request, wanted, now=kept.now)
+                after = evolve(kept.request, event)
+                entry = link(kept.head, entry_of(kept.request, after, event, via=wanted.via))
+                seq = await self._committed(kept.request, after, event, entry)
+                if seq is not None:
+                    return Change(request=after, event=event, seq=seq)
+
+    async def refuse(self, typed_id: str, by: Actor, attempted: str, reason: str, via: Via) -> datetime:
+        """Log that somebody tried something on what is no request; returns when.
+
+        Raises:
+            Unavailable: Redis was away.
+        """
+        return await self._log_refused(by, typed_id, attempted, reason, via)
+
+    async def refuse_letter(self, taken: Taken, reason: str) -> None:
+        """Log a letter that can't be followed, take it out, and tell its agent unless it has such a request.
+
+        Raises:
+            Unavailable: Redis was away; to refuse it again is harmless.
+        """
+        agent, request_id = taken.agent, taken.request_id
+        keys = [key(self.tenant, "inbox", agent)]
+        args: list[str | int] = [taken.entry_id, GROUP]
+        if request_id is not None:
+            outcome = Outcome(
+                id=request_id,
+                status=OutcomeStatus.REJECTED,
+                decided_at=await self.now(),
+                decided_by=SERVICE.id,
+                decided_by_name=SERVICE.name,
+                text=reason,
+            )
+            keys += [
+                key(self.tenant, "request", request_id),
+                key(self.tenant, "outcome", agent, request_id),
+                key(self.tenant, "wake", agent),
+            ]
+            args += [request_id, agent, wire.write(wire.OUTCOME, outcome), REFUSED_KEPT_S * 1000]
+        by = Actor(id=f"agent:{agent}", name=agent)
+        attempted = taken.letter.letter if taken.letter else "letter"
+        await self._log_refused(by, request_id or "", attempted, reason, Via.REDIS, keys, args)
+
+    async def find(self, typed: str) -> RequestId:
+        """The request whose id begins as typed: in any case, with or without `R-`, O for 0, I or L for 1.
+
+        Raises:
+            AmbiguousId: several do, and it is the short id of none of them.
+            RequestNotFound: none does, or fewer than four letters were typed.
+            Unavailable: Redis was away.
+        """
+        letters = typed.strip().upper().removeprefix("R-").translate(_READ_ALIKE)
+        if not _TYPED.fullmatch(letters):
+            raise RequestNotFound(typed)
+        prefix = f"R-{letters}"
+        with translated(self._redis):
+            async with self._redis.pipeline(transaction=False) as pipe:
+                pipe.hget(key(self.tenant, "shorts"), prefix)
+                pipe.zrangebylex(key(self.tenant, "ids"), f"[{prefix}", f"[{prefix}~", 0, AMBIGUOUS)
+                exact, ids = await pipe.execute()
+                if exact is not None or len(ids) == 1:
+                    return RequestId(exact or ids[0])
+                if not ids:
+                    raise RequestNotFound(typed)
+                for id in ids:
+                    pipe.hget(key(self.tenant, "request", id), "short")
+                shorts = await pipe.execute()
+        raise AmbiguousId(typed, tuple(short or id for short, id in zip(shorts, ids, strict=True)))
+
+    async def pending(self, *, limit: int = 50, offset: int = 0) -> list[Request]:
+        """What waits for people, the oldest first."""
+        with translated(self._redis):
+            ids = await self._redis.zrange(key(self.tenant, "pending"), offset, offset + limit - 1)
+            async with self._redis.pipeline(transaction=False) as pipe:
+                for id in ids:
+                    pipe.hmget(key(self.tenant, "request", str(id)), "body", "short")
+                found = await pipe.execute()
+        return [stored(body, short) for body, short in found if body is not None]
+
+    async def count_pending(self) -> int:
+        with translated(self._redis):
+            return await self._redis.zcard(key(self.tenant, "pending"))
+
+    async def due(self, limit: int) -> list[RequestId]:
+        """Claim what the clock has something to say to; who fails at it leaves it to others after LEASE_S."""
+        with translated(self._redis):
+            ids = await self._claim(keys=[key(self.tenant, "due")], args=[limit, round(LEASE_S * 1000)])
+        return [RequestId(id) for id in ids]
+
+    async def forget(self, request_id: RequestId) -> None:
+        """Delete everything about a request but its entries in the log. Harmless when it is gone.
+
+        Raises:
+            Unavailable: Redis was away.
+        """
+        request, cards = key(self.tenant, "request", request_id), key(self.tenant, "cards", request_id)
+        with translated(self._redis):
+            async with self._redis.pipeline() as pipe:
+                pipe.hmget(request, "agent", "short")
+                pipe.hvals(cards)
+                (agent, short), texts = await pipe.execute()
+                shown = [message_key(self.tenant, wire.read(wire.POSTED, text)) for text in texts]
+                theirs = [
+                    key(self.tenant, name, agent, request_id) for name in ("outcome", "permit") if agent
+                ]
+                pipe.delete(request, cards, *filter(None, shown), *theirs)
+                if short is not None:
+                    pipe.hdel(key(self.tenant, "shorts"), short)
+                for queue in ("ids", "pending", "due", "draw"):
+                    pipe.zrem(key(self.tenant, queue), request_id)
+                await pipe.execute()
+
+    async def entries(self, first: int = 1, count: int = PAGE) -> list[Entry]:
+        """The log from number `first` on.
+
+        Raises:
+            Unreadable: an entry is none of ours.
+            Unavailable: Redis was away.
+        """
+        with translated(self._redis):
+            found = await self._redis.xrange(self._audit, f"{first}-0", "+", count)
+        return [_entry(str(entry_id), (fields or {}).get("entry", "")) for entry_id, fields in found or []]
+
+    async def log(self, first: int = 1) -> AsyncIterator[Entry]:
+        """The whole log from number `first` on, a page at a time. Raises as `entries`."""
+        while page := await self.entries(first):
+            for entry in page:
+                yield entry
+            first = page[-1].seq + 1
+
+    async def chain(self, request_id: RequestId) -> list[Entry]:
+        """Everything that was logged of one request. Raises as `entries`."""
+        return [entry async for entry in self.log() if entry.request == request_id]
+
+    async def last_seq(self) -> int:
+        """The number that the log gave out last; 0: none yet."""
+        with translated(self._redis):
+            return int(await self._redis.get(self._seq) or 0)
+
+    async def until_changed(self, last_seq: int, timeout_s: float) -> int:
+        """Wait up to `timeout_s` for the log to grow beyond `last_seq`; returns how far it goes by then.
+
+        Raises:
+            Unavailable: Redis was away.
+        """
+        if await follow(self._redis, self._audit, f"{last_seq}-0", timeout_s=timeout_s, count=1):
+            return await self.last_seq()
+        return last_seq
+
+    async def _kept(self, request_id: RequestId) -> _Kept:
+        if not is_id(request_id):
+            raise RequestNotFound(request_id)
+        with translated(self._redis):
+            async with self._redis.pipeline(transaction=False) as pipe:
+                pipe.hmget(key(self.tenant, "request", request_id), "body", "short", "head")
+                pipe.time()
+                (body, short, head), time = await pipe.execute()
+        if body is None:
+            raise RequestNotFound(request_id)
+        return _Kept(request=stored(body, short), head=head, now=moment(time))
+
+    async def _committed(self, before: Request, after: Request, event: Event, entry: Entry) -> int | None:
+        """The number of the entry, or None if somebody else was faster."""
+        args = [
+            *(after.id, before.version, wire.write(wire.REQUEST, after)),
+            *(wire.write(wire.ENTRY, entry), entry.hash),
+            *_consequences(before, after, event),
+        ]
+        try:
+            return await self._commit_once(after, args)
+        except Unavailable:
+            return await self._commit_once(
+                after, args
+            )  # only the reply was lost? Then this finds what was written
+
+    async def _commit_once(self, after: Request, args: list[str | int]) -> int | None:
+        with translated(self._redis):
+            seq: int | None = await self._commit(keys=self._keys(after), args=args)
+        return seq
+
+    def _keys(self, request: Request) -> list[str]:
+        """What a version of a request is written to: KEYS[1] to KEYS[9] of create and commit."""
+        tenant, agent, id = self.tenant, request.agent, request.id
+        return [
+            key(tenant, "request", id),
+            *(key(tenant, queue) for queue in ("pending", "due", "draw")),
+            *(self._audit, self._seq),
+            key(tenant, "outcome", agent, id),
+            key(tenant, "permit", agent, id),
+            key(tenant, "wake", agent),
+        ]
+
+    async def _log_refused(
+        self,
+        by: Actor,
+        typed: str,
+        attempted: str,
+        reason: str,
+        via: Via,
+        keys: Sequence[str] = (),
+        args: Sequence[str | int] = (),
+    ) -> datetime:
+        """Chain an entry onto the tenant's own chain; `keys` and `args` are refuse.lua's from 4 on."""
+        head_key = key(self.tenant, "audit:head")
+        detail: dict[str, Json] = {"by": by.name, "attempted": attempted, "reason": reason}
+        if typed:
+            detail["typed"] = typed[:TYPED_CHARS].encode(errors="backslashreplace").decode()
+        entry = Entry(
+            at=await self.now(),
+            tenant=self.tenant,
+            request="",
+            event=Refused.word,
+            actor=by.id,
+            via=via,
+            detail=detail,
+        )
+        async with _bounded("the refusal could not be logged"):
+            is_logged = None
+            while is_logged is None:
+                with translated(self._redis):
+                    head = str(await self._redis.get(head_key) or GENESIS)
+                    linked = link(head, entry)
+                    is_logged = await self._refuse(
+                        keys=[self._audit, self._seq, head_key, *keys],
+                        args=[head, wire.write(wire.ENTRY, linked), linked.hash, *args],
+                    )
+        return entry.at
+
+
+def stored(body: str, short: str) -> Request:
+    """A request as its hash in Redis holds it: what is typed for it was settled when it was written first."""
+    return replace(wire.read(wire.REQUEST, body), short=short)
+
+
+def message_key(tenant: str, posted: Posted) -> str | None:
+    """Where it is kept which request a message shows; what has no timestamp, such as a file, has no key."""
+    if posted.ts is None or not is_written_as("timestamp", posted.ts):
+        return None
+    return key(tenant, "message", posted.channel, posted.ts)
+
+
+def _entry(entry_id: str, text: str | bytes) -> Entry:
+    return replace(wire.read(wire.ENTRY, text), seq=int(entry_id.partition("-")[0]))
+
+
+def _consequences(before: Request | None, after: Request, event: Event) -> list[str | int]:
+    """What a new version means for everything beside it: ARGV[6] to ARGV[12] of create and commit."""
+    due = next_due(after)
+    is_drawn = not is_auto(after) and not isinstance(event, Refused)
+    return [
+        ms(after.created_at) if after.is_pending else "",
+        "" if due is None else due_ms(due),
+        "1" if is_drawn else "",
+        _outcome(before, after),
+        max(1, after.terms.retention_s * 1000),  # Redis has no word for nought
+        _permit(before, after),
+        "" if after.claim_by is None else ms(after.claim_by),
+    ]
+
+
+def _outcome(before: Request | None, after: Request) -> str:
+    outcome = outcome_of(after)
+    if before is not None and outcome == outcome_of(before):
+        return ""
+    return "-" if outcome is None else wire.write(wire.OUTCOME, outcome)
+
+
+def _permit(before: Request | None, after: Request) -> str:
+    """Given when it becomes approved and never again: the agent may have taken it since."""
+    was_approved = before is not None and before.status is Status.APPROVED
+    if after.status is Status.APPROVED:
+        permit = None if was_approved else permit_of(after)
+        return "" if permit is None else wire.write(wire.PERMIT, permit)
+    return "-" if before is None or was_approved else ""
+
+
+@asynccontextmanager
+async def _bounded(what: str) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(CHANGE_TIMEOUT_S):
+            yield
+    except TimeoutError as error:
+        raise Unavailable(f"{what} within {CHANGE_TIMEOUT_S:.0f} s") from error
