@@ -45,7 +45,7 @@ export function uniqueId(prefix) {
 export const byId = (id) => document.getElementById(id);
 
 // What Tab can reach, in document order. Used by the focus trap of dialogs.
-const FOCUSABLE = "a[href], button:not([disabled]), input:not([disabled]), select:not([disabled]), textarea:not([disabled]), [tabindex='0']";
+const FOCUSABLE = "a[href], summary, button:not([disabled]), input:not([disabled]), select:not([disabled]), textarea:not([disabled]), [tabindex='0']";
 
 export function focusable(root) {
   return [...root.querySelectorAll(FOCUSABLE)].filter((node) => node.getClientRects().length > 0);

@@ -2,6 +2,7 @@
 
 import { openDialog } from "./dialogs.js";
 import { h } from "./dom.js";
+import { faultButtons } from "./faults.js";
 import { workspace } from "./workspace.js";
 
 const HINTS = [
@@ -20,7 +21,7 @@ export function showHints() {
     location.hash = person ? `${person}/C0APPROVALS` : `${workspace.me.id}/${place}`;
   };
   dialog.body.append(h("ol", { class: "hints" }, HINTS.map(([title, text, place, person]) => h("li", {}, h("strong", {}, title), h("p", {}, text),
-    (place || person) && h("button", { type: "button", class: "link-button", onclick: () => go(place, person) }, person ? `Be ${workspace.users.get(person)?.real_name ?? person}` : "Go there")))));
+    (place || person) && h("button", { type: "button", class: "link-button", onclick: () => go(place, person) }, person ? `Be ${workspace.users.get(person)?.real_name ?? person}` : "Go there")))), faultButtons());
   dialog.footer.append(h("button", { type: "button", class: "button button-primary", onclick: () => dialog.close() }, "Got it"));
   dialog.footer.lastChild.focus();
 }

@@ -14,7 +14,7 @@ import { makeSidebar } from "./sidebar.js";
 import { makeStrip } from "./strip.js";
 import { makeThread } from "./thread.js";
 import { showView } from "./views.js";
-import { channelName, load, nameOf, place, theApp, workspace } from "./workspace.js";
+import { canSignIn, channelName, load, nameOf, place, theApp, workspace } from "./workspace.js";
 
 const FIRST_PERSON = "U0ANA";
 const FIRST_PLACE = "C0APPROVALS";
@@ -54,10 +54,17 @@ async function follow() {
   await goTo(address());
 }
 
-function signIn(person) {
+async function signIn(person) {
   hangUp?.();
   workspace.me = null;
   showView(null);
+  const found = await snapshot(person);
+  if (address().person !== person) return;
+  if (found.ok ? !canSignIn(found.me) : found.error !== "unreachable") {
+    notice(`There is nobody called “${person}” here who can sign in.`, "error");
+    if (person !== FIRST_PERSON) location.hash = FIRST_PERSON;
+    return;
+  }
   hangUp = listen(person, { hear, state: strip.connected, catchUp: () => catchUp(person) });
 }
 
@@ -65,11 +72,7 @@ function signIn(person) {
 async function catchUp(person) {
   const found = await snapshot(person);
   if (address().person !== person) return false;
-  if (!found.ok) {
-    notice(found.error === "unreachable" ? sentence(found) : `There is nobody called “${person}” here who can sign in.`, "error");
-    if (found.error !== "unreachable" && person !== FIRST_PERSON) location.hash = FIRST_PERSON;
-    return false;
-  }
+  if (!found.ok) return false;
   const again = workspace.me?.id === person;
   load(found);
   if (again) return refreshAll(found);
@@ -116,7 +119,7 @@ async function loadMessages(pane, id) {
 }
 
 async function goTo({ person, where, thread }) {
-  if (where === "home" && theApp()) goHome();
+  if (where === "home" && theApp() && workspace.me.kind !== "external") goHome();
   else {
     if (where && !workspace.channels.has(where)) await syncChannels();
     const channel = workspace.channels.get(where) ?? workspace.channels.get(FIRST_PLACE) ?? [...workspace.channels.values()][0];

@@ -1,4 +1,4 @@
-// The four things this page asks of the sandbox's server. Failures come back as values: a page that throws when its
+// The few things this page asks of the sandbox's server. Failures come back as values: a page that throws when its
 // server restarts is of no use to somebody who restarts it all day.
 
 // A little more than the 3 s that the app has to acknowledge, so that the server's own verdict arrives first.
@@ -19,11 +19,12 @@ export const snapshot = (as) => ask(`page/snapshot?${query({ as })}`);
 
 export const messages = (as, channel, thread) => ask(`page/messages?${query({ as, channel, thread })}`);
 
-export const act = (as, what, details = {}) => ask("page/act", {
-  method: "POST",
-  headers: { "Content-Type": "application/json" },
-  body: JSON.stringify({ as, do: what, ...details }),
-});
+const post = (path, body) => ask(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+
+export const act = (as, what, details = {}) => post("page/act", { as, do: what, ...details });
+
+/** Faults on demand; what may be wanted is in the sandbox's README. */
+export const misbehave = (wanted) => post("page/controls", wanted);
 
 const SENTENCES = {
   operation_timeout: "This app is taking too long to respond. Please try again in a moment.",

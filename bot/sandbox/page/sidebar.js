@@ -20,7 +20,8 @@ function parts() {
   const talks = channels.filter((channel) => channel.kind === "dm" || channel.kind === "mpim");
   return [
     h("div", { class: "team" }, h("span", { class: "team-name" }, workspace.team.name), h("span", { class: "team-note" }, "Sandbox workspace")),
-    app && section("Apps", [row({ id: "home", name: nameOf(app.id), before: avatar(app, 20), current: workspace.place?.kind === "home" })]),
+    // People of another company see the app's messages, not the app.
+    app && workspace.me.kind !== "external" && section("Apps", [row({ id: "home", name: nameOf(app.id), before: avatar(app, 20), current: workspace.place?.kind === "home" })]),
     section("Channels", rooms.filter((channel) => !channel.is_archived).sort(byName).map(channelRow)),
     section("Direct messages", talks.sort(byName).map(channelRow), startDm()),
     rooms.some((channel) => channel.is_archived) && section("Archived", rooms.filter((channel) => channel.is_archived).map(channelRow)),

@@ -26,7 +26,7 @@ DEADLINE = 1_800_000_000  # 15 January 2027, 08:00 UTC
 CARD: list[dict[str, Any]] = [
     {
         "type": "section", "block_id": "what",
-        "text": {"type": "mrkdwn", "text": f"*Refund?* until <!date^{DEADLINE}^{{date_num}} {{time_secs}}|soon>"},
+        "text": {"type": "mrkdwn", "text": f"*Refund?* <!date^{DEADLINE}^{{date_num}} {{time_secs}}|soon>"},
     },
     {
         "type": "actions", "block_id": "buttons", "elements": [
@@ -54,7 +54,8 @@ DIALOG: dict[str, Any] = {
             "element": {"type": "number_input", "action_id": "amount", "is_decimal_allowed": True},
         },
         {
-            "type": "input", "block_id": "note", "optional": True, "label": {"type": "plain_text", "text": "Note"},
+            "type": "input", "block_id": "note", "optional": True,
+            "label": {"type": "plain_text", "text": "Note"},
             "element": {"type": "plain_text_input", "action_id": "note", "multiline": True},
         },
     ],
@@ -225,6 +226,16 @@ async def test_nobody_becomes_an_app_or_somebody_deactivated(slack: Sandbox, bro
         await expect(page.locator(f"[data-testid=be-{somebody}]")).not_to_have_attribute(
             "aria-disabled", "true"
         )
+
+
+async def test_an_address_with_nobody_behind_it_leads_back_to_somebody(
+    slack: Sandbox, browser: Browser
+) -> None:
+    page = await a_tab(browser, slack)
+    for nobody in ("U0NOBODY", "U0DEL"):
+        await page.goto(f"{slack.url}/#{nobody}")
+        await expect(page.locator("[data-testid=notice]").last).to_contain_text(nobody)
+        await expect(page.locator("[data-testid=switcher]")).to_contain_text("Ana Duarte")
 
 
 async def test_a_dialog_says_what_is_wrong_and_closes_when_it_is_right(
