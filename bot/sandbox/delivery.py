@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol
 
 from bot.sandbox import limits
 from bot.sandbox.background import Background
-from bot.sandbox.misbehaviour import Misbehaviour
+from bot.sandbox.misbehaviour import Misbehaviour, OnEnvelope
 from bot.sandbox.wire import Json, new_id
 
 EnvelopeKind = Literal["interactive", "slash_commands", "events_api"]
@@ -69,15 +69,20 @@ class Delivery:
         if fault.fault == "duplicate":
             self._background.spawn(self._again(envelope))
             return await self._transport.send(envelope, self._ack_timeout_s)
+        acked: asyncio.Future[Ack] = asyncio.get_running_loop().create_future()
         if fault.fault == "late":
+            self._background.spawn(self._late(envelope, fault, acked))
+        try:
+            async with asyncio.timeout(self._ack_timeout_s):
+                return await acked
+        except TimeoutError:
+            return TIMED_OUT
 
-            async def deliver_late() -> None:
-                await fault.held()
-                await self._transport.send(envelope, self._ack_timeout_s)
-
-            self._background.spawn(deliver_late())
-        await asyncio.sleep(self._ack_timeout_s)
-        return TIMED_OUT
+    async def _late(self, envelope: Envelope, fault: OnEnvelope, acked: asyncio.Future[Ack]) -> None:
+        await fault.held()
+        ack = await self._transport.send(envelope, self._ack_timeout_s)
+        if not acked.done():
+            acked.set_result(ack)
 
     async def _again(self, envelope: Envelope) -> None:
         await self._transport.send(envelope, self._ack_timeout_s)

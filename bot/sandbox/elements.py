@@ -181,10 +181,18 @@ def values(blocks: list[Json] | None, typed: Json) -> Json:
         if element["type"] not in STATE_FIELD:
             continue
         given = typed.get(block["block_id"], {}).get(element["action_id"])
-        state.setdefault(block["block_id"], {})[element["action_id"]] = (
-            initial(element) if given is None else chosen(element, given)
-        )
+        state.setdefault(block["block_id"], {})[element["action_id"]] = _state(element, given)
     return state
+
+
+def _state(element: Json, given: Any) -> Json:
+    """What was filled in, unless the app has put another element there since, or other options."""
+    if not isinstance(given, dict) or given.get("type") != element["type"]:
+        return initial(element)
+    try:
+        return chosen(element, given)
+    except NotPossible:
+        return initial(element)
 
 
 def missing_or_wrong(blocks: list[Json], state: Json) -> dict[str, str]:

@@ -176,10 +176,10 @@ class Interactions:
                     return self._field_errors(user, view, answer.get("errors"))
                 case "update":
                     raw = block_kit.require_view(answer.get("view"), types=("modal",))
-                    self._world.views.update(self._world.views.get(view.id) or view, raw)
+                    self._world.views.update(self._still_open(view), raw)
                 case "push":
                     raw = block_kit.require_view(answer.get("view"), types=("modal",))
-                    self._world.views.push(view, raw)
+                    self._world.views.push(self._still_open(view), raw)
                 case _:
                     raise SlackError("invalid_response_action")
         except SlackError as error:
@@ -187,6 +187,12 @@ class Interactions:
             said = "; ".join(metadata.get("messages", [])) or error.code
             return self._flash(user, refused(error.code, f"{_TROUBLE} ({said})"))
         return DONE
+
+    def _still_open(self, view: View) -> View:
+        now = self._world.views.get(view.id)
+        if now is None:
+            raise SlackError("not_found")
+        return now
 
     def _field_errors(self, user: User, view: View, errors: Any) -> Result:
         inputs = {block["block_id"] for block in view.blocks if block["type"] == "input"}

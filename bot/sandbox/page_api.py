@@ -7,6 +7,7 @@ import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from aiohttp import WSMsgType, web
 
@@ -122,6 +123,7 @@ class PageApi:
         return web.json_response({"ok": True, "messages": messages})
 
     async def _live(self, request: web.Request) -> web.WebSocketResponse:
+        _require_same_origin(request)
         me = self._viewer(request)
         socket = web.WebSocketResponse(heartbeat=20)
         await socket.prepare(request)
@@ -138,6 +140,7 @@ class PageApi:
     # What people do
 
     async def _act(self, request: web.Request) -> web.Response:
+        _require_same_origin(request)
         try:
             wanted = await request.json()
             deed = self._deeds[wanted["do"]]
@@ -221,6 +224,7 @@ class PageApi:
         )
 
     async def _misbehave(self, request: web.Request) -> web.Response:
+        _require_same_origin(request)
         try:
             await self._set_fault(await request.json())
         except (ValueError, TypeError, KeyError) as error:
@@ -258,6 +262,13 @@ class PageApi:
 
     def _person(self, user: str) -> Person:
         return Person(self._world, self._interactions, self._world.workspace.user(user))
+
+
+def _require_same_origin(request: web.Request) -> None:
+    """Other pages in the same browser must not act for the people here."""
+    origin = request.headers.get("Origin")
+    if origin is not None and urlsplit(origin).netloc != request.host:
+        raise web.HTTPForbidden
 
 
 async def _send_all(socket: web.WebSocketResponse, feed: asyncio.Queue[Json]) -> None:

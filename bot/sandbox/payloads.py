@@ -22,7 +22,12 @@ def _common(world: World, kind: str, user: User) -> Json:
 
 
 def _place(channel: Channel) -> Json:
-    return {"id": channel.id, "name": "directmessage" if channel.kind == "dm" else channel.name}
+    return {"id": channel.id, "name": _name(channel)}
+
+
+def _name(channel: Channel) -> str:
+    """Slack keeps the names of private places to itself."""
+    return {"dm": "directmessage", "private": "privategroup"}.get(channel.kind, channel.name)
 
 
 def response_url(world: World, channel: Channel, user: User, message: Message | None = None) -> str:
@@ -87,7 +92,7 @@ def slash_command(world: World, user: User, channel: Channel, command: SlashComm
         "team_id": world.app.team_id,
         "team_domain": world.workspace.domain,
         "channel_id": channel.id,
-        "channel_name": "directmessage" if channel.kind == "dm" else channel.name,
+        "channel_name": _name(channel),
         "user_id": user.id,
         "user_name": user.name,
         "command": command.command,

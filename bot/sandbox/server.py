@@ -132,17 +132,25 @@ class Sandbox:
         if self._storage is None or not self._storage.load():
             seed.plant(self.workspace, self.app)
         await self._background.start()
+        try:
+            await self._listen(host, port)
+        except OSError:
+            await self.stop()
+            raise
         self.workspace.watch(Events(self._world, self._delivery).follow)
         self.workspace.watch(self._feeds.follow)
         if self._storage is not None:
             self.workspace.watch(self._storage.follow)
             self._background.spawn(self._storage.keep_saving(), brief=False)
         self.workspace.watch(self._waiting.follow)
+
+    async def _listen(self, host: str, port: int) -> None:
         self._runner = web.AppRunner(self._web_app(), access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         site = web.TCPSite(self._runner, host, port)
         await site.start()
-        self._world.url = f"http://{host}:{self._runner.addresses[0][1]}"
+        shown = "127.0.0.1" if host in ("0.0.0.0", "") else host  # noqa: S104  where one can be reached
+        self._world.url = f"http://{shown}:{self._runner.addresses[0][1]}"
 
     async def stop(self) -> None:
         """Close every connection and keep the state."""

@@ -59,10 +59,11 @@ class SocketMode:
 
     async def send(self, envelope: Envelope, timeout_s: float) -> Ack:
         """Deliver `envelope` to the next connection in turn."""
-        if not self._sockets:
+        open_ones = [socket for socket in self._sockets if not socket.closed]
+        if not open_ones:
             return UNREACHABLE
         self._turn += 1
-        socket = self._sockets[self._turn % len(self._sockets)]
+        socket = open_ones[self._turn % len(open_ones)]
         waiting = self._waiting.setdefault(envelope.id, asyncio.get_running_loop().create_future())
         try:
             async with asyncio.timeout(timeout_s):
@@ -76,11 +77,20 @@ class SocketMode:
             self._waiting.pop(envelope.id, None)
 
     async def disconnect(self, reason: str = "refresh_requested") -> None:
-        """Ask every connection to be renewed, then close it, as Slack does every few hours."""
+        """Ask every connection to be renewed, then close it, as Slack does every few hours.
+
+        A `warning` comes some seconds before that, and closes nothing.
+        """
         for socket in list(self._sockets):
-            self._forget(socket)
-            await _say(socket, {"type": "disconnect", "reason": reason, "debug_info": {"host": "sandbox"}})
-            await socket.close()
+            try:
+                await _say(
+                    socket, {"type": "disconnect", "reason": reason, "debug_info": {"host": "sandbox"}}
+                )
+            except ConnectionError:
+                self._forget(socket)
+            if reason != "warning":
+                self._forget(socket)
+                await socket.close()
 
     def abort(self) -> None:
         """Lose every connection without a word."""

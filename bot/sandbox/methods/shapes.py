@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bot.sandbox.model import Channel, File, Message, User, UserGroup, View
 from bot.sandbox.wire import Json, as_returned
@@ -39,6 +39,8 @@ def user(world: World, who: User, *, locale: bool = False) -> Json:
         "is_app_user": False,
         "updated": 1_700_000_000,
     }
+    if world.app.scopes is not None and "users:read.email" not in world.app.scopes:
+        del shown["profile"]["email"]
     if who.deleted:
         for field in ("tz", "tz_label", "tz_offset", "color"):
             del shown[field]
@@ -53,18 +55,21 @@ def user(world: World, who: User, *, locale: bool = False) -> Json:
     }
     if stranger:
         shown["is_stranger"] = True
-        del shown["profile"]["email"]
+        shown["profile"].pop("email", None)
     elif locale:
         shown["locale"] = "en-GB"
     if who.kind == "bot":
         shown["profile"]["api_app_id"] = world.app.app_id if who.id == world.app.bot_user else "A0BOB"
         shown["profile"]["bot_id"] = world.app.bot_id if who.id == world.app.bot_user else "B0BOB"
-        del shown["profile"]["email"]
+        shown["profile"].pop("email", None)
     return shown
 
 
 def _zone(tz: str, now: float) -> Json:
-    offset = datetime.fromtimestamp(now, UTC).astimezone(ZoneInfo(tz)).utcoffset()
+    try:
+        offset = datetime.fromtimestamp(now, UTC).astimezone(ZoneInfo(tz)).utcoffset()
+    except ZoneInfoNotFoundError:  # a machine without time zone data
+        offset = None
     seconds = int(offset.total_seconds()) if offset else 0
     return {"tz_label": tz.rpartition("/")[2].replace("_", " ") + " time", "tz_offset": seconds}
 
@@ -110,7 +115,9 @@ def channel(world: World, one: Channel, *, members: bool = False) -> Json:
 def message(world: World, one: Message, *, metadata: bool = True, replies: bool = False) -> Json:
     """A message as it is in history, events and payloads of interactions."""
     shown: Json = {"type": "message", "user": one.user, "ts": one.ts, "text": one.text}
-    shown["team"] = world.workspace.users[one.user].team_id
+    shown["team"] = team = world.workspace.users[one.user].team_id
+    if team != world.app.team_id:
+        shown |= {"user_team": team, "source_team": team}
     if one.bot_id:
         shown |= {"bot_id": one.bot_id, "app_id": world.app.app_id, "bot_profile": bot(world)}
     optional = {
