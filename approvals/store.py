@@ -27,6 +27,7 @@ from approvals.places import Posted
 from approvals.redis_door import due_ms, follow, moment, ms, script, translated
 
 CHANGE_TIMEOUT_S = 2.0
+FRESH_S = 0.05  # a clock read longer ago than this is read again before it decides about a deadline
 LEASE_S = 10.0
 REFUSED_KEPT_S = 90 * 24 * 3600  # the outcome of a letter that never became a request
 PAGE = 1000  # audit entries that are held at once
@@ -129,7 +130,7 @@ class Store:
         async with _bounded(f"{request_id} could not be changed"):
             while True:
                 kept = await self._kept(request_id)
-                wanted = await command(kept.request) if callable(command) else command
+                wanted, kept = await self._wanted(command, kept)
                 event = decide(kept.request, wanted, now=kept.now)
                 after = evolve(kept.request, event)
                 entry = link(kept.head, entry_of(kept.request, after, event, via=wanted.via))
@@ -278,6 +279,15 @@ class Store:
         if await follow(self._redis, self._audit, f"{last_seq}-0", timeout_s=timeout_s, count=1):
             return await self.last_seq()
         return last_seq
+
+    async def _wanted(self, command: Command | Commanding, kept: _Kept) -> tuple[Command, _Kept]:
+        """The command, and the request and the clock as they are once it is known: looking somebody up takes time."""
+        if not callable(command):
+            return command, kept
+        clock = asyncio.get_running_loop()
+        began = clock.time()
+        wanted = await command(kept.request)
+        return wanted, kept if clock.time() - began < FRESH_S else await self._kept(kept.request.id)
 
     async def _kept(self, request_id: RequestId) -> _Kept:
         if not is_id(request_id):

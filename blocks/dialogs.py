@@ -125,6 +125,12 @@ def details_view(
     return dialog(ids.DETAILS, label(request), blocks, metadata=ids.pack(request))
 
 
+def notice_view(words: str) -> View:
+    """One sentence of ours, where a dialog is the only place to say it."""
+    said: Block = {"type": "section", "text": {"type": "mrkdwn", "text": words, "verbatim": True}}
+    return dialog("notice", "Countersign", [said], metadata="")
+
+
 # -- reading them back --------------------------------------------------------------------------------
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from approvals.model import Request, RequestId
-from blocks.pieces import Block, View, aside, header, notice
+from blocks.pieces import Block, View, aside, dialog, header, notice
 from blocks.replies import Commands, by_urgency, help_text, row
 
 ROWS = 20
@@ -27,6 +27,15 @@ def home_view(
     usage: Block = {"type": "mrkdwn", "text": help_text(commands or Commands()), "verbatim": True}
     blocks += [{"type": "divider"}, header("How it works"), {"type": "section", "text": usage}]
     return {"type": "home", "callback_id": "home", "blocks": blocks}
+
+
+def queue_view(mine: Sequence[Request]) -> View:
+    """What waits for this person, as a dialog."""
+    shown = by_urgency(mine)[:ROWS]
+    blocks = _rows(shown, "Nothing waits for you.")
+    if len(mine) > len(shown):
+        blocks.append(aside(f"… and {len(mine) - len(shown):,} more."))
+    return dialog("queue", "Waiting for you", blocks, metadata="")
 
 
 def _rows(requests: Sequence[Request], otherwise: str) -> list[Block]:

@@ -221,6 +221,7 @@ PERSON_UNKNOWN = (
     "Slack couldn't tell who you are just now, so nothing was decided. Click again in a minute; "
     "if it stays so, tell the people who run this."
 )
+OUR_FAULT = "Something went wrong on our side, so nothing was recorded. Its log says what; try again."
 NO_SUCH_MESSAGE = "No request belongs to this message."
 
 

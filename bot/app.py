@@ -1,0 +1,249 @@
+"""Where the service is put together. No logic: what is built here is explained where it is defined."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import aiohttp
+from redis.asyncio import Redis
+from slack_bolt.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
+from slack_sdk.errors import SlackApiError
+from slack_sdk.http_retry.builtin_async_handlers import AsyncConnectionErrorRetryHandler
+from slack_sdk.web.async_client import AsyncWebClient
+
+from approvals import policy as policies
+from approvals.cards import Cards
+from approvals.errors import ApprovalsError, Unavailable
+from approvals.inbox import Inboxes
+from approvals.redis_door import open_redis, translated
+from approvals.store import Store
+from bot import durability, listeners, web
+from bot.channels import Channels
+from bot.deadlines import Deadlines
+from bot.desk import Desk
+from bot.intake import Intake
+from bot.people import Home, People
+from bot.posting import Posting
+from bot.replying import Replier
+from bot.settings import Settings
+from bot.socket_mode import SocketDoor
+
+logger = logging.getLogger(__name__)
+
+Role: TypeAlias = Literal["all", "web", "worker"]
+SLACK_CALL_S = 8.0
+
+
+class CannotStart(ApprovalsError):
+    """Something outside is not as it must be; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """The parts of one process, joined."""
+
+    settings: Settings
+    redis: Redis
+    store: Store
+    cards: Cards
+    policy: policies.Policy
+    slack: Slack | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slack:
+    """Everything that needs a workspace."""
+
+    client: AsyncWebClient
+    people: People
+    channels: Channels
+    desk: Desk
+    bolt: AsyncApp | None  # None where nobody can click: a terminal
+
+
+@asynccontextmanager
+async def built(settings: Settings, *, with_slack: bool = True) -> AsyncIterator[Service]:
+    """The service, joined and checked, with all that must be closed again in the right order.
+
+    Raises:
+        CannotStart: Redis, Slack or the policy file is not as it must be.
+    """
+    policy = read_policy(settings)
+    redis = open_redis(settings.redis_url)
+    try:
+        store, cards = Store(redis, settings.tenant), Cards(redis, settings.tenant)
+        await _check_redis(redis, settings)
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SLACK_CALL_S)) as session:
+            has_slack = with_slack and settings.bot_token is not None
+            slack = await _slack(settings, session, store, cards) if has_slack else None
+            yield Service(
+                settings=settings, redis=redis, store=store, cards=cards, policy=policy, slack=slack
+            )
+    finally:
+        await redis.aclose()
+
+
+def read_policy(settings: Settings) -> policies.Policy:
+    """The policy of the file, or the one that asks for everything.
+
+    Raises:
+        CannotStart: the file cannot be read; `policies.PolicyFaults` if it can, but is faulty.
+    """
+    if settings.policy_path is None:
+        return policies.DEFAULT
+    try:
+        text = Path(settings.policy_path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CannotStart(
+            f"APPROVALS_POLICY names {settings.policy_path}, which cannot be read: {error}"
+        ) from error
+    return policies.parse(text)
+
+
+async def run(service: Service, role: Role) -> None:
+    """Run the loops of a role until cancelled."""
+    settings, slack = service.settings, service.slack
+    async with asyncio.TaskGroup() as tasks:
+        runner = await _serve(service) if role in ("all", "web") and _has_http(settings, role) else None
+        try:
+            if slack is not None and role != "web":
+                tasks.create_task(_take_letters(service), name="intake")
+                tasks.create_task(_posting(service, slack).run(), name="posting")
+                tasks.create_task(Deadlines(service.store).run(), name="deadlines")
+                if slack.bolt is not None and settings.app_token is not None:
+                    tasks.create_task(
+                        SocketDoor(slack.bolt, settings.app_token, slack.client).run(), name="slack"
+                    )
+            await asyncio.Event().wait()
+        finally:
+            if runner is not None:
+                await runner.cleanup()
+
+
+def _has_http(settings: Settings, role: Role) -> bool:
+    return role == "web" or settings.app_token is None
+
+
+async def _serve(service: Service) -> Any:
+    async def is_ready() -> None:
+        with translated(service.redis):
+            await service.redis.ping()
+
+    has_http = service.settings.app_token is None and service.slack is not None
+    bolt = service.slack.bolt if service.slack is not None and has_http else None
+    return await web.serve(web.web_app(bolt, is_ready), port=service.settings.port)
+
+
+async def _take_letters(service: Service) -> None:
+    consumer = f"{socket.gethostname()}-{os.getpid()}"
+    inboxes = Inboxes(service.redis, service.settings.tenant, consumer)
+    await Intake(service.store, inboxes, service.policy, channel=service.settings.channel).run()
+
+
+def _posting(service: Service, slack: Slack) -> Posting:
+    return Posting(
+        service.store,
+        service.cards,
+        slack.client,
+        slack.people,
+        slack.channels,
+        operators_channel=service.policy.operators_channel,
+    )
+
+
+async def _check_redis(redis: Redis, settings: Settings) -> None:
+    try:
+        with translated(redis):
+            await redis.ping()
+    except Unavailable as error:
+        raise CannotStart(f"REDIS_URL does not lead to a Redis that answers: {error}") from error
+    await durability.check(redis, settings.durability)
+
+
+async def _slack(settings: Settings, session: aiohttp.ClientSession, store: Store, cards: Cards) -> Slack:
+    client = AsyncWebClient(
+        token=settings.bot_token,
+        base_url=settings.slack_api_url,
+        session=session,
+        retry_handlers=[],  # a repeated post is a second post; who may repeat decides it for themselves
+    )
+    home = await _home(client)
+    readers = AsyncWebClient(
+        token=settings.bot_token,
+        base_url=settings.slack_api_url,
+        session=session,
+        retry_handlers=[AsyncConnectionErrorRetryHandler(max_retry_count=1)],
+    )
+    people, channels = People(readers, home), Channels(readers)
+    desk = Desk(store, cards, people, channels)
+    bolt = _bolt(settings, client, home)
+    if bolt is not None:
+        replier = Replier(session, settings.slack_api_url)
+        parts = listeners.Parts(
+            desk=desk,
+            people=people,
+            channels=channels,
+            slack=client,
+            replier=replier,
+            commands=settings.commands,
+        )
+        listeners.register(bolt, parts)
+    return Slack(client=client, people=people, channels=channels, desk=desk, bolt=bolt)
+
+
+def _bolt(settings: Settings, client: AsyncWebClient, home: Home) -> AsyncApp | None:
+    if settings.app_token is None and settings.signing_secret is None:
+        return None
+    return AsyncApp(
+        client=client,
+        signing_secret=settings.signing_secret,
+        request_verification_enabled=settings.app_token
+        is None,  # Socket Mode comes through a door of its own
+        process_before_response=True,
+        authorize=_authorizer(settings, home),
+    )
+
+
+async def _home(client: AsyncWebClient) -> Home:
+    try:
+        who = await client.auth_test()
+        bot = await client.bots_info(bot=who["bot_id"])
+    except SlackApiError as error:
+        word = error.response.get("error")
+        raise CannotStart(
+            f"Slack does not accept SLACK_BOT_TOKEN ({word}); copy it again from your app's settings"
+        ) from error
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise CannotStart(
+            f"{client.base_url} does not answer ({type(error).__name__}); check SLACK_API_URL"
+        ) from error
+    return Home(
+        team=str(who["team_id"]),
+        enterprise=who.get("enterprise_id"),
+        bot_user=str(who["user_id"]),
+        app_id=(bot.get("bot") or {}).get("app_id"),
+    )
+
+
+def _authorizer(settings: Settings, home: Home) -> Any:
+    """Tell Bolt what auth.test told us at the start, so that no click waits for it."""
+    known = AuthorizeResult(
+        enterprise_id=home.enterprise,
+        team_id=home.team,
+        bot_user_id=home.bot_user,
+        bot_token=settings.bot_token,
+    )
+
+    async def authorize() -> AuthorizeResult:
+        return known
+
+    return authorize

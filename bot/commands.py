@@ -1,0 +1,363 @@
+"""The service's commands of `countersign`: what waits, deciding from a terminal, and the audit log."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import pwd
+import re
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from approvals.audit import Entry, exported, verify
+from approvals.commands import Approve, Reject
+from approvals.errors import ApprovalsError, Refusal
+from approvals.model import Actor, Person, PersonId, Request, Via
+from blocks.action import headline
+from blocks.request import whole_call
+from bot import app, settings
+from bot.desk import Decides, Verdict
+from bot.payloads import Who
+
+FINE, NO, USAGE, UNAVAILABLE, NOT_FOUND = 0, 1, 2, 3, 4
+PAGE = 1000
+_TOKEN = re.compile(r"<!date\^\d+\^[^|>]*\|([^>]*)>|<@([^>|]+)(?:\|([^>]*))?>")
+
+Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def register(commands: Subparsers) -> None:
+    """Add the service's commands to `countersign`."""
+    _pending(commands)
+    _approve(commands)
+    _reject(commands)
+    _audit(commands)
+
+
+# -- what waits ---------------------------------------------------------------------------------------
+
+
+def _pending(commands: Subparsers) -> None:
+    parser = commands.add_parser(
+        "pending",
+        help="list the requests that wait for people",
+        description="List the requests that wait for people, the oldest first.",
+        epilog="Needs REDIS_URL (and APPROVALS_TENANT). With --json: one JSON array.",
+    )
+    parser.add_argument("--json", action="store_true", help="for scripts")
+    parser.add_argument("--limit", type=int, default=50, help="how many at most (50)")
+    parser.set_defaults(run=lambda arguments: _run(arguments, _list_pending, needs="redis"))
+
+
+async def _list_pending(service: app.Service, arguments: argparse.Namespace) -> int:
+    requests = await service.store.pending(limit=arguments.limit)
+    if arguments.json:
+        _out(json.dumps([_summary(request) for request in requests], ensure_ascii=False))
+    elif not requests:
+        _out("Nothing waits.")
+    else:
+        _table(["id", "agent", "what", "risk", "until"], [_row(request) for request in requests])
+    return FINE
+
+
+def _summary(request: Request) -> dict[str, Any]:
+    return {
+        "id": request.id,
+        "short": request.short,
+        "agent": request.agent,
+        "kind": request.kind,
+        "tool": request.tool,
+        "args": request.args,
+        "fingerprint": request.fingerprint,
+        "risk": request.terms.risk,
+        "reason": request.reason,
+        "rule": request.terms.rule,
+        "created_at": request.created_at.isoformat(),
+        "deadline": request.deadline.isoformat() if request.deadline else None,
+        "votes": [vote.person for vote in request.votes],
+        "quorum": request.terms.quorum,
+    }
+
+
+def _row(request: Request) -> list[str]:
+    until = request.deadline.astimezone().strftime("%a %H:%M") if request.deadline else "no deadline"
+    return [request.short, request.agent, headline(request), request.terms.risk, until]
+
+
+# -- deciding -----------------------------------------------------------------------------------------
+
+
+def _approve(commands: Subparsers) -> None:
+    parser = commands.add_parser(
+        "approve",
+        help="approve a request from a terminal",
+        description=(
+            "Approve a request as the Slack person that your login name is mapped to ([operators] in the policy file),"
+            " with the same checks as a click. The call is shown first, and only that call is approved."
+        ),
+        epilog="Exit codes: 0 approved, 1 not let through or not confirmed, 2 usage, 3 unavailable, 4 no such request.",
+    )
+    parser.add_argument("id", help="the id, or an unambiguous beginning of it, such as R-7K2M")
+    parser.add_argument("note", nargs="*", help="words for the agent and the record")
+    parser.add_argument(
+        "--yes", action="store_true", help="don't ask whether the call shown is the one you mean"
+    )
+    parser.add_argument("--json", action="store_true", help="for scripts; needs --yes")
+    parser.set_defaults(run=lambda arguments: _run(arguments, _do_approve, needs="token"))
+
+
+def _reject(commands: Subparsers) -> None:
+    parser = commands.add_parser(
+        "reject",
+        help="reject a request from a terminal",
+        description="Reject a request as the Slack person that your login name is mapped to, with the same checks as a click.",
+        epilog="Exit codes: 0 rejected, 1 not let through, 2 usage, 3 unavailable, 4 no such request.",
+    )
+    parser.add_argument("id", help="the id, or an unambiguous beginning of it, such as R-7K2M")
+    parser.add_argument("reason", nargs="+", help="why; the agent gets these words")
+    parser.add_argument("--json", action="store_true", help="for scripts")
+    parser.set_defaults(run=lambda arguments: _run(arguments, _do_reject, needs="token"))
+
+
+async def _do_approve(service: app.Service, arguments: argparse.Namespace) -> int:
+    if arguments.json and not arguments.yes:
+        return _fail("--json can't ask, so it needs --yes", USAGE)
+
+    def command(person: Person, request: Request) -> Decides:
+        return Approve(by=person, seen=request.fingerprint, note=" ".join(arguments.note) or None)
+
+    async def confirmed(request: Request) -> bool:
+        if not arguments.json:
+            _out(f"{headline(request)}\n{request.agent} asks · {request.terms.risk} risk · {request.short}\n")
+            _out(whole_call(request).text + "\n")
+        return bool(arguments.yes) or await asyncio.to_thread(_asked, "Approve exactly this call? [y/N] ")
+
+    return await _decide(service, arguments, "approve", command, confirmed)
+
+
+async def _do_reject(service: app.Service, arguments: argparse.Namespace) -> int:
+    def command(person: Person, _: Request) -> Decides:
+        return Reject(by=person, feedback=" ".join(arguments.reason))
+
+    async def confirmed(_: Request) -> bool:
+        return True
+
+    return await _decide(service, arguments, "reject", command, confirmed)
+
+
+async def _decide(
+    service: app.Service,
+    arguments: argparse.Namespace,
+    verb: str,
+    command: Callable[[Person, Request], Decides],
+    confirmed: Callable[[Request], Awaitable[bool]],
+) -> int:
+    if service.slack is None:
+        return _fail("deciding needs SLACK_BOT_TOKEN: it is checked in Slack who you are", UNAVAILABLE)
+    desk, who = service.slack.desk, _operator(service)
+    if who is None:
+        return await _unmapped(service, arguments.id, verb)
+    found = await desk.find(who, arguments.id, verb, via=Via.CLI)
+    if found.request is None:
+        return _fail(_plain(found.refusal or ""), NOT_FOUND)
+    shown = found.request
+    if not await confirmed(shown):
+        return _fail("Nothing was decided.", NO)
+
+    def of_what_was_shown(person: Person, _: Request) -> Decides:
+        return command(person, shown)
+
+    verdict = await desk.decide(who, shown.id, verb, of_what_was_shown, via=Via.CLI)
+    return _tell(verdict, arguments)
+
+
+def _operator(service: app.Service) -> Who | None:
+    person = service.policy.operators.get(_login_name())
+    return None if person is None else Who(id=PersonId(person), team=None)
+
+
+def _login_name() -> str:
+    """Who the operating system says we are; the environment's USER and LOGNAME could say anything."""
+    return pwd.getpwuid(os.getuid()).pw_name
+
+
+async def _unmapped(service: app.Service, typed: str, verb: str) -> int:
+    name = _login_name()
+    actor = Actor(id=f"operator:{name}", name=name)
+    await service.store.refuse(typed, actor, verb, "the operator is mapped to no Slack user", Via.CLI)
+    return _fail(
+        f'You are {name!r} here, and the policy maps that to no Slack user. Add {name} = "U…" to its [operators].',
+        NO,
+    )
+
+
+def _tell(verdict: Verdict, arguments: argparse.Namespace) -> int:
+    request = verdict.request
+    if verdict.refusal is not None or request is None:
+        return _fail(_plain(verdict.refusal or ""), NO)
+    if arguments.json:
+        _out(json.dumps({"id": request.id, "status": request.status, "votes": len(request.votes)}))
+    else:
+        _out(
+            f"{request.short}: {request.status}"
+            + (f" ({len(request.votes)} of {request.terms.quorum})" if request.is_pending else "")
+        )
+    return FINE
+
+
+# -- the audit log ------------------------------------------------------------------------------------
+
+
+def _audit(commands: Subparsers) -> None:
+    parser = commands.add_parser(
+        "audit",
+        help="export, verify and read the audit log",
+        description="The audit log: who let what happen.",
+    )
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="export|verify|show")
+    export = verbs.add_parser(
+        "export",
+        help="print the log as JSON lines",
+        description="Print every entry as one JSON object a line, in order.",
+        epilog="Example: countersign audit export > audit.jsonl",
+    )
+    export.add_argument("--since", type=int, default=1, metavar="SEQ", help="begin with this number (1)")
+    export.set_defaults(run=lambda arguments: _run(arguments, _export, needs="redis"))
+    check = verbs.add_parser(
+        "verify",
+        help="check that nothing was changed, added, removed or reordered",
+        description="Check every chain and the numbering of the log in Redis, or of an exported file. Names the first bad entry.",
+        epilog="Exit codes: 0 it holds, 1 it doesn't, 2 usage, 3 unavailable.",
+    )
+    check.add_argument(
+        "file", nargs="?", help="an exported file (- for standard input); without it, the log in Redis"
+    )
+    check.add_argument("--json", action="store_true", help="for scripts")
+    check.set_defaults(run=_run_verify)
+    show = verbs.add_parser(
+        "show",
+        help="tell the whole story of one request",
+        description="Tell everything that was logged of one request.",
+        epilog="Example: countersign audit show R-7K2M",
+    )
+    show.add_argument("id", help="the id, or an unambiguous beginning of it")
+    show.add_argument("--json", action="store_true", help="for scripts: JSON lines as in export")
+    show.set_defaults(run=lambda arguments: _run(arguments, _show, needs="redis"))
+
+
+async def _export(service: app.Service, arguments: argparse.Namespace) -> int:
+    async for entry in service.store.log(arguments.since):
+        _out(_line(entry))
+    return FINE
+
+
+def _run_verify(arguments: argparse.Namespace) -> int:
+    if arguments.file is None:
+        return _run(arguments, _verify_redis, needs="redis")
+    try:
+        with sys.stdin if arguments.file == "-" else open(arguments.file, encoding="utf-8") as lines:  # noqa: PTH123 - both are files
+            entries = [_entry(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
+    except (OSError, ValueError) as error:
+        return _fail(f"{arguments.file}: {error}", USAGE)
+    first = entries[0].seq if entries else 1
+    return _told(verify(entries, first_seq=first), len(entries), arguments)
+
+
+async def _verify_redis(service: app.Service, arguments: argparse.Namespace) -> int:
+    last = await service.store.last_seq()
+    entries = [entry async for entry in service.store.log() if entry.seq <= last]
+    return _told(verify(entries, last_seq=last), len(entries), arguments)
+
+
+def _told(fault: object, count: int, arguments: argparse.Namespace) -> int:
+    if arguments.json:
+        _out(
+            json.dumps(
+                {"ok": fault is None, "entries": count, "fault": None if fault is None else str(fault)}
+            )
+        )
+    elif fault is None:
+        _out(f"{count} entries: the log holds.")
+    else:
+        _fail(f"The log does not hold: {fault}.", NO)
+    return FINE if fault is None else NO
+
+
+async def _show(service: app.Service, arguments: argparse.Namespace) -> int:
+    entries = await service.store.chain(await service.store.find(arguments.id))
+    for entry in entries:
+        if arguments.json:
+            _out(_line(entry))
+        else:
+            words = (entry.detail or {}).get("text") or (entry.detail or {}).get("reason") or ""
+            at = entry.at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+            _out(f"{entry.seq:>6}  {at}  {entry.event:<18} {entry.actor:<24} {words}".rstrip())
+    return FINE
+
+
+def _line(entry: Entry) -> str:
+    return json.dumps(exported(entry), ensure_ascii=False)
+
+
+def _entry(number: int, line: str) -> Entry:
+    try:
+        fields = json.loads(line)
+        fields["at"] = datetime.fromisoformat(fields["at"])
+        return Entry(**fields)
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(f"line {number} is no audit entry: {error}") from error
+
+
+# -- running ------------------------------------------------------------------------------------------
+
+
+def _run(
+    arguments: argparse.Namespace,
+    command: Callable[[app.Service, argparse.Namespace], Awaitable[int]],
+    *,
+    needs: settings.Need,
+) -> int:
+    async def run() -> int:
+        async with app.built(settings.read(os.environ, needs=needs), with_slack=needs != "redis") as service:
+            return await command(service, arguments)
+
+    try:
+        return asyncio.run(run())
+    except Refusal as refusal:
+        return _fail(f"{refusal}.", NOT_FOUND)
+    except settings.SettingsFault as fault:
+        return _fail(str(fault), USAGE)
+    except ApprovalsError as error:
+        return _fail(str(error), UNAVAILABLE)
+
+
+def _asked(question: str) -> bool:
+    try:
+        return input(question).strip().lower() in ("y", "yes")
+    except EOFError:
+        return False
+
+
+def _plain(sentence: str) -> str:
+    """A sentence meant for Slack, for a terminal: its tokens as their plain words."""
+    plain = _TOKEN.sub(lambda found: found[1] or found[3] or found[2] or "", sentence)
+    return plain.replace("`", "").replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
+def _table(head: list[str], rows: list[list[str]]) -> None:
+    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
+    for row in [head, *rows]:
+        _out("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _out(text: str) -> None:
+    sys.stdout.write(text + "\n")
+
+
+def _fail(text: str, code: int) -> int:
+    sys.stderr.write(text + "\n")
+    return code

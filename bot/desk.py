@@ -1,0 +1,219 @@
+"""Where a person's wish becomes a command: who are they, may they, and what are they told.
+
+Used by the buttons, the dialogs, the slash commands and the terminal, so that all of them check the same.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TypeAlias
+
+from approvals.cards import Cards
+from approvals.commands import Answer, Approve, Command, RecordRefusal, Reject, RequestChanges
+from approvals.errors import AlreadyResolved, ArgumentsChanged, Refusal, RequestNotFound, RequestRefusal
+from approvals.events import Approved, Event, Expired
+from approvals.machine import TIMER, check_person
+from approvals.model import Actor, Person, Request, RequestId, Via
+from approvals.places import FILE, Place
+from approvals.store import Store
+from blocks import replies
+from blocks.ids import Pick, Seen
+from bot.channels import DM, Channels
+from bot.payloads import Who
+from bot.people import LookupFailed, People
+
+logger = logging.getLogger(__name__)
+
+LISTED = 200  # of the pending requests, how many are looked through for one person's list
+TYPED_CHARS = 64
+
+# Which words of the audit log are the same wish as a verb: a second click of the same person is no error.
+_SAME = {
+    "approve": ("approved", "edited"),
+    "edit": ("approved", "edited"),
+    "reject": ("rejected",),
+    "answer": ("answered",),
+    "respond": ("answered",),
+}
+
+Decides: TypeAlias = Approve | Reject | Answer | RequestChanges
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What came of a wish. `refusal` is the sentence for the person where nothing did."""
+
+    request: Request | None
+    event: Event | None = None
+    refusal: str | None = None
+
+    @property
+    def words(self) -> str:
+        """What the person is told where no card tells it."""
+        if self.refusal is not None:
+            return self.refusal
+        return replies.recorded(self.request) if self.request is not None else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queue:
+    """What waits, as far as one person may see it."""
+
+    requests: list[Request]
+    now: datetime
+
+
+class Desk:
+    """Decides on behalf of people, and records every attempt that it doesn't let through."""
+
+    def __init__(self, store: Store, cards: Cards, people: People, channels: Channels) -> None:
+        self.store, self.cards = store, cards
+        self._people, self._channels = people, channels
+
+    async def decide(
+        self,
+        who: Who,
+        request_id: RequestId,
+        verb: str,
+        command: Callable[[Person, Request], Decides],
+        *,
+        via: Via = Via.SLACK,
+    ) -> Verdict:
+        """Let `who` decide, or say why not.
+
+        Raises:
+            Unavailable: Redis was away; nothing was recorded.
+        """
+
+        async def made(request: Request) -> Command:
+            return replace(command(await self.person(who, request), request), via=via)
+
+        try:
+            change = await self.store.change(request_id, made)
+        except RequestNotFound as refusal:
+            return await self._unknown(who, request_id, verb, refusal, via)
+        except RequestRefusal as refusal:
+            return await self._refused(who, verb, refusal, via)
+        if _came_late(change.event):
+            return await self._refused(who, verb, AlreadyResolved(change.request), via)
+        return Verdict(request=change.request, event=change.event)
+
+    async def admit(self, who: Who, seen: Seen | Pick, verb: str, *, via: Via = Via.SLACK) -> Verdict:
+        """Check that `who` may go on to decide what they saw, before a dialog opens for it. It is checked again at the end."""
+        try:
+            request, now = await self.store.get(seen.request_id)
+            check_person(request, await self.person(who, request), now=now)
+            if not seen.fits(request):
+                raise ArgumentsChanged(request)
+        except RequestNotFound as refusal:
+            return await self._unknown(who, seen.request_id, verb, refusal, via)
+        except RequestRefusal as refusal:
+            return await self._refused(who, verb, refusal, via)
+        return Verdict(request=request)
+
+    async def find(self, who: Who, typed: str, verb: str, *, via: Via = Via.SLACK) -> Verdict:
+        """The request that a person means by what they typed, if they may see it."""
+        try:
+            return await self.read(who, await self.store.find(typed), verb, via=via)
+        except Refusal as refusal:
+            return await self._unknown(who, typed, verb, refusal, via)
+
+    async def read(
+        self, who: Who, request_id: RequestId, verb: str = "read", *, via: Via = Via.SLACK
+    ) -> Verdict:
+        """The request, if this person may see it: its approvers, and those who can see the channel that shows it."""
+        try:
+            request, _ = await self.store.get(request_id)
+        except RequestNotFound as refusal:
+            return await self._unknown(who, request_id, verb, refusal, via)
+        if not await self._may_see(who, request):
+            return await self._unknown(who, request_id, verb, RequestNotFound(request_id), via)
+        return Verdict(request=request)
+
+    async def visible(self, who: Who, *, only_decidable: bool) -> Queue:
+        """What waits: all that this person may see, or only what they could decide."""
+        requests, now = await self.store.pending(limit=LISTED), await self.store.now()
+        found = []
+        for request in requests:
+            may = self.may_decide(who, request, now=now) if only_decidable else self._may_see(who, request)
+            if await may:
+                found.append(request)
+        return Queue(requests=found, now=now)
+
+    async def may_decide(self, who: Who, request: Request, *, now: datetime) -> bool:
+        """Whether `who` could decide now. Asking is no attempt, so nothing is recorded."""
+        try:
+            check_person(request, await self.person(who, request), now=now)
+        except Refusal:
+            return False
+        return True
+
+    async def is_drawn(self, request: Request) -> bool:
+        """Whether some card shows exactly the call that would be approved now."""
+        _, _, posted = await self.cards.of(request.id)
+        return any(
+            card.ts is not None and card.fingerprint == request.fingerprint for card in posted.values()
+        )
+
+    async def file_of(self, request: Request) -> str | None:
+        """Where the file of a long call is, once it has been uploaded."""
+        _, _, posted = await self.cards.of(request.id)
+        files = [each for place, each in posted.items() if FILE in place]
+        return next((each.state for each in files if each.fingerprint == request.fingerprint), None)
+
+    async def show_in(self, request: Request, channel: str, thread_ts: str) -> bool:
+        """Have the card drawn in a thread as well. Only where its channel sees it anyway."""
+        if channel != await self.shown_in(request):
+            return False
+        place = Place(f"{channel}/{thread_ts}")
+        await self.cards.add_place(request.id, place, channel, thread_ts)
+        return True
+
+    async def person(self, who: Who, request: Request) -> Person:
+        return await self._people.person(who.id, request.terms, await self.shown_in(request), team=who.team)
+
+    async def shown_in(self, request: Request) -> str | None:
+        """The channel whose members "channel" means; None where requests go to people's own messages."""
+        if request.terms.channel == DM:
+            return None
+        return await self._channels.known_id(request.terms.channel)
+
+    async def _may_see(self, who: Who, request: Request) -> bool:
+        person = await self.person(who, request)
+        if person.principals:
+            return True
+        channel = await self.shown_in(request)
+        try:
+            return channel is not None and who.id in await self._people.members.get(channel)
+        except LookupFailed:
+            return False
+
+    async def _refused(self, who: Who, verb: str, refusal: RequestRefusal, via: Via) -> Verdict:
+        request = refusal.request
+        if isinstance(refusal, AlreadyResolved) and _did_the_same(request, who, verb):
+            return Verdict(request=request)
+        note = RecordRefusal(by=await self._actor(who), attempted=verb, reason=refusal.why, via=via)
+        recorded = await self.store.change(request.id, note)
+        return Verdict(request=request, refusal=replies.refused(refusal, recorded.event.at, by=who.id))
+
+    async def _unknown(self, who: Who, typed: str, verb: str, refusal: Refusal, via: Via) -> Verdict:
+        at = await self.store.refuse(typed[:TYPED_CHARS], await self._actor(who), verb, str(refusal), via)
+        return Verdict(request=None, refusal=replies.refused(refusal, at, by=who.id))
+
+    async def _actor(self, who: Who) -> Actor:
+        return Actor(id=f"slack:{who.id}", name=await self._people.name_of(who.id))
+
+
+def _came_late(event: Event) -> bool:
+    """A wish that comes after the deadline finds the deadline's default instead of its own effect."""
+    return isinstance(event, Expired) or (isinstance(event, Approved) and event.by == TIMER)
+
+
+def _did_the_same(request: Request, who: Who, verb: str) -> bool:
+    decision = request.decision
+    return (
+        decision is not None and decision.by.id == f"slack:{who.id}" and decision.word in _SAME.get(verb, ())
+    )

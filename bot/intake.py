@@ -1,0 +1,131 @@
+"""From the inbox to the store: take a letter, apply the policy, make it a request or a change of one."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import datetime, timedelta
+
+from approvals.canonical import fingerprint
+from approvals.commands import Cancel, Claim, Command, RecordRefusal, Report, Revise
+from approvals.errors import InvalidCall, RequestNotFound, RequestRefusal, Unavailable
+from approvals.inbox import Inboxes, Taken
+from approvals.messages import Cancellation, ClaimNotice, ReceiptNotice, Revision, Submission
+from approvals.model import Actor, Request, Via
+from approvals.policy import Facts, Policy, terms_for
+from approvals.store import Store
+
+logger = logging.getLogger(__name__)
+
+PAUSE_S = 1.0
+PATIENCE = 5  # deliveries of a letter that fails for a reason we don't know, before its agent is told so
+
+
+class Intake:
+    """Deals with one letter at a time. It is ticked off only after what it asks for is in the store."""
+
+    def __init__(self, store: Store, inboxes: Inboxes, policy: Policy, *, channel: str) -> None:
+        self._store, self._inboxes = store, inboxes
+        self._policy, self._channel = policy, channel
+
+    async def run(self) -> None:
+        """Deal with letters for ever. While Redis is away the loop waits for it."""
+        while True:
+            try:
+                for taken in await self._inboxes.take():
+                    await self._deal_safely(taken)
+            except Unavailable as error:
+                logger.warning("the inbox can't be read: %s", error)
+                await asyncio.sleep(PAUSE_S)
+
+    async def _deal_safely(self, taken: Taken) -> None:
+        try:
+            await self.deal(taken)
+        except Unavailable:
+            raise
+        except Exception:  # one letter that we can't deal with must not stop all others
+            logger.exception("a letter could not be dealt with", extra={"agent": taken.agent})
+            if taken.deliveries >= PATIENCE:
+                await self._store.refuse_letter(taken, "the service could not deal with it; its log says why")
+
+    async def deal(self, taken: Taken) -> None:
+        """Carry out one letter; doing it twice is harmless."""
+        match taken.letter:
+            case None:
+                await self._store.refuse_letter(taken, f"the letter can't be read: {taken.problem}")
+            case Submission() as submission:
+                await self._submit(taken, submission)
+            case letter:
+                await self._change(taken, letter)
+
+    async def _submit(self, taken: Taken, submission: Submission) -> None:
+        try:
+            request = self._request(taken, submission, await self._store.now())
+            await self._store.create(request, letter=taken.ref)
+        except (InvalidCall, RequestNotFound) as error:
+            await self._store.refuse_letter(taken, str(error))
+
+    def _request(self, taken: Taken, submission: Submission, now: datetime) -> Request:
+        facts = Facts(
+            kind=submission.kind,
+            tool=submission.tool,
+            args=submission.args,
+            agent=taken.agent,
+            risk=submission.risk,
+            on_behalf_of=submission.on_behalf_of,
+            deadline_s=submission.deadline_s,
+        )
+        terms = terms_for(self._policy, facts, channel=self._channel)
+        return Request(
+            id=submission.id,
+            tenant=self._store.tenant,
+            agent=taken.agent,
+            kind=submission.kind,
+            tool=submission.tool,
+            args=submission.args,
+            fingerprint=fingerprint(submission.tool, submission.args),
+            terms=terms,
+            created_at=now,
+            deadline=None if terms.deadline_s is None else now + timedelta(seconds=terms.deadline_s),
+            reason=submission.reason,
+            on_behalf_of=submission.on_behalf_of,
+            schema=submission.schema,
+            tags=submission.tags,
+            confidence=submission.confidence,
+            batch=submission.batch,
+        )
+
+    async def _change(
+        self, taken: Taken, letter: Revision | Cancellation | ClaimNotice | ReceiptNotice
+    ) -> None:
+        try:
+            request, _ = await self._store.get(letter.id)
+            if request.agent != taken.agent:  # the same answer as for an id that never was
+                raise RequestNotFound(letter.id)
+            await self._store.change(letter.id, _command(letter))
+        except (InvalidCall, RequestNotFound) as error:
+            await self._store.refuse_letter(taken, str(error))
+            return
+        except RequestRefusal as refusal:
+            await self._record(taken, letter.letter, refusal)
+        await self._inboxes.ack(taken)
+
+    async def _record(self, taken: Taken, attempted: str, refusal: RequestRefusal) -> None:
+        """A letter that came too late belongs in the log; one that came twice doesn't."""
+        if taken.deliveries > 1:
+            return
+        actor = Actor(id=f"agent:{taken.agent}", name=taken.agent)
+        note = RecordRefusal(by=actor, attempted=attempted, reason=refusal.why, via=Via.REDIS)
+        await self._store.change(refusal.request.id, note)
+
+
+def _command(letter: Revision | Cancellation | ClaimNotice | ReceiptNotice) -> Command:
+    match letter:
+        case Revision(args=args, reason=reason):
+            return Revise(args=args, reason=reason)
+        case Cancellation(reason=reason):
+            return Cancel(reason=reason)
+        case ClaimNotice():
+            return Claim()
+        case ReceiptNotice(ok=ok, result=result, duration_ms=duration_ms):
+            return Report(ok=ok, result=result, duration_ms=duration_ms)

@@ -1,0 +1,117 @@
+"""The slash commands: `/approve ID [note]`, `/reject ID reason`, `/approvals [mine|all|ID|help]`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+from slack_bolt.async_app import AsyncAck, AsyncApp
+
+from approvals.commands import Approve, Reject
+from approvals.model import Person, Request, Risk
+from blocks import replies
+from blocks.request import Offer, offer_for
+from bot.desk import Decides
+from bot.listeners.parts import Json, Parts
+from bot.payloads import Slash
+
+Listener: TypeAlias = Callable[[AsyncAck, Json], Awaitable[None]]
+
+
+def register(app: AsyncApp, parts: Parts) -> None:
+    """Join the three commands, under whatever names they have here."""
+    names = parts.commands
+    app.command(f"/{names.approve}")(_approve(parts))
+    app.command(f"/{names.reject}")(_reject(parts))
+    app.command(f"/{names.approvals}")(_approvals(parts))
+
+
+def _approve(parts: Parts) -> Listener:
+    async def approve(ack: AsyncAck, body: Json) -> None:
+        slash = Slash.parse(body)
+        if not slash.words:
+            await ack(text=replies.usage_approve(parts.commands))
+            return
+        found = await parts.desk.find(slash.who, slash.words[0], "approve")
+        if found.request is None:
+            await ack(text=found.words)
+        elif await _must_be_read(parts, found.request):
+            await parts.open(slash.trigger_id, await parts.call_view(slash.who, found.request))
+            await ack()
+        else:
+            seen, note = found.request.fingerprint, slash.rest(1) or None
+            await _decide(
+                parts, ack, slash, found.request, "approve", lambda by: Approve(by=by, seen=seen, note=note)
+            )
+
+    return approve
+
+
+def _reject(parts: Parts) -> Listener:
+    async def reject(ack: AsyncAck, body: Json) -> None:
+        slash = Slash.parse(body)
+        reason = slash.rest(1)
+        if not reason:
+            await ack(text=replies.usage_reject(parts.commands))
+            return
+        found = await parts.desk.find(slash.who, slash.words[0], "reject")
+        if found.request is None:
+            await ack(text=found.words)
+        else:
+            await _decide(
+                parts, ack, slash, found.request, "reject", lambda by: Reject(by=by, feedback=reason)
+            )
+
+    return reject
+
+
+async def _decide(
+    parts: Parts,
+    ack: AsyncAck,
+    slash: Slash,
+    request: Request,
+    verb: str,
+    command: Callable[[Person], Decides],
+) -> None:
+    verdict = await parts.desk.decide(slash.who, request.id, verb, lambda person, _: command(person))
+    await ack(text=verdict.words)
+
+
+def _approvals(parts: Parts) -> Listener:
+    async def approvals(ack: AsyncAck, body: Json) -> None:
+        slash = Slash.parse(body)
+        match [word.lower() for word in slash.words]:
+            case [] | ["mine"]:
+                await _list(parts, ack, slash, only_mine=True)
+            case ["all"]:
+                await _list(parts, ack, slash, only_mine=False)
+            case ["help"]:
+                await ack(text=replies.help_text(parts.commands))
+            case [_]:
+                await _show(parts, ack, slash)
+            case _:
+                await ack(text=replies.help_text(parts.commands))
+
+    return approvals
+
+
+async def _list(parts: Parts, ack: AsyncAck, slash: Slash, *, only_mine: bool) -> None:
+    visible = await parts.desk.visible(slash.who, only_decidable=only_mine)
+    listed = replies.pending_list(visible.requests, visible.now, mine=only_mine, commands=parts.commands)
+    await ack(text=listed.text, blocks=listed.blocks)
+
+
+async def _show(parts: Parts, ack: AsyncAck, slash: Slash) -> None:
+    found = await parts.desk.find(slash.who, slash.words[0], "read")
+    if found.request is None:
+        await ack(text=found.words)
+        return
+    await parts.open(slash.trigger_id, await parts.request_view(slash.who, found.request))
+    await ack()
+
+
+async def _must_be_read(parts: Parts, request: Request) -> bool:
+    """Whether a typed yes is too little: what is long, risky, or on no card as it is now, is read first."""
+    if offer_for(request) is not Offer.WHOLE or request.terms.risk.is_at_least(Risk.HIGH):
+        return True
+    return not await parts.desk.is_drawn(request)

@@ -1,0 +1,93 @@
+"""What the listeners share: the desk, a voice, the names of the commands; and how a verdict is told."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from approvals.model import PersonId, Request
+from blocks import dialogs, home
+from blocks.replies import Commands
+from blocks.request import Offer, offer_for
+from bot.channels import Channels
+from bot.desk import Desk, Verdict
+from bot.payloads import Click, Who
+from bot.people import People
+from bot.replying import Replier
+
+logger = logging.getLogger(__name__)
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    desk: Desk
+    people: People
+    channels: Channels
+    slack: AsyncWebClient
+    replier: Replier
+    commands: Commands
+
+    async def tell(self, click: Click, text: str) -> None:
+        """Say something to the person who clicked, where they clicked: beside the message, or in the dialog."""
+        if click.response_url is not None:
+            await self.replier.whisper(click.response_url, text)
+        elif click.view_id is not None and not click.is_home:
+            await self._show(self.slack.views_update(view_id=click.view_id, view=dialogs.notice_view(text)))
+        else:
+            await self.open(click.trigger_id, dialogs.notice_view(text))
+
+    async def tell_verdict(self, click: Click, verdict: Verdict) -> None:
+        """After a decision: silence where the card shows it, words where it doesn't or where nothing was decided."""
+        if verdict.refusal is not None or click.response_url is None:
+            await self.tell(click, verdict.words)
+
+    async def request_view(self, who: Who, request: Request) -> Json:
+        """All there is to know of a request, with the buttons for whoever may decide it."""
+        now = await self.desk.store.now()
+        may = await self.desk.may_decide(who, request, now=now)
+        return dialogs.details_view(request, now, can_act=may, file_url=await self._file_url(request))
+
+    async def call_view(self, who: Who, request: Request) -> Json:
+        """The whole call as a dialog: with Approve for whoever may approve it, to read for everybody else."""
+        now = await self.desk.store.now()
+        file_url = await self._file_url(request)
+        is_all_there = offer_for(request) is not Offer.FILE or file_url is not None
+        if is_all_there and await self.desk.may_decide(who, request, now=now):
+            return dialogs.read_view(request, now, file_url=file_url)
+        return dialogs.details_view(request, now, file_url=file_url)
+
+    async def _file_url(self, request: Request) -> str | None:
+        return await self.desk.file_of(request) if offer_for(request) is Offer.FILE else None
+
+    async def queue_view(self, who: Who) -> Json:
+        """What waits for this person, as a dialog."""
+        mine = await self.desk.visible(who, only_decidable=True)
+        return home.queue_view(mine.requests)
+
+    async def whisper_in(self, channel: str, person: PersonId, text: str, *, thread_ts: str | None) -> None:
+        """Say something to one person in a thread, where there is no response_url to say it through."""
+        try:
+            await self.slack.chat_postEphemeral(channel=channel, user=person, text=text, thread_ts=thread_ts)
+        except (SlackApiError, aiohttp.ClientError, TimeoutError) as error:
+            logger.warning("a private answer was not taken", extra={"error": type(error).__name__})
+
+    async def open(self, trigger_id: str, view: Json, *, on_top: bool = False) -> None:
+        """Open a dialog, or put it on top of the one that was clicked in."""
+        method = self.slack.views_push if on_top else self.slack.views_open
+        await self._show(method(trigger_id=trigger_id, view=view))
+
+    async def _show(self, call: Any) -> None:
+        try:
+            await call
+        except SlackApiError as error:
+            # The three seconds of a trigger are over, or the dialog was closed: the person sees nothing and clicks again.
+            logger.warning("a dialog could not be shown", extra={"error": str(error.response.get("error"))})
+        except (aiohttp.ClientError, TimeoutError) as error:
+            logger.warning("a dialog could not be shown", extra={"error": type(error).__name__})

@@ -1,0 +1,209 @@
+"""Who a Slack user is, and which of a request's approvers. Short caches; every failure to find out denies."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+import aiohttp
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from approvals.model import CHANNEL, Barred, Person, PersonId, Principal, Terms
+
+logger = logging.getLogger(__name__)
+
+PROFILE_S = 60.0  # how old a fact about a person may be; events drop it earlier
+MEMBERS_S = 60.0
+HANDLES_S = 300.0
+LOOKUP_S = 2.0  # of the three seconds that Slack gives an interaction
+PAGE = 200
+SLACKBOT = "USLACKBOT"  # users.info says is_bot: false of it
+
+V = TypeVar("V")
+SlackFailure = (SlackApiError, aiohttp.ClientError, TimeoutError)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Home:
+    """The workspace that the app is installed in, from auth.test."""
+
+    team: str
+    enterprise: str | None
+    bot_user: str
+    app_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    name: str
+    barred: Barred | None
+
+
+class LookupFailed(Exception):
+    """Slack could not be asked."""
+
+
+@dataclass(slots=True)
+class _Cache(Generic[V]):
+    """Values that may be a little old. A failed look-up is never kept."""
+
+    load: Callable[[str], Awaitable[V]]
+    age_s: float
+    kept: dict[str, tuple[float, V]] = field(default_factory=dict)
+
+    async def get(self, key: str) -> V:
+        found = self.kept.get(key)
+        if found is not None and time.monotonic() - found[0] < self.age_s:
+            return found[1]
+        try:
+            async with asyncio.timeout(LOOKUP_S):
+                value = await self.load(key)
+        except SlackFailure as error:
+            logger.warning("a look-up in Slack failed", extra={"error": _reason(error)})
+            raise LookupFailed(key) from error
+        self.kept[key] = (time.monotonic(), value)
+        return value
+
+    def drop(self, key: str) -> None:
+        self.kept.pop(key, None)
+
+
+class People:
+    """Slack's people, groups and members, as far as approving needs them."""
+
+    def __init__(self, slack: AsyncWebClient, home: Home) -> None:
+        self._slack, self.home = slack, home
+        self.profiles: _Cache[Profile] = _Cache(self._load_profile, PROFILE_S)
+        self.members: _Cache[frozenset[str]] = _Cache(self._load_members, MEMBERS_S)
+        self.groups: _Cache[frozenset[str]] = _Cache(self._load_group, MEMBERS_S)
+        self.handles: _Cache[dict[str, str]] = _Cache(self._load_handles, HANDLES_S)
+
+    async def person(
+        self, who: PersonId, terms: Terms, channel: str | None, *, team: str | None = None
+    ) -> Person:
+        """Who this is with regard to these terms; `team` is what the interaction says of their team.
+
+        Never raises for what Slack doesn't tell: a person about whom nothing could be learnt is barred as unknown.
+        """
+        try:
+            profile = await self.profiles.get(who)
+            principals = [p for p in terms.approvers if who in await self.expand(p, channel)]
+        except LookupFailed:
+            return Person(id=who, name=who, principals=frozenset(), barred=Barred.UNKNOWN)
+        barred = profile.barred
+        if barred is None and team is not None and not self._is_home(team):
+            barred = Barred.EXTERNAL
+        return Person(id=who, name=profile.name, principals=frozenset(principals), barred=barred)
+
+    async def name_of(self, who: PersonId) -> str:
+        """A person's name for the record, or their id if Slack doesn't tell."""
+        try:
+            return (await self.profiles.get(who)).name
+        except LookupFailed:
+            return who
+
+    async def expand(self, principal: Principal, channel: str | None) -> frozenset[str]:
+        """The ids of the people that one principal names.
+
+        Raises:
+            LookupFailed: Slack could not be asked.
+        """
+        if principal == CHANNEL:
+            return await self.members.get(channel) if channel else frozenset()
+        if principal.startswith("@"):
+            handles = await self.handles.get("all")
+            group = handles.get(principal.removeprefix("@"))
+            return await self.groups.get(group) if group else frozenset()
+        if principal.startswith("S"):
+            return await self.groups.get(principal)
+        return frozenset({principal})
+
+    async def qualified(
+        self, terms: Terms, channel: str | None, besides: PersonId | None, enough: int
+    ) -> list[Person]:
+        """Up to `enough` people who may decide under these terms and can see `channel` (None: in their own DMs).
+
+        Raises:
+            LookupFailed: Slack could not be asked.
+        """
+        candidates: set[str] = set()
+        for principal in terms.approvers:
+            candidates |= await self.expand(principal, channel)
+        if channel is not None:
+            candidates &= await self.members.get(channel)
+        candidates.discard(self.home.bot_user)
+        found: list[Person] = []
+        for candidate in sorted(candidates):
+            if len(found) >= enough:
+                break
+            person = await self.person(PersonId(candidate), terms, channel)
+            may = person.barred is None or (person.barred is Barred.GUEST and terms.guests)
+            if may and (person.id != besides or terms.self_approval):
+                found.append(person)
+        return found
+
+    def forget(self, *, person: str | None = None, channel: str | None = None, groups: bool = False) -> None:
+        """Drop what an event has made old."""
+        if person is not None:
+            self.profiles.drop(person)
+        if channel is not None:
+            self.members.drop(channel)
+        if groups:
+            self.groups.kept.clear()
+            self.handles.kept.clear()
+
+    def _is_home(self, team: str) -> bool:
+        return team in (self.home.team, self.home.enterprise)
+
+    async def _load_profile(self, who: str) -> Profile:
+        try:
+            user = (await self._slack.users_info(user=who))["user"]
+        except SlackApiError as error:
+            if error.response.get("error") in ("user_not_found", "user_not_visible", "users_not_found"):
+                return Profile(name=who, barred=Barred.UNKNOWN)
+            raise
+        profile = user.get("profile") or {}
+        name = profile.get("real_name") or user.get("real_name") or user.get("name") or who
+        return Profile(name=str(name), barred=self._barred(user))
+
+    def _barred(self, user: dict[str, object]) -> Barred | None:
+        if user.get("deleted"):
+            return Barred.DEACTIVATED
+        if user.get("is_bot") or user.get("id") == SLACKBOT:
+            return Barred.BOT
+        enterprise = user.get("enterprise_user")
+        grid = enterprise.get("enterprise_id") if isinstance(enterprise, dict) else None
+        is_ours = self._is_home(str(user.get("team_id"))) or (
+            grid is not None and grid == self.home.enterprise
+        )
+        if user.get("is_stranger") or not is_ours:
+            return Barred.EXTERNAL
+        if user.get("is_restricted") or user.get("is_ultra_restricted") or user.get("is_invited_user"):
+            return Barred.GUEST
+        return None
+
+    async def _load_members(self, channel: str) -> frozenset[str]:
+        members: list[str] = []
+        cursor = ""
+        while True:
+            page = await self._slack.conversations_members(channel=channel, limit=PAGE, cursor=cursor)
+            members += page["members"]
+            cursor = (page.get("response_metadata") or {}).get("next_cursor") or ""
+            if not cursor:
+                return frozenset(members)
+
+    async def _load_group(self, group: str) -> frozenset[str]:
+        return frozenset((await self._slack.usergroups_users_list(usergroup=group))["users"])
+
+    async def _load_handles(self, _: str) -> dict[str, str]:
+        groups = (await self._slack.usergroups_list())["usergroups"]
+        return {str(group["handle"]): str(group["id"]) for group in groups}
+
+
+def _reason(error: BaseException) -> str:
+    return str(error.response.get("error")) if isinstance(error, SlackApiError) else type(error).__name__

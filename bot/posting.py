@@ -1,0 +1,392 @@
+"""Makes every message in Slack equal to Redis. The only module that posts or updates messages.
+
+It takes what is to be drawn, draws it, and ticks it off if nothing changed meanwhile. A post is intended in Redis before it is
+sent and recorded after; where the reply was lost, Slack is asked for the message before another is sent, since Slack has no
+idempotency key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+import secrets
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import aiohttp
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from approvals.cards import Cards
+from approvals.commands import GiveUp
+from approvals.errors import Refusal, Unavailable
+from approvals.model import CHANNEL, Request, RequestId
+from approvals.places import FILE, TRAIL, Place, Posted
+from approvals.policy import why_unanswerable
+from approvals.store import Store
+from blocks.pieces import Card
+from blocks.request import Offer, card, offer_for, trail, whole_call
+from blocks.text import escape
+from bot.channels import DM, Channels, NoSuchChannel
+from bot.people import LookupFailed, People
+
+logger = logging.getLogger(__name__)
+
+LEASE_S = 10.0
+AT_ONCE = 8  # cards drawn side by side by one worker
+IDLE_S = 1.0
+AGAIN_S = 2.0  # after something failed whose effect is unknown
+LOOK_BACK_S = 60.0  # Slack's clock and ours may differ by so much when a lost message is looked for
+RECENT = 100  # messages in which a lost one is looked for
+METADATA = "countersign_request"
+PEOPLE_IN_DM = 50  # more private copies of one request than so many help nobody
+
+# Slack's words for "this will not work however often you try", by what they mean for the card.
+GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed", "thread_not_found"})
+CLOSED = frozenset(
+    {
+        "channel_not_found", "not_in_channel", "is_archived", "is_inactive", "restricted_action", "no_permission",
+        "restricted_action_thread_only_channel", "restricted_action_read_only_channel", "messages_tab_disabled",
+        "team_access_not_granted", "ekm_access_denied", "user_not_found", "cannot_dm_bot", "user_disabled",
+        "account_inactive", "token_revoked", "token_expired", "invalid_auth", "not_authed", "missing_scope",
+    }
+)  # fmt: skip
+LIMITED = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
+
+
+class Undrawable(Exception):
+    """A place will never take the card; `why` is for the operator and the agent."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+class Limited(Exception):
+    """Slack wants to be left alone for `after_s` seconds."""
+
+    def __init__(self, after_s: float) -> None:
+        super().__init__(f"rate limited for {after_s} s")
+        self.after_s = after_s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawing:
+    """One request while it is drawn; `posted` grows with what is."""
+
+    request: Request
+    now: datetime
+    posted: dict[Place, Posted]
+
+
+class Posting:
+    """Draws requests, as often as they change."""
+
+    def __init__(
+        self,
+        store: Store,
+        cards: Cards,
+        slack: AsyncWebClient,
+        people: People,
+        channels: Channels,
+        *,
+        operators_channel: str | None,
+    ) -> None:
+        self._store, self._cards, self._slack = store, cards, slack
+        self._people, self._channels = people, channels
+        self._operators_channel = operators_channel
+        self._at_work: set[RequestId] = set()
+        self._paused: dict[str, float] = {}  # channel → when it may be posted to again (monotonic)
+
+    async def run(self) -> None:
+        """Draw for ever. Woken by every commit, of this process or another."""
+        async with asyncio.TaskGroup() as loops:
+            loops.create_task(self._draw_claimed())
+            loops.create_task(self._renew_leases())
+
+    async def _draw_claimed(self) -> None:
+        seq = 0
+        while True:
+            try:
+                claimed = await self._cards.claim(AT_ONCE, LEASE_S)
+                async with asyncio.TaskGroup() as drawing:
+                    for request_id in claimed:
+                        drawing.create_task(self._draw_safely(request_id))
+                if not claimed:
+                    seq = await self._store.until_changed(seq, IDLE_S)
+            except Unavailable as error:
+                logger.warning("nothing can be drawn: %s", error)
+                await asyncio.sleep(IDLE_S)
+
+    async def _renew_leases(self) -> None:
+        """Hold what is being drawn for as long as that takes: Slack may be slow, and a second drawer would post twice."""
+        while True:
+            await asyncio.sleep(LEASE_S / 3)
+            try:
+                for request_id in tuple(self._at_work):
+                    await self._cards.postpone(request_id, LEASE_S)
+            except Unavailable as error:
+                logger.warning("leases can't be renewed: %s", error)
+
+    async def _draw_safely(self, request_id: RequestId) -> None:
+        """Draw one; whatever goes wrong is tried again later, and never stops the others."""
+        try:
+            self._at_work.add(request_id)
+            await self.draw(request_id)
+        except Limited as limited:
+            await self._cards.postpone(request_id, limited.after_s)
+        except Unavailable as error:
+            logger.warning(
+                "not drawn: %s", error, extra={"request_id": request_id}
+            )  # its lease ends by itself
+        except (SlackApiError, aiohttp.ClientError, TimeoutError, LookupFailed) as error:
+            logger.warning("not drawn", extra={"request_id": request_id, "error": _word(error)})
+            await self._cards.postpone(request_id, AGAIN_S)
+        except Exception:  # a card that can't be drawn must not stop all others
+            logger.exception("not drawn", extra={"request_id": request_id})
+            await self._cards.postpone(request_id, LEASE_S)
+        finally:
+            self._at_work.discard(request_id)
+
+    async def draw(self, request_id: RequestId) -> None:
+        """Make every message of one request equal to Redis."""
+        try:
+            request, now, posted = await self._cards.of(request_id)
+        except Refusal:
+            await self._cards.drop(request_id)  # forgotten meanwhile
+            return
+        if not posted and request.is_pending:
+            try:
+                posted = await self._route(request)
+            except Undrawable as undrawable:
+                await self._give_up(request, undrawable.why)
+                return
+        drawing = Drawing(request=request, now=now, posted=dict(posted))
+        await self._draw_places(drawing)
+        self._at_work.discard(request_id)
+        await self._cards.drawn(request.id, request.version)
+
+    async def _draw_places(self, drawing: Drawing) -> None:
+        failures: list[str] = []
+        cards = [place for place in drawing.posted if TRAIL not in place and FILE not in place]
+        for place in cards:
+            try:
+                await self._draw_card(drawing, place)
+            except Undrawable as undrawable:
+                failures.append(undrawable.why)
+                await self._cards.forget_place(drawing.request.id, place)
+        if len(failures) == len(cards) > 0 and drawing.request.is_pending:
+            await self._give_up(drawing.request, failures[0])
+
+    # -- where ----------------------------------------------------------------------------------------
+
+    async def _route(self, request: Request) -> dict[Place, Posted]:
+        """Where a new request is to be shown, having made sure that enough people there may decide it."""
+        terms = request.terms
+        hopeless = why_unanswerable(terms, request.on_behalf_of)
+        if hopeless is not None:
+            raise Undrawable(hopeless)
+        try:
+            channel = None if terms.channel == DM else await self._channels.id_of(terms.channel)
+            enough = terms.quorum if channel else PEOPLE_IN_DM
+            approvers = await self._people.qualified(terms, channel, request.on_behalf_of, enough)
+        except NoSuchChannel as error:
+            raise Undrawable(str(error)) from error
+        except LookupFailed as failed:
+            if isinstance(failed.__cause__, SlackApiError) and _word(failed.__cause__) in CLOSED:
+                raise Undrawable(_closed(terms.channel, _word(failed.__cause__))) from failed
+            raise
+        if len(approvers) < terms.quorum:
+            raise Undrawable(_nobody(request, len(approvers)))
+        channels = [channel] if channel else [await self._channels.dm_of(person.id) for person in approvers]
+        posted: dict[Place, Posted] = {}
+        for each in channels:
+            posted |= await self._cards.add_place(request.id, Place(each), each)
+        return posted
+
+    async def _give_up(self, request: Request, why: str) -> None:
+        """Nobody can be shown it: the agent learns so at once, and the operators' channel is told."""
+        logger.error("undeliverable: %s", why, extra={"request_id": request.id, "agent": request.agent})
+        try:
+            await self._store.change(request.id, GiveUp(reason=why))
+        except Refusal:
+            return  # it was decided, or ended, a moment ago
+        if self._operators_channel is None:
+            return
+        text = f"{request.agent}'s request {request.short} could not be shown to anyone: {why}."
+        try:
+            channel = await self._channels.id_of(self._operators_channel)
+            await self._slack.chat_postMessage(channel=channel, text=escape(text), unfurl_links=False)
+        except (SlackApiError, aiohttp.ClientError, TimeoutError, NoSuchChannel) as error:
+            logger.warning("the operators' channel was not told", extra={"error": _word(error)})
+
+    # -- one place ------------------------------------------------------------------------------------
+
+    async def _draw_card(self, drawing: Drawing, place: Place) -> None:
+        """A card, and what hangs under it in its thread: the file of a long call, and the trail."""
+        request, posted = drawing.request, drawing.posted[place]
+        drawn = await self._send(drawing, posted, card(request, drawing.now, ping=posted.ts is None))
+        if request.is_pending and offer_for(request) is Offer.FILE:
+            await self._upload(drawing, drawn)
+        if posted.thread_ts is None and len(request.trail) > 1:
+            below = Place(f"{place}{TRAIL}")
+            known = drawing.posted.get(below) or Posted(
+                place=below, channel=drawn.channel, thread_ts=drawn.ts
+            )
+            await self._send(drawing, known, trail(request))
+
+    async def _send(self, drawing: Drawing, posted: Posted, wanted: Card) -> Posted:
+        """Post or update one message, if it isn't already what it should be."""
+        state = _state(wanted)
+        if posted.ts is not None and posted.state == state:
+            return posted
+        if posted.ts is None:
+            posted = await self._find_lost(drawing.request, posted) or posted
+        if posted.ts is not None:
+            try:
+                await self._update(posted, wanted)
+                return await self._recorded(drawing, posted, state)
+            except SlackApiError as error:
+                if _word(error) not in GONE:
+                    raise
+                posted = replace(posted, ts=None, attempt=None)  # an admin deleted it: show it again
+        return await self._post(drawing, posted, wanted, state)
+
+    async def _post(self, drawing: Drawing, posted: Posted, wanted: Card, state: str) -> Posted:
+        self._respect_pause(posted.channel)
+        request_id, attempt = drawing.request.id, secrets.token_hex(8)
+        posted = replace(posted, attempt=attempt, attempted_at=datetime.now(UTC))
+        await self._cards.intend(request_id, posted)
+        try:
+            answer = await self._slack.chat_postMessage(
+                channel=posted.channel,
+                thread_ts=posted.thread_ts,
+                text=wanted.text,
+                blocks=wanted.blocks,
+                metadata={"event_type": METADATA, "event_payload": {"id": request_id, "attempt": attempt}},
+                unfurl_links=False,
+                unfurl_media=False,
+            )
+        except SlackApiError as error:
+            if error.response.status_code < 500:  # a plain no: nothing was posted
+                await self._cards.intend(request_id, replace(posted, attempt=None, attempted_at=None))
+            raise self._judged(error, posted.channel, posted.channel) from error
+        return await self._recorded(drawing, replace(posted, ts=str(answer["ts"])), state)
+
+    async def _update(self, posted: Posted, wanted: Card) -> None:
+        pause = f"{posted.channel} update"
+        self._respect_pause(pause)
+        try:
+            await self._slack.chat_update(
+                channel=posted.channel, ts=str(posted.ts), text=wanted.text, blocks=wanted.blocks
+            )
+        except SlackApiError as error:
+            raise self._judged(error, posted.channel, pause) from error
+
+    async def _recorded(self, drawing: Drawing, posted: Posted, state: str) -> Posted:
+        request = drawing.request
+        recorded = replace(
+            posted,
+            state=state,
+            version=request.version,
+            fingerprint=request.fingerprint,
+            attempt=None,
+            attempted_at=None,
+        )
+        await self._cards.record(request.id, recorded)
+        drawing.posted[posted.place] = recorded
+        return recorded
+
+    async def _find_lost(self, request: Request, posted: Posted) -> Posted | None:
+        """The message of an attempt whose reply never came, if Slack did take it."""
+        if posted.attempt is None or posted.attempted_at is None:
+            return None
+        oldest = f"{posted.attempted_at.timestamp() - LOOK_BACK_S:.6f}"
+        channel, thread_ts = posted.channel, posted.thread_ts
+        if thread_ts is None:
+            page = await self._slack.conversations_history(
+                channel=channel, oldest=oldest, include_all_metadata=True, limit=RECENT
+            )
+        else:
+            page = await self._slack.conversations_replies(
+                channel=channel, ts=thread_ts, oldest=oldest, include_all_metadata=True, limit=RECENT
+            )
+        for message in page["messages"]:
+            payload = (message.get("metadata") or {}).get("event_payload") or {}
+            if payload.get("id") == request.id and payload.get("attempt") == posted.attempt:
+                return replace(posted, ts=str(message["ts"]))
+        return None
+
+    async def _upload(self, drawing: Drawing, parent: Posted) -> None:
+        """Put the whole call into the thread as a file, before any dialog offers to approve it."""
+        request = drawing.request
+        place = file_place(parent.place, request)
+        if place in drawing.posted:
+            return
+        uploaded = await self._slack.files_upload_v2(
+            channel=parent.channel,
+            thread_ts=parent.thread_ts or parent.ts,
+            filename=f"{request.short}.txt",
+            title=f"The whole call of {request.short}",
+            content=whole_call(request).text,
+        )
+        (file,) = uploaded["files"]
+        posted = Posted(
+            place=place,
+            channel=parent.channel,
+            ts=str(file["id"]),
+            fingerprint=request.fingerprint,
+            state=str(file.get("permalink", "")),
+        )
+        await self._cards.record(request.id, posted)
+        drawing.posted[place] = posted
+
+    # -- what Slack says ------------------------------------------------------------------------------
+
+    def _respect_pause(self, key: str) -> None:
+        left = self._paused.get(key, 0.0) - time.monotonic()
+        if left > 0:
+            raise Limited(left)
+
+    def _judged(self, error: SlackApiError, channel: str, pause: str) -> Exception:
+        """What Slack's no means: wait, give this place up, or something for the caller to know."""
+        word = _word(error)
+        if word in LIMITED or error.response.status_code == 429:
+            after_s = float(error.response.headers.get("Retry-After", 1))
+            self._paused[pause] = time.monotonic() + after_s
+            return Limited(after_s)
+        return Undrawable(_closed(channel, word)) if word in CLOSED else error
+
+
+def file_place(card_place: Place, request: Request) -> Place:
+    """Where the file of a long call stands in the record; another call has another file."""
+    return Place(f"{card_place}{FILE}:{request.fingerprint[:16]}")
+
+
+def _state(wanted: Card) -> str:
+    whole = json.dumps([wanted.text, wanted.blocks], sort_keys=True)
+    return hashlib.sha256(whole.encode()).hexdigest()[:16]
+
+
+def _word(error: BaseException) -> str:
+    return str(error.response.get("error")) if isinstance(error, SlackApiError) else type(error).__name__
+
+
+def _closed(channel: str, word: str) -> str:
+    mend = {
+        "not_in_channel": "invite the app to it",
+        "channel_not_found": "create it, or invite the app to it",
+        "is_archived": "unarchive it, or name another channel in the policy",
+    }.get(word, "see the app's settings in Slack")
+    return f"Slack does not let the app post to {channel} ({word}); {mend}"
+
+
+def _nobody(request: Request, found: int) -> str:
+    terms = request.terms
+    who = "members of the channel" if terms.approvers == (CHANNEL,) else ", ".join(terms.approvers)
+    counted = "none" if found == 0 else f"only {found} of the {terms.quorum} needed"
+    besides = ", not counting the person it is asked for" if request.on_behalf_of else ""
+    return f"{counted} of its approvers ({who}{besides}) can see {terms.channel}"

@@ -1,0 +1,157 @@
+"""The environment, read once. A wrong variable stops the start, and the message names all that are wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+from urllib.parse import urlsplit
+
+from approvals.errors import ApprovalsError
+from approvals.model import Tenant
+from blocks.replies import Commands
+
+SLACK_API_URL = "https://slack.com/api/"
+PORT = 8400
+MODES = ("enforce", "shadow", "off")
+_COMMAND = re.compile(
+    r"/?[a-z0-9][a-z0-9_-]{0,30}"
+)  # Slack's manifest: at most 32 characters, the slash included
+
+Durability: TypeAlias = Literal["none", "everysec", "always", "replicated"]
+DURABILITIES: tuple[Durability, ...] = ("none", "everysec", "always", "replicated")
+
+
+class SettingsFault(ApprovalsError):
+    """Some variables of the environment are missing or wrong; `problems` has one sentence for each."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__(
+            "The environment is not right yet:\n" + "\n".join(f"  - {line}" for line in problems)
+        )
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    redis_url: str
+    tenant: Tenant
+    bot_token: str | None
+    app_token: str | None
+    signing_secret: str | None
+    slack_api_url: str
+    channel: str
+    policy_path: str | None
+    environment: str
+    commands: Commands
+    durability: Durability
+    port: int
+
+
+Need: TypeAlias = Literal["redis", "token", "workspace"]
+
+
+def read(env: Mapping[str, str], *, needs: Need) -> Settings:
+    """Read every variable the service knows; `needs` says without which it would be useless.
+
+    Redis always; "token" to ask Slack who somebody is; "workspace" to be clicked in as well.
+
+    Raises:
+        SettingsFault: with a sentence for each variable that is missing or wrong.
+    """
+    problems: list[str] = []
+    settings = Settings(
+        redis_url=_redis_url(env, problems),
+        tenant=Tenant(_word(env, "APPROVALS_TENANT", problems)),
+        bot_token=_token(env, "SLACK_BOT_TOKEN", "xoxb-", problems),
+        app_token=_token(env, "SLACK_APP_TOKEN", "xapp-", problems),
+        signing_secret=env.get("SLACK_SIGNING_SECRET") or None,
+        slack_api_url=env.get("SLACK_API_URL", SLACK_API_URL).rstrip("/") + "/",
+        channel=env.get("SLACK_CHANNEL") or "#approvals",
+        policy_path=env.get("APPROVALS_POLICY") or None,
+        environment=env.get("APPROVALS_ENVIRONMENT") or "default",
+        commands=_commands(env, problems),
+        durability=_durability(env, problems),
+        port=_port(env, problems),
+    )
+    problems += _missing_slack(settings, needs)
+    _check_mode(env, problems)
+    if problems:
+        raise SettingsFault(problems)
+    return settings
+
+
+def _redis_url(env: Mapping[str, str], problems: list[str]) -> str:
+    url = env.get("REDIS_URL", "")
+    if not url:
+        problems.append("REDIS_URL is not set; for example redis://localhost:6379/0")
+    elif urlsplit(url).scheme not in ("redis", "rediss", "unix"):
+        problems.append(
+            "REDIS_URL must begin with redis:// or rediss:// (Sentinel and Cluster are not supported yet)"
+        )
+    return url
+
+
+def _token(env: Mapping[str, str], name: str, prefix: str, problems: list[str]) -> str | None:
+    token = env.get(name) or None
+    if token is not None and not token.startswith(prefix):
+        problems.append(f"{name} must begin with {prefix}; what is set looks like another kind of token")
+    return token
+
+
+def _missing_slack(settings: Settings, needs: Need) -> list[str]:
+    missing = []
+    if settings.bot_token is None and needs != "redis":
+        missing.append(
+            "SLACK_BOT_TOKEN is not set: the bot token (xoxb-…) from “OAuth & Permissions” of your Slack app"
+        )
+    if settings.app_token is None and settings.signing_secret is None and needs == "workspace":
+        missing.append(
+            "neither SLACK_APP_TOKEN (xapp-…, Socket Mode, no public address needed) nor SLACK_SIGNING_SECRET"
+            " (Slack over HTTP) is set"
+        )
+    return missing
+
+
+def _word(env: Mapping[str, str], name: str, problems: list[str]) -> str:
+    value = env.get(name) or "default"
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", value):
+        problems.append(f"{name} may hold letters, digits, - and _ only, not {value!r}")
+    return value
+
+
+def _commands(env: Mapping[str, str], problems: list[str]) -> Commands:
+    names = [name.strip() for name in env.get("APPROVALS_COMMANDS", "approve,reject,approvals").split(",")]
+    if len(names) != 3 or len(set(names)) != 3 or not all(_COMMAND.fullmatch(name) for name in names):
+        problems.append("APPROVALS_COMMANDS must be three different names, such as approve,reject,approvals")
+        return Commands()
+    approve, reject, approvals = (name.removeprefix("/") for name in names)
+    return Commands(approve=approve, reject=reject, approvals=approvals)
+
+
+def _durability(env: Mapping[str, str], problems: list[str]) -> Durability:
+    value = env.get("APPROVALS_DURABILITY") or "none"
+    for known in DURABILITIES:
+        if value == known:
+            return known
+    problems.append(f"APPROVALS_DURABILITY must be one of {', '.join(DURABILITIES)}, not {value!r}")
+    return "none"
+
+
+def _check_mode(env: Mapping[str, str], problems: list[str]) -> None:
+    mode = env.get("APPROVALS_MODE") or "enforce"
+    if mode not in MODES:
+        problems.append(f"APPROVALS_MODE must be one of {', '.join(MODES)}, not {mode!r}")
+    elif mode != "enforce":
+        problems.append(
+            f"APPROVALS_MODE={mode} is not supported by this version yet; leave it out or set enforce"
+        )
+
+
+def _port(env: Mapping[str, str], problems: list[str]) -> int:
+    text = env.get("PORT") or str(PORT)
+    if text.isdecimal() and int(text) < 65536:
+        return int(text)
+    problems.append(f"PORT must be a number below 65536, not {text!r}")
+    return PORT

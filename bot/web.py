@@ -1,0 +1,61 @@
+"""The HTTP door: Slack's signed requests at /slack/events, and how the process is."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
+from slack_bolt.async_app import AsyncApp
+
+from approvals.errors import Unavailable
+
+logger = logging.getLogger(__name__)
+
+BODY_BYTES = 1024 * 1024
+_SIGNATURE = re.compile(r"v0=[0-9a-f]{64}")
+_TIMESTAMP = re.compile(r"[0-9]{1,12}")
+
+
+def web_app(bolt: AsyncApp | None, is_ready: Callable[[], Awaitable[None]]) -> web.Application:
+    """The aiohttp application; without `bolt`, only the health of the process is served."""
+
+    async def healthz(_: web.Request) -> web.Response:
+        return web.json_response({"ok": True})
+
+    async def readyz(_: web.Request) -> web.Response:
+        try:
+            await is_ready()
+        except Unavailable as error:
+            return web.json_response({"ok": False, "why": str(error)}, status=503)
+        return web.json_response({"ok": True})
+
+    app = web.Application(client_max_size=BODY_BYTES)
+    app.router.add_get("/healthz", healthz)
+    app.router.add_get("/readyz", readyz)
+    if bolt is not None:
+        app.router.add_post("/slack/events", _slack_door(bolt))
+    return app
+
+
+def _slack_door(bolt: AsyncApp) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def events(request: web.Request) -> web.StreamResponse:
+        # Bolt answers 500, not 401, to signatures and timestamps that have not even the form of one.
+        signature = request.headers.get("X-Slack-Signature", "")
+        timestamp = request.headers.get("X-Slack-Request-Timestamp", "")
+        if not _SIGNATURE.fullmatch(signature) or not _TIMESTAMP.fullmatch(timestamp):
+            logger.warning("a request without Slack's signature was turned away")
+            return web.Response(status=401)
+        return await to_aiohttp_response(await bolt.async_dispatch(await to_bolt_request(request)))
+
+    return events
+
+
+async def serve(app: web.Application, *, port: int, host: str = "0.0.0.0") -> web.AppRunner:  # noqa: S104 - Slack calls in
+    """Start serving; the caller cleans the runner up."""
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, host, port).start()
+    return runner

@@ -1,0 +1,31 @@
+"""The whole house for each story: a sandbox, the unmodified service, an agent."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from approvals import Approvals
+from bot.app import Service
+from bot.sandbox.server import Sandbox
+from tests.running import a_bot, environment
+
+
+@pytest.fixture
+async def slack() -> AsyncIterator[Sandbox]:
+    """A small Slack of its own for each test. It limits no rates unless a test makes it."""
+    async with Sandbox(rate_limits=False) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+async def bot(slack: Sandbox, redis_url: str, tenant: str) -> AsyncIterator[Service]:
+    """The whole service, joined to the sandbox and to Redis."""
+    async with a_bot(environment(slack, redis_url, tenant)) as service:
+        yield service
+
+
+@pytest.fixture
+async def approvals(redis_url: str, tenant: str) -> AsyncIterator[Approvals]:
+    """What an agent holds. The agent is called billing."""
+    async with Approvals.connect(redis_url, agent="billing", tenant=tenant) as connected:
+        yield connected
