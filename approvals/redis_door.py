@@ -85,7 +85,13 @@ def open_redis(url: str) -> Redis:
 
 @contextmanager
 def translated(redis: Redis) -> Iterator[None]:
-    """Turn what Redis raises when it is away, or can't write now, into `Unavailable`."""
+    """Turn what Redis raises when it is away, or can't write now, into `Unavailable`.
+
+    A cancellation is delivered here too if redis-py has lost it: it sends by `asyncio.wait_for`, which until
+    Python 3.12 drops one that comes just as the sending is done (https://github.com/python/cpython/issues/86296).
+    """
+    task = asyncio.current_task()
+    cancelled_before = task.cancelling() if task else 0
     try:
         yield
     except _AWAY as error:
@@ -94,6 +100,8 @@ def translated(redis: Redis) -> Iterator[None]:
         if _AWAY_WORDS.search(str(error)):
             raise Unavailable(f"Redis at {place(redis)} is not available: {error}") from error
         raise
+    if task and task.cancelling() > cancelled_before:
+        raise asyncio.CancelledError
 
 
 def place(redis: Redis) -> str:
