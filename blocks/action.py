@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from approvals.model import Args, Json, Kind, Request
-from blocks.call import value
+from blocks.call import PLAIN_KEY, value
 from blocks.text import HEADER_CHARS, clip, name, one_line
 
 TOOL_CHARS = 60
@@ -63,7 +63,7 @@ def _addressee(rest: Args) -> str:
 def _telling(rest: Args) -> Iterator[str]:
     told = [key for key in _FIRST if key in rest]
     order = [*told, *(key for key in rest if key not in told)]
-    brief = [key for key in order if _is_brief(rest[key])]
+    brief = [key for key in order if PLAIN_KEY.fullmatch(key) and _is_brief(rest[key])]
     for key in brief[:TELLING]:
         yield f"{one_line(key, 24)} {_brief(rest[key])}"
 

@@ -18,8 +18,8 @@ KEY_CHARS = 24  # longer names stand as they are, and only push their own value 
 SHORT_JSON_CHARS = 60  # a list or object that is no longer stays on its line
 INDENTED_LEVELS = 10  # deeper ones are told on one line: indentation would hide them
 BAR = "│ "
-_PLAIN_KEY = re.compile(r"[^\W\d][\w.-]{0,63}")
-_LOOKS_LIKE_JSON = re.compile(r'["\[{]|(?:-?\d[\d.eE+-]*|true|false|null)\Z|.*[│→]')
+PLAIN_KEY = re.compile(r"[^\W\d][\w.-]{0,63}")
+_LOOKS_LIKE_JSON = re.compile(r'["\[{]|(?:-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)\Z|.*[│→]')
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def row(name: str, shown: str, width: int) -> str:
 
 def key(name: str) -> Shown:
     """An argument's name; in quotes when it is not a word, so that it can't imitate a line."""
-    return Shown(*reveal(name if _PLAIN_KEY.fullmatch(name) else json.dumps(name, ensure_ascii=False)))
+    return Shown(*reveal(name if PLAIN_KEY.fullmatch(name) else json.dumps(name, ensure_ascii=False)))
 
 
 def value(item: Json, chars: int | None = None) -> Shown:

@@ -12,10 +12,12 @@ from approvals.durations import tell_duration
 from approvals.model import Kind, OnDeadline, Principal, Request
 from blocks import ids
 from blocks.action import headline
+from blocks.diff import diff_text
 from blocks.form import Values
 from blocks.pieces import (
     Block,
     Line,
+    Moment,
     Part,
     View,
     actions,
@@ -45,12 +47,13 @@ from blocks.request import (
     told_elements,
     whole_call,
 )
-from blocks.status import story, trail_lines, until
+from blocks.status import story, trail_lines
 from blocks.text import INPUT_CHARS, clip, name, one_line, reveal, spread
 
 WORDS_CHARS = 16_500  # of anyone's words in a dialog: all that an agent may say
 HEAD_AND_TAIL_CHARS = 4000  # of a call that only a file holds
 FACT_CHARS = 400
+CHANGE_CHARS = 1000  # of each side of one change
 TRAIL_WORDS_CHARS = 1000
 TRAIL_LINES = 50
 RADIOS = 5  # more options than these are a menu
@@ -58,7 +61,8 @@ RADIOS = 5  # more options than these are a menu
 
 def read_view(request: Request, now: datetime, *, file_url: str | None = None) -> View:
     """The whole call; submitting approves or answers. `file_url` leads to a call that is too long for it."""
-    can_approve = is_open(request, now) and request.sent_back is None
+    is_all_there = offer_for(request) is not Offer.FILE or file_url is not None
+    can_approve = is_open(request, now) and request.sent_back is None and is_all_there
     if can_approve and request.kind is Kind.QUESTION:
         return answer_view(request, file_url=file_url)
     blocks = [header(headline(request)), about(request), *_whole_call(request, file_url), *_says(request)]
@@ -114,7 +118,7 @@ def details_view(
     request: Request, now: datetime, *, can_act: bool = False, file_url: str | None = None
 ) -> View:
     """All there is to know of a request. `can_act`: this person may decide it, so offer that here too."""
-    blocks = [header(headline(request)), *_whole_call(request, file_url), *_says(request)]
+    blocks = [header(headline(request)), *_whole_call(request, file_url), *_changes(request), *_says(request)]
     told = story(request, now)
     if told:
         blocks.append(rich(*(element for one in told for element in told_elements(one, INPUT_CHARS - 500))))
@@ -193,6 +197,17 @@ def _whole_call(request: Request, file_url: str | None) -> Iterator[Block]:
         yield hidden_notice(shown.hidden)
 
 
+def _changes(request: Request) -> Iterator[Block]:
+    changes = (
+        diff_text(request.asked_args, request.args, CHANGE_CHARS, whole=False).text
+        if request.asked_args
+        else ""
+    )
+    if changes:
+        yield rich(section(("Changed from what was asked:",)))
+        yield from literals(spread(changes, HEAD_AND_TAIL_CHARS, HEAD_AND_TAIL_CHARS // 2))
+
+
 def _literal_or_quote(request: Request, shown: str) -> list[Block]:
     return words_over(shown) if request.kind is Kind.QUESTION else literals(shown)
 
@@ -220,9 +235,7 @@ def _facts(request: Request) -> Iterator[Line]:
         yield ("Risk: ", str(terms.risk))
     yield ("Asked because: ", one_line(terms.because, FACT_CHARS))
     yield ("Rule: ", one_line(terms.rule, FACT_CHARS), " (policy ", one_line(terms.policy, 64), ")")
-    yield ("Deadline: ", *until(request))
-    if request.terms.on_deadline is OnDeadline.EXPIRE and request.deadline is not None:
-        yield ("At the deadline: it expires, and ", name(request.agent), " is told nobody answered")
+    yield from _deadline(request)
     if request.kind is Kind.ACTION:
         yield ("Once approved: it may run within ", tell_duration(terms.use_within_s))
     if terms.quorum > 1:
@@ -232,6 +245,16 @@ def _facts(request: Request) -> Iterator[Line]:
     if request.batch:
         yield ("Batch: ", one_line(request.batch, FACT_CHARS))
     yield ("Fingerprint: ", request.fingerprint)
+
+
+def _deadline(request: Request) -> Iterator[Line]:
+    if request.deadline is None:
+        yield ("Deadline: none",)
+        return
+    goes_ahead = request.terms.on_deadline is OnDeadline.APPROVE and request.kind is Kind.ACTION
+    expires = f"it expires, and {name(request.agent)} is told that nobody answered"
+    then = "it goes ahead, unless someone has rejected it" if goes_ahead else expires
+    yield ("Deadline: ", Moment(request.deadline, near=request.created_at), f"; then {then}")
 
 
 def _confidence(request: Request) -> tuple[Part, ...]:

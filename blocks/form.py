@@ -333,7 +333,7 @@ def _empty(field: Field) -> Side | Wrong:
     """What it means to leave a field empty."""
     if field.kind is As.LINES and not number(field.schema, "minItems"):
         return []
-    if field.kind is As.TEXT and (field.before == "" or field.inferred):
+    if field.kind is As.TEXT and field.before == "":
         return ""
     if is_nullable(field.schema):
         return None

@@ -33,7 +33,7 @@ from blocks.pieces import (
     section,
 )
 from blocks.question import choosers, question_text
-from blocks.status import Told, mark, story, trail_lines, until
+from blocks.status import BECAUSE_CHARS, Told, mark, story, trail_lines, until
 from blocks.text import (
     MESSAGE_CHARS,
     MESSAGE_TEXT_CHARS,
@@ -52,7 +52,6 @@ CARD_CALL_LINES = 40
 DIALOG_CALL_CHARS = 30_000  # ten pages; longer ones are read in a file
 VALUE_HEAD_AND_TAIL_CHARS = 600  # of one value, where the call is too long for the card
 CARD_WORDS_CHARS = 700  # of anyone's words on a card; Details has all
-BECAUSE_CHARS = 300
 TRAIL_WORDS_CHARS = 140
 TRAIL_LINES = 25
 TRAIL_TEXT_CHARS = 3000
@@ -79,6 +78,12 @@ def whole_call(request: Request) -> Shown:
     return question_text(request) if request.kind is Kind.QUESTION else call_text(request.args)
 
 
+def call_file(request: Request) -> tuple[str, str]:
+    """Name and content of the file for a call that is too long for a dialog: the same text, in full."""
+    opening = f"{headline(request)}\n{request.id}\nfingerprint {request.fingerprint}\n\n"
+    return f"{label(request)}.txt", f"{opening}{whole_call(request).text}\n"
+
+
 def label(request: Request) -> str:
     """The id as people see and type it."""
     return request.short or request.id
@@ -101,6 +106,8 @@ def card(request: Request, now: datetime, *, offer: Offer | None = None, ping: b
     if request.is_pending:
         blocks += [about(request), *_call(request, offer), *_agents_words(request), _because(request)]
         blocks += _told(told)
+    elif request.kind is Kind.QUESTION:
+        blocks += [*_call(request, offer), *_told(told), about(request)]
     else:
         blocks += [*_told(told), *_call(request, offer), about(request)]
     mentions = mention(request.terms.approvers) if ping and request.is_pending else ""

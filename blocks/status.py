@@ -12,6 +12,7 @@ from blocks.pieces import Line, Moment, Strong
 from blocks.text import name, one_line
 
 RULE_CHARS = 80
+BECAUSE_CHARS = 300
 _MARKS = {
     Status.PENDING: "",
     Status.REJECTED: "✗ ",
@@ -83,13 +84,14 @@ def until(request: Request) -> Line:
 def _ending(request: Request, decision: Decision) -> Told:
     agent, at = name(request.agent), _at(request, decision.at)
     rule = one_line(request.terms.rule, RULE_CHARS)
+    because = f": {one_line(request.terms.because, BECAUSE_CHARS)}"
     by = Strong(name(decision.by.name))
     after = f" (after {tell_duration((decision.at - request.created_at).total_seconds())})"
     match decision.word:
         case "allowed":
-            return Told((Strong("Allowed"), f" by rule “{rule}”, ", at), decision.text)
+            return Told((Strong("Allowed"), f" by rule “{rule}”, ", at, because))
         case "denied":
-            return Told((Strong("Denied"), f" by rule “{rule}”, ", at), decision.text)
+            return Told((Strong("Denied"), f" by rule “{rule}”, ", at, because))
         case "expired":
             return Told((Strong("Expired"), " at ", at, f": nobody answered. {agent} was told so."))
         case "undeliverable":
@@ -118,7 +120,7 @@ def _afterwards(request: Request, decision: Decision) -> list[Told]:
         case Status.EXECUTED | Status.FAILED if request.receipt is not None:
             receipt = request.receipt
             took = () if receipt.duration_ms is None else (f" ({_seconds(receipt.duration_ms)})",)
-            failed = () if receipt.ok else (" and it ", Strong("failed"))
+            failed = () if receipt.ok else (", and it ", Strong("failed"))
             return [Told((agent, " ran it, ", _at(request, receipt.at), *failed, *took), receipt.result)]
         case Status.LAPSED:
             return [Told((Strong("Never run:"), " the approval lapsed, ", _at(request, _last(request)), "."))]
@@ -156,7 +158,7 @@ _DID = {
     "expired": "ended it: nobody answered",
     "cancelled": "cancelled it",
     "undeliverable": "ended it: nobody could be reached",
-    "claimed": "is running it",
+    "claimed": "began to run it",
     "executed": "ran it",
     "failed": "ran it, and it failed",
     "lapsed": "ended the approval: it was never used",

@@ -1,0 +1,91 @@
+"""Cards and dialogs as a person sees them; with GOLDENS=write in the environment, drawn anew for review."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from approvals.model import RequestId
+from blocks import dialogs, home, replies
+from blocks.check import check_message, check_view
+from blocks.edit import edit_view
+from blocks.pieces import Card, View
+from blocks.replies import Commands
+from blocks.request import card, trail
+from tests.blocks.drawn import card_text, view_text
+from tests.blocks.scenes import SCENES, now_for, scene
+
+GOLDENS = Path(__file__).parent / "goldens"
+
+
+def is_as_before(name: str, drawn: str) -> None:
+    path = GOLDENS / f"{name}.txt"
+    if os.environ.get("GOLDENS") == "write":
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(drawn)
+    assert drawn == path.read_text()
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_a_card_looks_as_before(name: str) -> None:
+    request = scene(name)
+    drawn = card(request, now_for(request), ping=name == "pending_named_approvers")
+    check_message(drawn.text, drawn.blocks)
+    is_as_before(f"cards/{name}", card_text(drawn))
+
+
+@pytest.mark.parametrize("name", ["approved_quorum", "executed", "expired", "revised"])
+def test_a_trail_looks_as_before(name: str) -> None:
+    drawn = trail(scene(name))
+    check_message(drawn.text, drawn.blocks)
+    is_as_before(f"trails/{name}", card_text(drawn))
+
+
+def a_view(name: str) -> View:
+    request, long = scene("pending"), scene("pending_long")
+    now = now_for(request)
+    views = {
+        "read": lambda: dialogs.read_view(long, now),
+        "read_high_risk": lambda: dialogs.read_view(scene("pending_high_risk"), now),
+        "details": lambda: dialogs.details_view(request, now, can_act=True),
+        "details_executed": lambda: dialogs.details_view(scene("executed"), now),
+        "reject": lambda: dialogs.reject_view(request),
+        "respond": lambda: dialogs.respond_view(request),
+        "changes": lambda: dialogs.changes_view(request),
+        "answer": lambda: dialogs.answer_view(scene("question_free")),
+        "answer_many": lambda: dialogs.answer_view(scene("question_many")),
+        "edit": lambda: edit_view(request),
+        "edit_email": lambda: edit_view(scene("pending_email")),
+        "edit_deploy": lambda: edit_view(scene("pending_deploy")),
+        "edit_long": lambda: edit_view(long),
+        "home": lambda: home.home_view([request, scene("question")], {RequestId(request.id)}),
+        "home_empty": lambda: home.home_view([], set()),
+    }
+    return views[name]()
+
+
+VIEWS = (
+    *("read", "read_high_risk", "details", "details_executed", "reject", "respond", "changes", "answer"),
+    *("answer_many", "edit", "edit_email", "edit_deploy", "edit_long", "home", "home_empty"),
+)
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_a_dialog_looks_as_before(name: str) -> None:
+    view = a_view(name)
+    check_view(view)
+    is_as_before(f"views/{name}", view_text(view))
+
+
+def test_a_list_of_what_waits_looks_as_before() -> None:
+    drawn: Card = replies.pending_list(
+        [scene("pending"), scene("pending_email")], now_for(scene("pending")), mine=True, commands=Commands()
+    )
+    check_message(drawn.text, drawn.blocks)
+    is_as_before("replies/pending_list", card_text(drawn))
+
+
+def test_the_help_looks_as_before() -> None:
+    is_as_before("replies/help", replies.help_text(Commands()) + "\n")
