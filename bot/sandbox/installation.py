@@ -37,8 +37,8 @@ DEFAULT_COMMANDS = (
 )
 
 DEFAULT_SHORTCUTS = (
-    Shortcut(callback_id="approval_details", name="Show approval details", type="message"),
-    Shortcut(callback_id="open_queue", name="Open approval queue", type="global"),
+    Shortcut(callback_id="show_request", name="Show request", type="message"),
+    Shortcut(callback_id="open_queue", name="Open my queue", type="global"),
 )
 
 

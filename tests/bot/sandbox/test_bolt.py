@@ -65,7 +65,7 @@ class App:
         self.bolt.action("edit")(self._edit)
         self.bolt.view("edit")(self._save)
         self.bolt.command("/approve")(self._command)
-        self.bolt.shortcut("approval_details")(self._shortcut)
+        self.bolt.shortcut("show_request")(self._shortcut)
         for name in ("message", "app_mention", "app_home_opened", "user_change"):
             self.bolt.event(name)(self._event)
 
@@ -192,7 +192,7 @@ async def test_events_and_shortcuts_reach_bolt(joined: tuple[Sandbox, App]) -> N
     slack.person("U0ANA").open_home()
     await slack.settled()
     assert app.last("app_home_opened")["event"]["tab"] == "home"
-    assert (await slack.person("U0ANA").shortcut("approval_details", slack.messages()[-1])).ok
+    assert (await slack.person("U0ANA").shortcut("show_request", slack.messages()[-1])).ok
     assert app.last("message_action")["message"]["ts"] == said.ts
 
 
