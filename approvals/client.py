@@ -118,16 +118,20 @@ class Approvals:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close what this event loop, and the thread for functions that aren't async, have opened."""
-        if self.background.is_running:
-            await asyncio.to_thread(self.close)
+        """Close everything that it has opened, in whichever event loop."""
         await self._close_session()
+        if self._sessions or self.background.is_running:
+            await asyncio.to_thread(self.close)
 
     def close(self) -> None:
-        """Close what the thread for functions that aren't async has opened."""
+        """Do so from where no event loop runs; those that run elsewhere close theirs when they get to it."""
         if self.background.is_running:
             self.background.run(self._close_session())
             self.background.close()
+        while self._sessions:
+            loop, session = self._sessions.popitem()
+            if loop.is_running():
+                asyncio.run_coroutine_threadsafe(session.close(), loop)
 
     # -- asking ---------------------------------------------------------------------------------------
 

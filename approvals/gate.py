@@ -16,7 +16,7 @@ from approvals.errors import InvalidCall, Unavailable
 from approvals.form import Call, Form, form_of
 from approvals.messages import RESULT_CHARS
 from approvals.model import Args, Json, RequestId, Risk
-from approvals.submitting import Options, Span
+from approvals.submitting import Options, Span, seconds_of, submission
 
 if TYPE_CHECKING:
     from approvals.client import Approvals
@@ -181,20 +181,25 @@ def _gate_of(function: Callable[..., object], options: GateOptions) -> Gate:
     tool = options.get("tool") or getattr(function, "__name__", None)
     if tool is None:
         raise InvalidCall(f"{function!r:.60} has no name; say which tool it is: tool=…")
-    told = {"reason": options.get("reason"), "key": options.get("key")}
-    told["on_behalf_of"] = options.get("on_behalf_of")
     fixed: Options = {
         "risk": options.get("risk"),
         "tags": options.get("tags", ()),
         "schema": options.get("schema") or form.schema,
         "deadline": options.get("deadline"),
     }
-    when = options.get("when")
+    timeout, when = options.get("timeout"), options.get("when")
+    submission(tool, {}, **fixed)  # for its checks: what is wrong shows when the program starts
+    seconds_of("timeout", timeout)
+    told: dict[str, Told] = {
+        "reason": options.get("reason"),
+        "key": options.get("key"),
+        "on_behalf_of": options.get("on_behalf_of"),
+    }
     return Gate(
         tool=tool,
         form=form,
         fixed=fixed,
-        timeout=options.get("timeout"),
+        timeout=timeout,
         when=None if when is None else _of_arguments("when", when, form),
         told={name: _teller(name, tell, form) for name, tell in told.items() if tell is not None},
     )
@@ -216,35 +221,36 @@ def _of_arguments(name: str, function: Callable[..., object], form: Form) -> Cal
         parameters = inspect.signature(function).parameters
     except (TypeError, ValueError):  # some built-in callables have no signature
         return function
-    known = {one for one, kind in form.signature.parameters.items() if kind.kind is not Parameter.VAR_KEYWORD}
+    known = {one.name for one in form.signature.parameters.values() if one.kind is not Parameter.VAR_KEYWORD}
     unknown = [
         one
-        for one, kind in parameters.items()
-        if one not in known and kind.default is Parameter.empty and kind.kind is not Parameter.VAR_KEYWORD
+        for one in parameters.values()
+        if one.kind is Parameter.VAR_POSITIONAL
+        or (
+            one.kind is not Parameter.VAR_KEYWORD and one.default is Parameter.empty and one.name not in known
+        )
     ]
-    if unknown and len(parameters) == 1:
+    if len(parameters) == 1 and unknown and unknown[0].kind in _BY_POSITION:
         return function
     if unknown:
-        raise InvalidCall(f"{name}= takes {unknown[0]!r}, which is none of {', '.join(sorted(known))}")
+        raise InvalidCall(f"{name}= takes {unknown[0].name!r}, which is none of {', '.join(sorted(known))}")
     return functools.partial(_by_name, function, parameters)
 
 
+_BY_POSITION = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+
+
 def _by_name(function: Callable[..., object], parameters: Mapping[str, Parameter], values: Values) -> object:
-    first = [
-        values[one]
-        for one, kind in parameters.items()
-        if kind.kind is Parameter.POSITIONAL_ONLY and one in values
-    ]
-    takes_all = any(kind.kind is Parameter.VAR_KEYWORD for kind in parameters.values())
-    named = {
-        one: value
-        for one, value in values.items()
-        if (
-            one in parameters
-            and parameters[one].kind not in (Parameter.POSITIONAL_ONLY, Parameter.VAR_KEYWORD)
-        )
-        or (takes_all and one not in parameters)
-    }
+    kinds = {name: one.kind for name, one in parameters.items() if one.kind is not Parameter.VAR_KEYWORD}
+    takes_all = len(kinds) < len(parameters)
+    first, named = [], {}
+    for name in (*kinds, *(name for name in values if name not in kinds and takes_all)):
+        if name not in values:  # it has a default of its own
+            continue
+        if kinds.get(name) is Parameter.POSITIONAL_ONLY:
+            first.append(values[name])
+        else:
+            named[name] = values[name]
     return function(*first, **named)
 
 
