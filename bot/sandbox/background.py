@@ -35,6 +35,7 @@ class Background:
             work.close()
             return
         task = self._group.create_task(_logged(work))
+        task.add_done_callback(lambda _: work.close())  # it never began if the stop came first
         for tasks in (self._tasks, self._brief) if brief else (self._tasks,):
             tasks.add(task)
             task.add_done_callback(tasks.discard)

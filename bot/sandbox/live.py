@@ -58,7 +58,7 @@ class Feeds:
         self._feeds.pop(feed, None)
 
     def follow(self, change: Change) -> None:
-        if change.kind == "called":
+        if change.kind in ("called", "connected", "saved"):
             return
         for feed, viewer in self._feeds.items():
             for news in self._news(change, viewer):

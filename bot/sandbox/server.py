@@ -208,7 +208,7 @@ class Sandbox:
             self._sockets.abort()
 
     def _connected(self) -> None:
-        self.workspace.announce(Change(kind="called", detail={"method": "socket"}))
+        self.workspace.announce(Change(kind="connected"))
 
     def _web_app(self) -> web.Application:
         app = web.Application(client_max_size=_UPLOAD_BYTES)

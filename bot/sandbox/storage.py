@@ -28,7 +28,7 @@ class Storage:
         self._changed = asyncio.Event()
 
     def follow(self, change: Change) -> None:
-        if change.kind not in ("called", "notice", "view"):
+        if change.kind not in ("called", "connected", "saved", "notice", "view"):
             self._changed.set()
 
     def load(self) -> bool:
@@ -61,6 +61,7 @@ class Storage:
             self._changed.clear()
             text = json.dumps(_snapshot(self._workspace), separators=(",", ":"))
             await asyncio.to_thread(_write, self._path, text)
+            self._workspace.announce(Change(kind="saved"))
 
 
 def _write(path: Path, text: str) -> None:

@@ -120,6 +120,7 @@ async def _arguments(request: web.Request) -> Json:
             raise SlackError("invalid_json") from None
         if not isinstance(sent, dict):
             raise SlackError("json_not_object")
+        sent.pop("token", None)  # not accepted in JSON (docs.slack.dev/apis/web-api: POST bodies)
         args.update(sent)
     elif request.method == "POST":
         args.update({name: value for name, value in (await request.post()).items() if isinstance(value, str)})

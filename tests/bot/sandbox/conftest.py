@@ -26,6 +26,7 @@ class Listener:
         self.notes: list[dict[str, Any]] = []  # hello, disconnect
         self.answer: Any = None
         self.silent = False
+        self.hung_up = asyncio.Event()
         self.meanwhile: Callable[[dict[str, Any]], Awaitable[Any]] | None = None  # before it acknowledges
 
     async def listen(self, socket: aiohttp.ClientWebSocketResponse) -> None:
@@ -43,6 +44,7 @@ class Listener:
             if self.answer is not None and said["accepts_response_payload"]:
                 ack["payload"] = self.answer
             await socket.send_json(ack)
+        self.hung_up.set()
 
     def payloads(self, kind: str) -> list[dict[str, Any]]:
         """Payloads of this type: of an interaction, an event, or `slash_commands`."""

@@ -26,7 +26,7 @@ async def test_arguments_may_come_in_query_form_or_json(slack: Sandbox) -> None:
     url = slack.api_url + "chat.postMessage"
     async with aiohttp.ClientSession() as session:
         for how in ({"params": fields}, {"data": fields}, {"json": {**fields, "blocks": [SECTION]}}):
-            async with session.post(url, headers=headers, **how) as response:  # type: ignore[arg-type]
+            async with session.post(url, headers=headers, **how) as response:
                 assert (await response.json())["ok"]
         async with session.get(slack.api_url + "users.info?user=U0ANA&token=" + BOT) as response:
             assert (await response.json())["user"]["real_name"] == "Ana Duarte"
