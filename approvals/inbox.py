@@ -40,6 +40,7 @@ class AgentInbox:
 
     def __init__(self, redis: Redis, tenant: str, agent: str) -> None:
         self._redis, self._tenant, self._agent = redis, tenant, agent
+        self._agents = key(tenant, "agents")
         self._inbox = key(tenant, "inbox", agent)
         self._wake = key(tenant, "wake", agent)
         self._has_rung = False
@@ -91,7 +92,7 @@ class AgentInbox:
     async def claim(self, request_id: RequestId) -> Permit:
         """Take the permit, once, and tell the service in the same transaction.
 
-        The notice must not be sent without the permit, and MULTI knows no conditions: hence WATCH.
+        The notice must not be sent without the permit, and MULTI knows no conditions: hence the WATCH.
 
         Raises:
             NotClaimed: there is none.
@@ -108,15 +109,17 @@ class AgentInbox:
                 permit = wire.read(wire.PERMIT, text)
                 pipe.multi()  # type: ignore[no-untyped-call]  # redis-py left it so
                 pipe.getdel(permit_key)
+                pipe.sadd(self._agents, self._agent)
                 pipe.xadd(self._inbox, {"letter": notice})
                 try:
                     with translated(self._redis):
                         await pipe.execute()
-                except WatchError:
-                    raise NotClaimed(f"{request_id}: {NOT_CLAIMED}") from None
-                except Unavailable as error:
+                except (Unavailable, WatchError) as error:
+                    # redis-py says WatchError of lost replies too; only these words mean that EXEC answered.
+                    if str(error) == "Watched variable changed.":
+                        raise NotClaimed(f"{request_id}: {NOT_CLAIMED}") from None
                     raise Unavailable(
-                        f"{error}. {request_id} may have been claimed all the same: it must not be run"
+                        f"{request_id} may or may not have been claimed, so it must not be run: {error}"
                     ) from error
         return permit
 
@@ -155,7 +158,7 @@ class AgentInbox:
             return
         with translated(self._redis):
             async with self._redis.pipeline() as pipe:
-                pipe.sadd(key(self._tenant, "agents"), self._agent)
+                pipe.sadd(self._agents, self._agent)
                 for text in texts:
                     pipe.xadd(self._inbox, {"letter": text})
                 if not self._has_rung:

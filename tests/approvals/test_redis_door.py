@@ -1,22 +1,47 @@
-"""The door to Redis."""
+"""The door opens for what we can talk to, and tells where it stands shut without telling the password."""
 
-import asyncio
+from __future__ import annotations
 
-from approvals.redis_door import open_redis, translated
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from approvals.errors import InvalidCall, Unavailable
+from approvals.redis_door import due_ms, moment, ms, open_redis, translated
 
 
-async def test_no_cancellation_is_lost_wherever_it_comes(redis_url: str) -> None:
-    async with open_redis(redis_url) as redis:
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "localhost:6379",
+        "http://h",
+        "redis+sentinel://u:hunter2@h/0",
+        "redis+cluster://u:hunter2@h/0",
+        "redis://u:hunter2@h:hunter2/0",
+    ],
+)
+def test_an_address_that_cannot_be_opened_is_refused_in_a_sentence(url: str) -> None:
+    with pytest.raises(InvalidCall) as refused:
+        open_redis(url)
+    assert "hunter2" not in str(refused.value) and str(refused.value)
 
-        async def ping_for_ever() -> None:
-            while True:
-                with translated(redis):
-                    await redis.ping()
 
-        for steps in range(60):  # of the event loop, until the cancellation comes
-            task = asyncio.get_running_loop().create_task(ping_for_ever())
-            for _ in range(steps):
-                await asyncio.sleep(0)
-            task.cancel()
-            done, _ = await asyncio.wait([task], timeout=5)
-            assert task in done and task.cancelled()
+async def test_a_redis_that_is_away_is_named_without_its_password() -> None:
+    async with open_redis("redis://user:hunter2@127.0.0.1:1/0") as redis:
+        with pytest.raises(Unavailable, match=r"127\.0\.0\.1:1") as away, translated(redis):
+            await redis.ping()
+    assert "hunter2" not in str(away.value)
+
+
+async def test_a_redis_that_wants_a_password_is_unavailable(redis_url: str) -> None:
+    async with open_redis(redis_url.replace("://", "://nobody:hunter2@")) as redis:
+        with pytest.raises(Unavailable) as refused, translated(redis):
+            await redis.ping()
+    assert "hunter2" not in str(refused.value)
+
+
+def test_nothing_is_due_before_its_time() -> None:
+    at = datetime(2026, 11, 20, 14, 40, 0, 123_001, tzinfo=UTC)
+    assert due_ms(at) == ms(at) + 1 == due_ms(at + timedelta(microseconds=999))
+    assert moment((0, 1)) == datetime(1970, 1, 1, 0, 0, 0, 1, tzinfo=UTC)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +30,14 @@ from approvals.errors import AlreadyResolved, AmbiguousId, Refusal, RequestNotFo
 from approvals.ids import new_id
 from approvals.inbox import AgentInbox, Inboxes
 from approvals.keys import key
-from approvals.messages import OutcomeStatus, Submission
+from approvals.messages import OutcomeStatus
 from approvals.model import Action, AgentName, PersonId, Request, RequestId, Status, Via
 from approvals.places import Place, Posted
 from approvals.redis_door import open_redis
 from approvals.store import Store
 from bot.redis_server import RedisServer
-from tests.builders import a_person, a_request, terms
+from tests.builders import a_person, a_request, a_submission, terms
+from tests.lossy_line import LossyLine
 
 ANA = a_person().actor
 DECISIONS = {"approved", "edited", "rejected", "answered", "expired", "cancelled", "allowed", "denied"}
@@ -60,15 +61,7 @@ def billing(redis: Redis, tenant: str) -> AgentInbox:
 
 def new(tenant: str, **changes: Any) -> Request:
     """A request of its own id, made now."""
-    now = datetime.now(UTC)
-    deadline_s = changes.get("terms", terms()).deadline_s
-    deadline = None if deadline_s is None else now + timedelta(seconds=deadline_s)
-    fresh = {"id": new_id(), "tenant": tenant, "created_at": now, "deadline": deadline, "short": ""}
-    return a_request(**fresh | changes)
-
-
-def a_submission(**changes: Any) -> Submission:
-    return replace(Submission(id=new_id(), tool="refund", args={"amount": 940}), **changes)
+    return a_request(**{"id": new_id(), "tenant": tenant, "created_at": datetime.now(UTC)} | changes)
 
 
 async def whole_log(store: Store) -> list[Entry]:
@@ -182,24 +175,48 @@ async def test_forty_clicks_at_once_have_one_winner_and_one_decision(store: Stor
     assert (await store.get(request.id))[0].version == 42
 
 
-class _Deaf(Store):
-    """A store that loses the reply to each commit once, and sends it again."""
-
-    async def _commit_once(self, after: Request, args: list[str | int]) -> int | None:
-        first = await super()._commit_once(after, args)
-        assert await super()._commit_once(after, args) == first
-        return first
-
-
 async def test_a_commit_whose_reply_was_lost_is_found_and_not_doubled(
-    redis: Redis, tenant: str, billing: AgentInbox
+    redis: Redis, redis_url: str, tenant: str, store: Store
 ) -> None:
-    store = _Deaf(redis, tenant)
     request = await store.create(new(tenant))
-    change = await store.change(request.id, Approve(by=a_person(), seen=request.fingerprint))
+    async with LossyLine(redis_url) as line, open_redis(line.url) as far:
+        line.lose_reply_to(b"EVALSHA")
+        yes = Approve(by=a_person(), seen=request.fingerprint)
+        change = await Store(far, tenant).change(request.id, yes)
     assert change.seq == await store.last_seq() == 3
-    assert (await store.get(request.id))[0].version == 3
+    assert (await store.get(request.id))[0] == change.request
     assert await redis.xlen(key(tenant, "wake", "billing")) == 1
+
+
+async def test_creating_again_after_the_reply_was_lost_creates_once(
+    redis_url: str, tenant: str, store: Store
+) -> None:
+    request = new(tenant)
+    async with LossyLine(redis_url) as line, open_redis(line.url) as far:
+        line.lose_reply_to(request.id.encode())
+        with pytest.raises(Unavailable):
+            await Store(far, tenant).create(request)
+    assert (await store.create(request)).version == 2
+    assert await store.last_seq() == 2
+
+
+async def test_a_change_is_two_round_trips(redis_url: str, tenant: str) -> None:
+    async with LossyLine(redis_url) as line, open_redis(line.url) as far:
+        store = Store(far, tenant)
+        first, second = await store.create(new(tenant)), await store.create(new(tenant))
+        await store.change(first.id, Cancel())  # and now Redis knows the scripts
+        sent = line.sent
+        await store.change(second.id, Approve(by=a_person(), seen=second.fingerprint))
+        assert line.sent - sent == 2
+
+
+async def test_a_command_may_be_made_in_view_of_the_request(store: Store, tenant: str) -> None:
+    request = await store.create(new(tenant))
+
+    async def yes(request: Request) -> Approve:
+        return Approve(by=a_person(), seen=request.fingerprint)
+
+    assert (await store.change(request.id, yes)).request.status is Status.APPROVED
 
 
 async def test_an_approval_gives_one_permit_until_it_must_be_used(
