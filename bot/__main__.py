@@ -1,4 +1,4 @@
-"""`python -m bot`: everything in one process; `web` and `worker` split it, `demo` and `sandbox` need no accounts."""
+"""`python -m bot`: all in one process. `web` and `worker` split it; `demo` and `sandbox` need nothing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ roles:
   demo     all of it on this computer: a private Redis, a sandbox Slack in a browser tab, a sample agent
   sandbox  the sandbox alone, to point any Slack app at (SLACK_API_URL=http://127.0.0.1:PORT/api/)
 
-The environment is described in .env.example and the README. Exit codes: 0 stopped, 1 could not start, 2 usage.
+.env.example describes the environment. Exit codes: 0 stopped, 1 could not start, 2 usage.
 """
 
 

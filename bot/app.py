@@ -26,7 +26,7 @@ from approvals.errors import ApprovalsError, Unavailable
 from approvals.inbox import Inboxes
 from approvals.redis_door import open_redis, translated
 from approvals.store import Store
-from bot import durability, listeners, web
+from bot import durability, listeners, logs, web
 from bot.channels import Channels
 from bot.deadlines import Deadlines
 from bot.desk import Desk
@@ -204,6 +204,7 @@ def _bolt(settings: Settings, client: AsyncWebClient, home: Home) -> AsyncApp | 
     if settings.app_token is None and settings.signing_secret is None:
         return None
     return AsyncApp(
+        logger=logs.bolt(),
         client=client,
         signing_secret=settings.signing_secret,
         request_verification_enabled=settings.app_token

@@ -50,7 +50,7 @@ class Channels:
         return self._ids[name]
 
     async def known_id(self, channel: str) -> str | None:
-        """The id, or None where it can't be found out: then "channel" names nobody, and the click is refused."""
+        """The id, or None where it can't be found out: "channel" names nobody then."""
         try:
             async with asyncio.timeout(LOOKUP_S):
                 return await self.id_of(channel)

@@ -96,10 +96,11 @@ def _approve(commands: Subparsers) -> None:
         "approve",
         help="approve a request from a terminal",
         description=(
-            "Approve a request as the Slack person that your login name is mapped to ([operators] in the policy file),"
-            " with the same checks as a click. The call is shown first, and only that call is approved."
+            "Approve a request as the Slack person that your login name is mapped to ([operators] in"
+            " the policy file), with the same checks as a click."
+            " The call is shown first, and only that is approved."
         ),
-        epilog="Exit codes: 0 approved, 1 not let through or not confirmed, 2 usage, 3 unavailable, 4 no such request.",
+        epilog="Exit codes: 0 approved, 1 not let through or confirmed, 2 usage, 3 unavailable, 4 not found.",
     )
     parser.add_argument("id", help="the id, or an unambiguous beginning of it, such as R-7K2M")
     parser.add_argument("note", nargs="*", help="words for the agent and the record")
@@ -114,7 +115,10 @@ def _reject(commands: Subparsers) -> None:
     parser = commands.add_parser(
         "reject",
         help="reject a request from a terminal",
-        description="Reject a request as the Slack person that your login name is mapped to, with the same checks as a click.",
+        description=(
+            "Reject a request as the Slack person that your login name is mapped to ([operators] in the"
+            " policy file), with the same checks as a click."
+        ),
         epilog="Exit codes: 0 rejected, 1 not let through, 2 usage, 3 unavailable, 4 no such request.",
     )
     parser.add_argument("id", help="the id, or an unambiguous beginning of it, such as R-7K2M")
@@ -190,7 +194,7 @@ async def _unmapped(service: app.Service, typed: str, verb: str) -> int:
     actor = Actor(id=f"operator:{name}", name=name)
     await service.store.refuse(typed, actor, verb, "the operator is mapped to no Slack user", Via.CLI)
     return _fail(
-        f'You are {name!r} here, and the policy maps that to no Slack user. Add {name} = "U…" to its [operators].',
+        f'You are {name!r}, mapped to no Slack user: add {name} = "U…" to [operators] in the policy.',
         NO,
     )
 
@@ -230,7 +234,10 @@ def _audit(commands: Subparsers) -> None:
     check = verbs.add_parser(
         "verify",
         help="check that nothing was changed, added, removed or reordered",
-        description="Check every chain and the numbering of the log in Redis, or of an exported file. Names the first bad entry.",
+        description=(
+            "Check every chain and the numbering of the log in Redis, or of an exported file."
+            " The first bad entry is named."
+        ),
         epilog="Exit codes: 0 it holds, 1 it doesn't, 2 usage, 3 unavailable.",
     )
     check.add_argument(

@@ -1,4 +1,4 @@
-"""`python -m bot demo`: the whole product on a laptop. A private Redis, the sandbox, the unmodified bot, a sample agent."""
+"""`python -m bot demo`, all on a laptop: a private Redis, the sandbox, the unmodified bot, an agent."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def run(data: Path, *, port: int | None) -> None:
         DemoStopped: a part did not start or ended; the message names its log.
         RedisNotStarted: there is no Redis to start, or another demo is running in `data`.
     """
-    data.mkdir(parents=True, exist_ok=True)
+    data.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - before anything runs beside it
     page_port = port or _free_port(PAGE_PORT)
     page = f"http://127.0.0.1:{page_port}"
     _say("Starting a private Redis, the sandbox, the bot and a sample agent …")
@@ -47,9 +47,8 @@ async def run(data: Path, *, port: int | None) -> None:
         service = await parts.enter_async_context(_part("bot", data, _service_env(page, redis.url), "all"))
         agent_env = {"REDIS_URL": redis.url, "APPROVALS_AGENT": "billing"}
         agent = await parts.enter_async_context(_part("agent", data, agent_env, module="bot.sample_agent"))
-        _say(
-            f"\n  Open  {page}/#U0ANA/C0APPROVALS\n\nYou are Ana there. Ctrl-C stops everything; what is pending waits in {data}/."
-        )
+        _say(f"\n  Open  {page}/#U0ANA/C0APPROVALS\n")
+        _say(f"You are Ana there. Ctrl-C stops everything; what is pending waits in {data}/.")
         await _first_to_end({"sandbox": sandbox, "bot": service, "agent": agent}, data)
 
 

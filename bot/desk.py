@@ -102,7 +102,7 @@ class Desk:
         return Verdict(request=change.request, event=change.event)
 
     async def admit(self, who: Who, seen: Seen | Pick, verb: str, *, via: Via = Via.SLACK) -> Verdict:
-        """Check that `who` may go on to decide what they saw, before a dialog opens for it. It is checked again at the end."""
+        """Check that `who` may decide what they saw, before a dialog opens; it is checked again after."""
         try:
             request, now = await self.store.get(seen.request_id)
             check_person(request, await self.person(who, request), now=now)
@@ -124,7 +124,7 @@ class Desk:
     async def read(
         self, who: Who, request_id: RequestId, verb: str = "read", *, via: Via = Via.SLACK
     ) -> Verdict:
-        """The request, if this person may see it: its approvers, and those who can see the channel that shows it."""
+        """The request, if this person may see it: as an approver, or as a member of its channel."""
         try:
             request, _ = await self.store.get(request_id)
         except RequestNotFound as refusal:

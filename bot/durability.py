@@ -27,18 +27,14 @@ async def check(redis: Redis, wanted: Durability) -> None:
     """
     found = await _found(redis)
     if found is None:
-        logger.warning(
-            "this Redis does not tell how it keeps data; its operator must know that it is durable"
-        )
+        logger.warning("this Redis does not tell how it keeps data; its operator must know")
         return
     if DURABILITIES.index(found) < DURABILITIES.index(wanted):
         raise NotDurableEnough(
-            f"APPROVALS_DURABILITY is {wanted}, but this Redis gives {found}: {_mend(wanted)}; or lower the variable"
+            f"APPROVALS_DURABILITY is {wanted}, but this Redis gives {found}: {_mend(wanted)}, or lower it"
         )
     if found == "none":
-        logger.warning(
-            "this Redis keeps nothing when it stops (appendonly is off): decisions can be lost; set appendonly yes"
-        )
+        logger.warning("this Redis keeps nothing when it stops: decisions can be lost; set appendonly yes")
 
 
 async def _found(redis: Redis) -> Durability | None:

@@ -7,7 +7,7 @@ import logging
 import sys
 from datetime import UTC, datetime
 
-# Bolt logs the whole raw body at INFO when a signature fails, and payloads at DEBUG: neither belongs in a log.
+# Bolt logs the raw body at INFO when a signature fails, and payloads at DEBUG: neither belongs in a log.
 _TALKATIVE = ("slack_bolt", "slack_sdk", "aiohttp.access")
 _EXTRAS = ("request_id", "agent", "place", "error", "method")
 
@@ -24,6 +24,13 @@ class JsonLines(logging.Formatter):
         if record.exc_info:
             line["trace"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False, default=str)
+
+
+def bolt() -> logging.Logger:
+    """Bolt's voice: errors only. Its warnings are about variables of the environment that we read ourselves."""
+    logger = logging.getLogger("bot.bolt")
+    logger.setLevel(logging.ERROR)
+    return logger
 
 
 def set_up(level: int = logging.INFO) -> None:

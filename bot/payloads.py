@@ -1,5 +1,7 @@
-"""What Slack sends, parsed once into small values. The only module that knows Slack's JSON; nothing in it is trusted
-further than that Slack sent it: ids are looked up again, and rights are checked elsewhere."""
+"""What Slack sends, parsed once into small values. The only module that knows Slack's JSON.
+
+Nothing in it is trusted further than that Slack sent it: ids are looked up again, rights checked elsewhere.
+"""
 
 from __future__ import annotations
 

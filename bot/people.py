@@ -88,7 +88,7 @@ class People:
     ) -> Person:
         """Who this is with regard to these terms; `team` is what the interaction says of their team.
 
-        Never raises for what Slack doesn't tell: a person about whom nothing could be learnt is barred as unknown.
+        What Slack doesn't tell raises nothing: a person of whom nothing could be learnt is barred as unknown.
         """
         try:
             profile = await self.profiles.get(who)
@@ -126,7 +126,7 @@ class People:
     async def qualified(
         self, terms: Terms, channel: str | None, besides: PersonId | None, enough: int
     ) -> list[Person]:
-        """Up to `enough` people who may decide under these terms and can see `channel` (None: in their own DMs).
+        """Up to `enough` people who may decide under these terms and can see `channel` (None: their own DMs).
 
         Raises:
             LookupFailed: Slack could not be asked.

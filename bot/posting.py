@@ -1,8 +1,8 @@
 """Makes every message in Slack equal to Redis. The only module that posts or updates messages.
 
-It takes what is to be drawn, draws it, and ticks it off if nothing changed meanwhile. A post is intended in Redis before it is
-sent and recorded after; where the reply was lost, Slack is asked for the message before another is sent, since Slack has no
-idempotency key.
+It takes what is to be drawn, draws it, and ticks it off if nothing changed meanwhile. A post is intended in
+Redis before it is sent and recorded after; where the reply was lost, Slack is asked for the message before
+another is sent, since Slack has no idempotency key.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ PEOPLE_IN_DM = 50  # more private copies of one request than so many help nobody
 GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed", "thread_not_found"})
 CLOSED = frozenset(
     {
-        "channel_not_found", "not_in_channel", "is_archived", "is_inactive", "restricted_action", "no_permission",
-        "restricted_action_thread_only_channel", "restricted_action_read_only_channel", "messages_tab_disabled",
-        "team_access_not_granted", "ekm_access_denied", "user_not_found", "cannot_dm_bot", "user_disabled",
-        "account_inactive", "token_revoked", "token_expired", "invalid_auth", "not_authed", "missing_scope",
+        "channel_not_found", "not_in_channel", "is_archived", "is_inactive", "no_permission",
+        "restricted_action", "restricted_action_thread_only_channel", "restricted_action_read_only_channel",
+        "messages_tab_disabled", "team_access_not_granted", "ekm_access_denied", "user_not_found", "cannot_dm_bot",
+        "user_disabled", "account_inactive", "token_revoked", "token_expired", "invalid_auth", "not_authed", "missing_scope",
     }
 )  # fmt: skip
 LIMITED = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
@@ -122,7 +122,7 @@ class Posting:
                 await asyncio.sleep(IDLE_S)
 
     async def _renew_leases(self) -> None:
-        """Hold what is being drawn for as long as that takes: Slack may be slow, and a second drawer would post twice."""
+        """Hold what is being drawn for as long as Slack takes: a second drawer would post twice."""
         while True:
             await asyncio.sleep(LEASE_S / 3)
             try:

@@ -1,4 +1,4 @@
-"""Private answers through a response_url. Such an address answers for somebody, so it is never logged or kept."""
+"""Private answers through a response_url, which answers for somebody and so is never logged or kept."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Replier:
     async def whisper(
         self, response_url: str | None, text: str, blocks: list[dict[str, Any]] | None = None
     ) -> None:
-        """Tell the person alone. Best effort: what happened is in Redis, and this is only the telling of it."""
+        """Tell the person alone. Best effort: what happened is in Redis, and this only tells of it."""
         if response_url is None or not self._is_allowed(response_url):
             return
         body: dict[str, Any] = {"response_type": "ephemeral", "replace_original": False, "text": text}

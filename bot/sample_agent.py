@@ -1,6 +1,6 @@
 """The demo's agent: a believable mix of wishes, so that there is something to decide.
 
-Each wish has a key with a number in it, so an agent that is started again finds yesterday's open wishes instead of asking twice.
+Each wish has a key with a number in it, so an agent that is started again finds yesterday's open wishes.
 """
 
 from __future__ import annotations
@@ -75,8 +75,8 @@ def deploys() -> Iterator[Wish]:
 
 MAIL = """Hello Robin,
 
-thank you for your patience. The second charge of 14 November was our mistake, and the money is on its way back to you: it
-should be in your account within three working days.
+thank you for your patience. The second charge of 14 November was our mistake, and the money is on its way
+back: it should be in your account within three working days.
 
 If it isn't, answer this mail and it will reach me directly.
 

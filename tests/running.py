@@ -64,7 +64,7 @@ def a_policy(directory: Path, text: str) -> str:
 async def until(found: Callable[[], Awaitable[T]], timeout_s: float = WAIT_S) -> T:
     """The first true value of a look into Redis, which has no way to call us; bounded."""
     async with asyncio.timeout(timeout_s):
-        while not (value := await found()):
+        while not (value := await found()):  # noqa: ASYNC110 - Redis has no way to call us
             await asyncio.sleep(0.01)
         return value
 

@@ -1,6 +1,9 @@
-"""What people do in Slack, joined to the store. Each listener commits, answers if it must, and acknowledges last:
-a click shows as failed in Slack unless the decision is safe, and no work outlives the acknowledgement. The cards are
-redrawn by `posting`, which sees every change and not just these."""
+"""What people do in Slack, joined to the store.
+
+Each listener commits, answers if it must, and acknowledges last: a click shows as failed in Slack unless the
+decision is safe, and no work outlives the acknowledgement. The cards are redrawn by `posting`, which sees
+every change.
+"""
 
 from __future__ import annotations
 

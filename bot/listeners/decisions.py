@@ -1,196 +1,106 @@
-"""The buttons of a card, and the dialogs behind them that end in one word: approve, reject, answer, request changes."""
+"""The buttons of a card, and the dialogs behind them: approve, reject, answer, respond, request changes."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from approvals.commands import Answer, Approve, Reject, RequestChanges
-from approvals.model import Fingerprint, Person, Request, RequestId
+from approvals.model import Fingerprint, Person, Request
 from blocks import dialogs, ids, replies
 from blocks.ids import Pick, Seen
 from blocks.question import answer_at
 from bot.desk import Decides, Verdict
-from bot.listeners.parts import Json, Parts
+from bot.listeners.parts import Errors, Json, Parts
 from bot.payloads import Click, Submitted, Who
 
-Worded: TypeAlias = Callable[[Person, Seen, str], Decides]
+Clicked: TypeAlias = Callable[[Parts, Click], Awaitable[None]]
+Sent: TypeAlias = Callable[[Parts, Submitted], Awaitable[Verdict | Errors]]
 
 
 def register(app: AsyncApp, parts: Parts) -> None:
     """Join the card's buttons and their dialogs to the desk."""
-    desk = parts.desk
+    for action_id, clicked in _ACTIONS:
+        app.action(action_id)(on_click(parts, clicked))
+    for callback_id, sent in _DIALOGS:
+        app.view(callback_id)(on_submit(parts, sent))
 
-    @app.action(ids.APPROVE)
-    async def approve(ack: AsyncAck, body: Json) -> None:
-        click = Click.parse(body)
-        seen = ids.unpack(click.value)
-        verdict = await desk.decide(
-            click.who, seen.request_id, "approve", lambda person, _: Approve(by=person, seen=seen.fingerprint)
-        )
-        await parts.tell_verdict(click, verdict)
+
+def on_click(parts: Parts, clicked: Clicked) -> Callable[[AsyncAck, Json], Awaitable[None]]:
+    """A listener that acknowledges a click after `clicked` has dealt with it."""
+
+    async def listener(ack: AsyncAck, body: Json) -> None:
+        await clicked(parts, Click.parse(body))
         await ack()
 
-    @app.action(ids.OPTION)
-    async def option(ack: AsyncAck, body: Json) -> None:
-        click = Click.parse(body)
-        seen = ids.unpack(click.value)
-        index = ids.option_index(click.action_id)
-        await parts.tell_verdict(click, await _choose(parts, click, seen, index))
-        await ack()
-
-    @app.action(ids.CHOOSE)
-    async def choose(ack: AsyncAck, body: Json) -> None:
-        click = Click.parse(body)
-        pick = ids.unpack_pick(click.value)
-        await parts.tell_verdict(click, await _choose(parts, click, pick, pick.index))
-        await ack()
-
-    @app.action(ids.REJECT)
-    async def reject(ack: AsyncAck, body: Json) -> None:
-        await open_dialog(parts, body, "reject", dialogs.reject_view)
-        await ack()
-
-    @app.action(ids.ANSWER)
-    async def answer(ack: AsyncAck, body: Json) -> None:
-        await open_dialog(parts, body, "answer", dialogs.answer_view)
-        await ack()
-
-    @app.action(ids.READ_ALL)
-    async def read_all(ack: AsyncAck, body: Json) -> None:
-        click = Click.parse(body)
-        seen = ids.unpack(click.value)
-        await show(parts, click, seen.request_id, parts.call_view)
-        await ack()
-
-    @app.action(ids.DETAILS)
-    async def details(ack: AsyncAck, body: Json) -> None:
-        click = Click.parse(body)
-        await show(parts, click, ids.unpack(click.value).request_id, parts.request_view)
-        await ack()
-
-    @app.action(ids.OPEN)
-    async def open_request(ack: AsyncAck, body: Json) -> None:
-        click = Click.parse(body)
-        await show(parts, click, ids.unpack(click.value).request_id, parts.request_view)
-        await ack()
-
-    @app.action(ids.MORE)
-    async def more(ack: AsyncAck, body: Json) -> None:
-        click = Click.parse(body)
-        pick = ids.unpack_pick(click.value)
-        match pick.verb:
-            case "details":
-                await show(parts, click, pick.request_id, parts.request_view)
-            case "respond":
-                await open_dialog(parts, body, "respond", dialogs.respond_view, pick)
-            case "changes":
-                await open_dialog(parts, body, "request changes", dialogs.changes_view, pick)
-            case "reject":
-                await open_dialog(parts, body, "reject", dialogs.reject_view, pick)
-        await ack()
-
-    @app.view(ids.ANSWER)
-    async def answered(ack: AsyncAck, body: Json) -> None:
-        sent = Submitted.parse(body)
-        seen = ids.unpack(sent.metadata)
-        verdict = await desk.admit(sent.who, seen, "answer")
-        if verdict.refusal is not None or verdict.request is None:
-            await close(ack, verdict)
-            return
-        words = dialogs.read_answer(verdict.request, sent.values)
-        if not isinstance(words, str):
-            await ack(response_action="errors", errors=words)
-            return
-
-        def answer(person: Person, _: Request) -> Answer:
-            return Answer(by=person, text=words, seen=seen.fingerprint)
-
-        await close(ack, await desk.decide(sent.who, seen.request_id, "answer", answer))
-
-    for callback_id, verb, command in _SUBMISSIONS:
-        app.view(callback_id)(_submitted(parts, verb, command))
+    return listener
 
 
-async def show(
-    parts: Parts, click: Click, request_id: RequestId, view: Callable[[Who, Request], Awaitable[Json]]
-) -> None:
-    """Bring up a request in a dialog. To read it one must be able to see it; deciding is checked apart."""
-    verdict = await parts.desk.read(click.who, request_id)
-    if verdict.request is None:
-        await parts.tell(click, verdict.refusal or replies.NO_SUCH_MESSAGE)
-        return
-    await parts.open(click.trigger_id, await view(click.who, verdict.request), on_top=click.is_in_dialog)
+def on_submit(parts: Parts, sent: Sent) -> Callable[[AsyncAck, Json], Awaitable[None]]:
+    """A listener that closes the dialog after a decision, or says in it why there is none."""
+
+    async def listener(ack: AsyncAck, body: Json) -> None:
+        verdict = await sent(parts, Submitted.parse(body))
+        if not isinstance(verdict, Verdict):
+            await ack(response_action="errors", errors=verdict)
+        elif verdict.refusal is None:
+            await ack(response_action="clear")
+        else:
+            await ack(response_action="update", view=dialogs.notice_view(verdict.refusal))
+
+    return listener
 
 
 async def open_dialog(
-    parts: Parts, body: Json, verb: str, view: Callable[[Request], Json], named: Seen | Pick | None = None
+    parts: Parts, click: Click, verb: str, view: Callable[[Request], Json], named: Pick | None = None
 ) -> None:
-    """Open a dialog for one verb, if the person may use it; what they saw must still be what is asked."""
-    click = Click.parse(body)
-    seen = named or ids.unpack(click.value)
-    verdict = await parts.desk.admit(click.who, seen, verb)
+    """Open a dialog for one verb, if the person may use it and what they saw is still what is asked."""
+    verdict = await parts.desk.admit(click.who, named or ids.unpack(click.value), verb)
     if verdict.refusal is not None or verdict.request is None:
         await parts.tell(click, verdict.refusal or replies.NO_SUCH_MESSAGE)
-        return
-    await parts.open(click.trigger_id, view(verdict.request), on_top=click.is_in_dialog)
+    else:
+        await parts.open(click.trigger_id, view(verdict.request), on_top=click.is_in_dialog)
 
 
-async def _choose(parts: Parts, click: Click, seen: Seen | Pick, index: int) -> Verdict:
+# -- buttons and menus --------------------------------------------------------------------------------
+
+
+async def _approve(parts: Parts, click: Click) -> None:
+    seen = ids.unpack(click.value)
+
+    def approve(person: Person, _: Request) -> Approve:
+        return Approve(by=person, seen=seen.fingerprint)
+
+    await parts.tell_verdict(click, await parts.desk.decide(click.who, seen.request_id, "approve", approve))
+
+
+async def _reject(parts: Parts, click: Click) -> None:
+    await open_dialog(parts, click, "reject", dialogs.reject_view)
+
+
+async def _answer(parts: Parts, click: Click) -> None:
+    await open_dialog(parts, click, "answer", dialogs.answer_view)
+
+
+async def _option(parts: Parts, click: Click) -> None:
+    await _choose(parts, click, ids.unpack(click.value), ids.option_index(click.action_id))
+
+
+async def _menu_option(parts: Parts, click: Click) -> None:
+    pick = ids.unpack_pick(click.value)
+    await _choose(parts, click, pick, pick.index)
+
+
+async def _choose(parts: Parts, click: Click, seen: Seen | Pick, index: int) -> None:
     """Answer a question with one of its options."""
 
     def answer(person: Person, request: Request) -> Answer:
         return Answer(by=person, text=answer_at(request, index) or "", seen=_fingerprint(request, seen))
 
-    return await parts.desk.decide(click.who, seen.request_id, "answer", answer)
-
-
-def _submitted(parts: Parts, verb: str, command: Worded) -> Callable[[AsyncAck, Json], Awaitable[None]]:
-    """A listener for a dialog whose one text says why, or what."""
-
-    async def submitted(ack: AsyncAck, body: Json) -> None:
-        sent = Submitted.parse(body)
-        seen, words = ids.unpack(sent.metadata), dialogs.words_in(sent.values) or ""
-        verdict = await parts.desk.decide(
-            sent.who, seen.request_id, verb, lambda person, _: command(person, seen, words)
-        )
-        await close(ack, verdict)
-
-    return submitted
-
-
-async def close(ack: AsyncAck, verdict: Verdict) -> None:
-    """Close every dialog after a decision, or say in the last one why there is none."""
-    if verdict.refusal is None:
-        await ack(response_action="clear")
-    else:
-        await ack(response_action="update", view=dialogs.notice_view(verdict.refusal))
-
-
-def _read(person: Person, seen: Seen, words: str) -> Decides:
-    return Approve(by=person, seen=seen.fingerprint, note=words or None)
-
-
-def _reject(person: Person, _: Seen, words: str) -> Decides:
-    return Reject(by=person, feedback=words or None)
-
-
-def _respond(person: Person, seen: Seen, words: str) -> Decides:
-    return Answer(by=person, text=words, seen=seen.fingerprint)
-
-
-def _changes(person: Person, _: Seen, words: str) -> Decides:
-    return RequestChanges(by=person, feedback=words)
-
-
-_SUBMISSIONS = (
-    (ids.READ, "approve", _read),
-    (ids.REJECT, "reject", _reject),
-    (ids.RESPOND, "respond", _respond),
-    (ids.CHANGES, "request changes", _changes),
-)
+    await parts.tell_verdict(click, await parts.desk.decide(click.who, seen.request_id, "answer", answer))
 
 
 def _fingerprint(request: Request, seen: Seen | Pick) -> Fingerprint:
@@ -198,3 +108,106 @@ def _fingerprint(request: Request, seen: Seen | Pick) -> Fingerprint:
     if isinstance(seen, Seen):
         return seen.fingerprint
     return request.fingerprint if seen.fits(request) else Fingerprint(seen.mark)
+
+
+async def _more(parts: Parts, click: Click) -> None:
+    pick = ids.unpack_pick(click.value)
+    match pick.verb:
+        case "details":
+            await _show(parts, click, pick, parts.request_view)
+        case "respond":
+            await open_dialog(parts, click, "respond", dialogs.respond_view, pick)
+        case "changes":
+            await open_dialog(parts, click, "request changes", dialogs.changes_view, pick)
+        case "reject":
+            await open_dialog(parts, click, "reject", dialogs.reject_view, pick)
+
+
+async def _read_all(parts: Parts, click: Click) -> None:
+    await _show(parts, click, ids.unpack(click.value), parts.call_view)
+
+
+async def _details(parts: Parts, click: Click) -> None:
+    await _show(parts, click, ids.unpack(click.value), parts.request_view)
+
+
+async def _show(
+    parts: Parts, click: Click, named: Seen | Pick, view: Callable[[Who, Request], Awaitable[Json]]
+) -> None:
+    """Bring up a request in a dialog. To read it one must be able to see it; deciding is checked apart."""
+    verdict = await parts.desk.read(click.who, named.request_id)
+    if verdict.request is None:
+        await parts.tell(click, verdict.words)
+    else:
+        drawn = await view(click.who, verdict.request)
+        await parts.open(click.trigger_id, drawn, on_top=click.is_in_dialog)
+
+
+_ACTIONS: tuple[tuple[str | re.Pattern[str], Clicked], ...] = (
+    (ids.APPROVE, _approve),
+    (ids.OPTION, _option),
+    (ids.CHOOSE, _menu_option),
+    (ids.REJECT, _reject),
+    (ids.ANSWER, _answer),
+    (ids.MORE, _more),
+    (ids.READ_ALL, _read_all),
+    (ids.DETAILS, _details),
+    (ids.OPEN, _details),
+)
+
+
+# -- dialogs ------------------------------------------------------------------------------------------
+
+
+def _worded(verb: str, command: Callable[[Person, Seen, str], Decides]) -> Sent:
+    """What a dialog does whose one text says why, or what."""
+
+    async def sent(parts: Parts, submitted: Submitted) -> Verdict:
+        seen, words = ids.unpack(submitted.metadata), dialogs.words_in(submitted.values) or ""
+
+        def made(person: Person, _: Request) -> Decides:
+            return command(person, seen, words)
+
+        return await parts.desk.decide(submitted.who, seen.request_id, verb, made)
+
+    return sent
+
+
+async def _answered(parts: Parts, submitted: Submitted) -> Verdict | Errors:
+    seen = ids.unpack(submitted.metadata)
+    verdict = await parts.desk.admit(submitted.who, seen, "answer")
+    if verdict.refusal is not None or verdict.request is None:
+        return verdict
+    words = dialogs.read_answer(verdict.request, submitted.values)
+    if not isinstance(words, str):
+        return words
+
+    def answer(person: Person, _: Request) -> Answer:
+        return Answer(by=person, text=words, seen=seen.fingerprint)
+
+    return await parts.desk.decide(submitted.who, seen.request_id, "answer", answer)
+
+
+def _read(person: Person, seen: Seen, words: str) -> Decides:
+    return Approve(by=person, seen=seen.fingerprint, note=words or None)
+
+
+def _rejected(person: Person, _: Seen, words: str) -> Decides:
+    return Reject(by=person, feedback=words or None)
+
+
+def _responded(person: Person, seen: Seen, words: str) -> Decides:
+    return Answer(by=person, text=words, seen=seen.fingerprint)
+
+
+def _changes(person: Person, _: Seen, words: str) -> Decides:
+    return RequestChanges(by=person, feedback=words)
+
+
+_DIALOGS: tuple[tuple[str, Sent], ...] = (
+    (ids.READ, _worded("approve", _read)),
+    (ids.REJECT, _worded("reject", _rejected)),
+    (ids.RESPOND, _worded("respond", _responded)),
+    (ids.CHANGES, _worded("request changes", _changes)),
+    (ids.ANSWER, _answered),
+)

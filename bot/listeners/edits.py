@@ -2,39 +2,37 @@
 
 from __future__ import annotations
 
-from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_bolt.async_app import AsyncApp
 
 from approvals.commands import Approve
 from approvals.model import Person, Request
 from blocks import edit, ids
-from bot.listeners.decisions import close, open_dialog
-from bot.listeners.parts import Json, Parts
-from bot.payloads import Submitted
+from bot.desk import Verdict
+from bot.listeners.decisions import on_click, on_submit, open_dialog
+from bot.listeners.parts import Errors, Parts
+from bot.payloads import Click, Submitted
 
 
 def register(app: AsyncApp, parts: Parts) -> None:
     """Join Edit to the desk."""
-    desk = parts.desk
+    app.action(ids.EDIT)(on_click(parts, _edit))
+    app.view(ids.EDIT)(on_submit(parts, _edited))
 
-    @app.action(ids.EDIT)
-    async def open_edit(ack: AsyncAck, body: Json) -> None:
-        await open_dialog(parts, body, "edit", edit.edit_view)
-        await ack()
 
-    @app.view(ids.EDIT)
-    async def edited(ack: AsyncAck, body: Json) -> None:
-        sent = Submitted.parse(body)
-        seen = ids.unpack(sent.metadata)
-        verdict = await desk.admit(sent.who, seen, "edit")
-        if verdict.refusal is not None or verdict.request is None:
-            await close(ack, verdict)
-            return
-        read = edit.read_edit(verdict.request, sent.values)
-        if not isinstance(read, edit.Edited):
-            await ack(response_action="errors", errors=read)
-            return
+async def _edit(parts: Parts, click: Click) -> None:
+    await open_dialog(parts, click, "edit", edit.edit_view)
 
-        def approve(person: Person, _: Request) -> Approve:
-            return Approve(by=person, seen=seen.fingerprint, edited=read.args, note=read.note)
 
-        await close(ack, await desk.decide(sent.who, seen.request_id, "edit", approve))
+async def _edited(parts: Parts, submitted: Submitted) -> Verdict | Errors:
+    seen = ids.unpack(submitted.metadata)
+    verdict = await parts.desk.admit(submitted.who, seen, "edit")
+    if verdict.refusal is not None or verdict.request is None:
+        return verdict
+    read = edit.read_edit(verdict.request, submitted.values)
+    if not isinstance(read, edit.Edited):
+        return read
+
+    def approve(person: Person, _: Request) -> Approve:
+        return Approve(by=person, seen=seen.fingerprint, edited=read.args, note=read.note)
+
+    return await parts.desk.decide(submitted.who, seen.request_id, "edit", approve)

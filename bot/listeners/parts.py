@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
@@ -22,7 +22,8 @@ from bot.replying import Replier
 
 logger = logging.getLogger(__name__)
 
-Json = dict[str, Any]
+Json: TypeAlias = dict[str, Any]
+Errors: TypeAlias = dict[str, str]  # of a dialog: what is wrong, by block id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +36,7 @@ class Parts:
     commands: Commands
 
     async def tell(self, click: Click, text: str) -> None:
-        """Say something to the person who clicked, where they clicked: beside the message, or in the dialog."""
+        """Say something to the person who clicked, where they clicked: by the message, or in the dialog."""
         if click.response_url is not None:
             await self.replier.whisper(click.response_url, text)
         elif click.view_id is not None and not click.is_home:
@@ -44,7 +45,7 @@ class Parts:
             await self.open(click.trigger_id, dialogs.notice_view(text))
 
     async def tell_verdict(self, click: Click, verdict: Verdict) -> None:
-        """After a decision: silence where the card shows it, words where it doesn't or where nothing was decided."""
+        """After a decision: silence where the card shows it, else words."""
         if verdict.refusal is not None or click.response_url is None:
             await self.tell(click, verdict.words)
 
@@ -87,7 +88,7 @@ class Parts:
         try:
             await call
         except SlackApiError as error:
-            # The three seconds of a trigger are over, or the dialog was closed: the person sees nothing and clicks again.
+            # The three seconds of a trigger are over, or the dialog was closed: the person clicks again.
             logger.warning("a dialog could not be shown", extra={"error": str(error.response.get("error"))})
         except (aiohttp.ClientError, TimeoutError) as error:
             logger.warning("a dialog could not be shown", extra={"error": type(error).__name__})

@@ -1,6 +1,6 @@
-"""What is said and asked for in threads and messages: written answers to questions, mentions, and the message shortcut.
+"""What is said in threads and asked of messages: answers to questions, mentions, the message shortcut.
 
-Commands can't be typed in threads. A written message never decides anything but a question that takes free text.
+Commands can't be typed in threads. A written message decides nothing but a question that takes free text.
 """
 
 from __future__ import annotations

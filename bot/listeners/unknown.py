@@ -1,4 +1,4 @@
-"""The last listener: what no other knows is acknowledged, and a person who pressed something old is told so."""
+"""The last listener: what no other knows is acknowledged, and who pressed something old is told so."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def register(app: AsyncApp, parts: Parts) -> None:
 
 
 async def _failed(parts: Parts, error: Exception, body: Json) -> BoltResponse:
-    """No acknowledgement without a recorded decision: Slack shows the click as failed, and we say why where we can."""
+    """Nothing recorded, nothing acknowledged: Slack shows the click as failed, and we say why if we can."""
     if isinstance(error, Stale | Malformed):
         words = replies.older_button(parts.commands) if isinstance(error, Stale) else replies.UNREADABLE
         await _tell(parts, body, words)
