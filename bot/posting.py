@@ -48,12 +48,28 @@ PEOPLE_IN_DM = 50  # more private copies of one request than so many help nobody
 GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed", "thread_not_found"})
 CLOSED = frozenset(
     {
-        "channel_not_found", "not_in_channel", "is_archived", "is_inactive", "no_permission",
-        "restricted_action", "restricted_action_thread_only_channel", "restricted_action_read_only_channel",
-        "messages_tab_disabled", "team_access_not_granted", "ekm_access_denied", "user_not_found", "cannot_dm_bot",
-        "user_disabled", "account_inactive", "token_revoked", "token_expired", "invalid_auth", "not_authed", "missing_scope",
+        "channel_not_found",
+        "not_in_channel",
+        "is_archived",
+        "is_inactive",
+        "no_permission",
+        "missing_scope",
+        "restricted_action",
+        "restricted_action_thread_only_channel",
+        "restricted_action_read_only_channel",
+        "messages_tab_disabled",
+        "team_access_not_granted",
+        "ekm_access_denied",
+        "user_not_found",
+        "user_disabled",
+        "cannot_dm_bot",
+        "account_inactive",
+        "token_revoked",
+        "token_expired",
+        "invalid_auth",
+        "not_authed",
     }
-)  # fmt: skip
+)
 LIMITED = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
 
 
