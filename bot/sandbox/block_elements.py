@@ -99,11 +99,13 @@ _GROUPS = array(
 
 def offered(element: Json) -> list[Json]:
     """Every option of an element, those in groups too."""
-    groups = element.get("option_groups") or []
-    return [
-        *(element.get("options") or []),
-        *(option for group in groups for option in group.get("options", [])),
+    groups = element.get("option_groups")
+    holders = [
+        element,
+        *(group for group in (groups if isinstance(groups, list) else []) if isinstance(group, dict)),
     ]
+    lists = [holder.get("options") for holder in holders]
+    return [option for options in lists if isinstance(options, list) for option in options]
 
 
 def _initial_is_offered(element: Json, at: str, out: Findings) -> None:

@@ -76,12 +76,17 @@ class Sandbox:
         )
         self._world = World(self.app, clock, rate_limits=rate_limits)
         self._background = Background()
-        self._sockets = None if request_url else SocketMode(self.app.app_id, clock, self._connected)
-        self._http = SignedHttp(request_url, signing_secret, clock) if request_url else None
+        transport = (
+            SignedHttp(request_url, signing_secret, clock)
+            if request_url
+            else SocketMode(self.app.app_id, clock, self._connected)
+        )
+        self._http = transport if isinstance(transport, SignedHttp) else None
+        self._sockets = transport if isinstance(transport, SocketMode) else None
         if self._sockets:
             self._world.new_socket_ticket = self._sockets.new_ticket
         self._delivery = Delivery(
-            self._http or self._sockets,  # type: ignore[arg-type]  # one of them is there
+            transport,
             self._background,
             self._world.faults,
             ack_timeout_s=ack_timeout_s,

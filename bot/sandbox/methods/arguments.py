@@ -65,7 +65,7 @@ def decoded(args: Json, name: str, error: str) -> Any:
 def page(args: Json, items: list[T]) -> tuple[list[T], Json]:
     """The part of `items` that was asked for, and `response_metadata` with the cursor to the next."""
     try:
-        size = int(args.get("limit") or limits.PAGE_LIMIT_DEFAULT)
+        size = int(text(args, "limit") or limits.PAGE_LIMIT_DEFAULT)
     except ValueError:
         raise SlackError("invalid_limit") from None
     if not 1 <= size <= limits.PAGE_LIMIT_MAX + 1:

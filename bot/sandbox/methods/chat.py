@@ -126,8 +126,10 @@ def validate_blocks(world: World, args: Json) -> Json:
     value = decoded(args, what, f"invalid_{what}")
     if what == "view":
         problems = block_kit.problems_of_view(value)
+    elif what == "message":
+        problems = block_kit.problems_of_blocks(value.get("blocks", []) if isinstance(value, dict) else value)
     else:
-        problems = block_kit.problems_of_blocks(value.get("blocks") if what == "message" else value)
+        problems = block_kit.problems_of_blocks(value)
     if problems:
         raise SlackError(f"invalid_{what}", errors=[_located(problem) for problem in problems])
     return {}
@@ -143,7 +145,11 @@ def destination(world: World, args: Json) -> Channel:
     wanted = text(args, "channel")
     who = world.workspace.users.get(wanted or "")
     if who is None:
-        return channel(world, args, member=True)
+        place = channel(world, args)
+        may_post_anywhere = "chat:write.public" in (world.app.scopes or ()) and place.kind == "channel"
+        if not world.is_ours(place) and not may_post_anywhere:
+            raise SlackError("not_in_channel")
+        return place
     return open_dm(world, [who.id])[0]
 
 
@@ -196,7 +202,9 @@ def content_of(args: Json) -> dict[str, Any]:
         block_kit.require_message_blocks(blocks)
     elif blocks is not None and not isinstance(blocks, list):
         raise SlackError("invalid_blocks_format")
-    if isinstance(attachments, list) and len(attachments) > limits.ATTACHMENTS:
+    if attachments and not isinstance(attachments, list):
+        raise SlackError("invalid_attachments")
+    if attachments and len(attachments) > limits.ATTACHMENTS:
         raise SlackError("too_many_attachments")
     if not said and not blocks and not attachments:
         raise SlackError("no_text")

@@ -68,13 +68,20 @@ def replies(world: World, args: Json) -> Json:
 
 
 def _between(args: Json, messages: list[Message]) -> list[Message]:
-    oldest, latest = text(args, "oldest") or "0", text(args, "latest") or "9999999999.999999"
+    oldest, latest = _moment(args, "oldest", "0"), _moment(args, "latest", "9999999999.999999")
     inclusive = flag(args, "inclusive")
     return [
         message
         for message in messages
-        if float(oldest) < float(message.ts) < float(latest) or (inclusive and message.ts in (oldest, latest))
+        if oldest < float(message.ts) < latest or (inclusive and float(message.ts) in (oldest, latest))
     ]
+
+
+def _moment(args: Json, name: str, default: str) -> float:
+    try:
+        return float(text(args, name) or default)
+    except ValueError:
+        raise SlackError(f"invalid_ts_{name}") from None
 
 
 def _shown(world: World, args: Json, message: Message) -> Json:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bot.sandbox import limits
-from bot.sandbox.block_kit import problems_of_blocks, problems_of_view, require_message_blocks
+from bot.sandbox.block_elements import ELEMENTS
+from bot.sandbox.block_kit import BLOCKS, problems_of_blocks, problems_of_view, require_message_blocks
 from bot.sandbox.wire import SlackError
 
 Json = dict[str, Any]
@@ -297,3 +300,30 @@ def test_a_hundred_blocks_with_inputs_make_a_view() -> None:
 def test_a_message_whose_blocks_are_each_fine_may_be_too_long_together() -> None:
     with pytest.raises(SlackError, match="msg_blocks_too_long"):
         require_message_blocks([section(text=mrkdwn("x" * 3_000)) for _ in range(5)])
+
+
+WORDS = ["type", "text", "blocks", "elements", "options", "option_groups", "initial_option", "element",
+         "initial_options", "accessory", "label", "value", "action_id", "block_id", "rows", "title", "confirm",
+         "min_length", "max_length", "initial_value", "fields", "style"]  # fmt: skip
+TYPES = [*BLOCKS, *ELEMENTS, "plain_text", "mrkdwn", "modal", "home", "rich_text_section"]
+SCALARS = st.none() | st.booleans() | st.integers(-1, 3_001) | st.sampled_from([*TYPES, "", "x" * 3_001])
+OBJECTS = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(WORDS), inner, max_size=5)
+        | st.builds(
+            lambda kind, rest: {**rest, "type": kind},
+            st.sampled_from(TYPES),
+            st.dictionaries(st.sampled_from(WORDS), inner, max_size=5),
+        )
+    ),
+    max_leaves=20,
+)
+
+
+@given(OBJECTS)
+@settings(max_examples=100, deadline=None)
+def test_no_json_breaks_the_checks(anything: Any) -> None:
+    assert isinstance(problems_of_blocks([anything]), list)
+    assert isinstance(problems_of_view(anything), list)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import socket
 from pathlib import Path
 
 import pytest
+from slack_sdk.http_retry.builtin_async_handlers import AsyncConnectionErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.sandbox.server import Sandbox
+from bot.sandbox.server import Sandbox, serve
 from tests.bot.sandbox.conftest import BOT, listening
 
 BUTTONS = [
@@ -70,3 +73,20 @@ async def test_a_taken_port_stops_the_start(slack: Sandbox) -> None:
     port = int(slack.url.rpartition(":")[2])
     with pytest.raises(OSError, match="address already in use"):
         await Sandbox().start(port=port)
+
+
+async def test_a_served_sandbox_keeps_its_state_when_it_is_stopped(tmp_path: Path) -> None:
+    kept = tmp_path / "state.json"
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = int(free.getsockname()[1])
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        serving = group.create_task(serve("127.0.0.1", port, state_file=kept))
+        client = AsyncWebClient(
+            token=BOT,
+            base_url=f"http://127.0.0.1:{port}/api/",
+            retry_handlers=[AsyncConnectionErrorRetryHandler(max_retry_count=50)],
+        )
+        await client.chat_postMessage(channel="C0APPROVALS", text="before the stop")
+        serving.cancel()
+    assert "before the stop" in kept.read_text()
