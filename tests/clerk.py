@@ -89,14 +89,20 @@ class Clerk:
         if isinstance(letter, Submission):
             request = await self.store.create(await self._asked(taken, letter), letter=taken.ref)
             await self._keep(request, letter)
-            if request.is_pending and self.habit and (command := self.habit(request)):
-                await self.do(request.id, command)
+            await self._decide_by_habit(request.id)
             return
         with contextlib.suppress(Refusal):  # it came too late, which its agent learns from the outcome
             await self.do(letter.id, _command(letter))
         async with self._changed:
             self.letters.append(letter)
             self._changed.notify_all()
+        if isinstance(letter, Revision):
+            await self._decide_by_habit(letter.id)
+
+    async def _decide_by_habit(self, request_id: RequestId) -> None:
+        request = self.requests[request_id]
+        if request.is_pending and self.habit and (command := self.habit(request)):
+            await self.do(request.id, command)
 
     async def _asked(self, taken: Taken, letter: Submission) -> Request:
         now = await self.store.now()

@@ -1,0 +1,52 @@
+"""Every program in docs/agents.md is a file, and does what the page says."""
+
+import asyncio
+import os
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from approvals.commands import Answer, Command, Reject, RequestChanges
+from approvals.model import Kind, Request
+from tests.clerk import ADA, serving, yes
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "agents.md").read_text()
+# Each program, and what the page says it prints.
+SHOWN: dict[str, str] = dict(re.findall(r"```python\n(.*?)```\n+```text\n(.*?)```", PAGE, re.DOTALL))
+PROGRAMS = {path.read_text(): path for path in sorted((DOCS / "examples").glob("*.py"))}
+
+
+def habit(request: Request) -> Command:
+    """What the people in the page's stories do."""
+    if request.kind is Kind.QUESTION:
+        return Answer(by=ADA, text="eu")
+    if request.tool == "delete_account":
+        return Reject(by=ADA, feedback="it has open invoices")
+    if request.tool == "send_mail" and request.round == 0:
+        return RequestChanges(by=ADA, feedback="say when")
+    return yes(request)
+
+
+@pytest.mark.parametrize("program", SHOWN, ids=lambda program: PROGRAMS[program].stem)
+async def test_a_program_prints_what_the_page_says(program: str, redis_url: str, tenant: str) -> None:
+    environment = {"REDIS_URL": redis_url, "APPROVALS_AGENT": "docs", "APPROVALS_TENANT": tenant}
+    async with serving(redis_url, tenant, habit=habit), asyncio.timeout(30):
+        running = await asyncio.create_subprocess_exec(
+            sys.executable,
+            str(PROGRAMS[program]),
+            env=os.environ | environment,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        said, complained = await running.communicate()
+    assert complained.decode() == ""
+    assert said.decode() == SHOWN[program]
+
+
+def test_every_program_on_the_page_is_a_file() -> None:
+    shown = set(re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL))
+    assert shown == SHOWN.keys()
+    assert shown <= PROGRAMS.keys()
