@@ -35,6 +35,7 @@ from bot.people import Home, People
 from bot.posting import Posting
 from bot.replying import Replier
 from bot.settings import Settings
+from bot.slack_errors import word_of
 from bot.socket_mode import SocketDoor
 
 logger = logging.getLogger(__name__)
@@ -219,7 +220,7 @@ async def _home(client: AsyncWebClient) -> Home:
         who = await client.auth_test()
         bot = await client.bots_info(bot=who["bot_id"])
     except SlackApiError as error:
-        word = error.response.get("error")
+        word = word_of(error)
         raise CannotStart(
             f"Slack does not accept SLACK_BOT_TOKEN ({word}); copy it again from your app's settings"
         ) from error

@@ -14,6 +14,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from approvals.model import CHANNEL, Barred, Person, PersonId, Principal, Terms
+from bot.slack_errors import word_of
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +65,7 @@ class _Cache(Generic[V]):
             async with asyncio.timeout(LOOKUP_S):
                 value = await self.load(key)
         except SlackFailure as error:
-            logger.warning("a look-up in Slack failed", extra={"error": _reason(error)})
+            logger.warning("a look-up in Slack failed", extra={"error": word_of(error)})
             raise LookupFailed(key) from error
         self.kept[key] = (time.monotonic(), value)
         return value
@@ -164,7 +165,7 @@ class People:
         try:
             user = (await self._slack.users_info(user=who))["user"]
         except SlackApiError as error:
-            if error.response.get("error") in ("user_not_found", "user_not_visible", "users_not_found"):
+            if word_of(error) in ("user_not_found", "user_not_visible", "users_not_found"):
                 return Profile(name=who, barred=Barred.UNKNOWN)
             raise
         profile = user.get("profile") or {}
@@ -203,7 +204,3 @@ class People:
     async def _load_handles(self, _: str) -> dict[str, str]:
         groups = (await self._slack.usergroups_list())["usergroups"]
         return {str(group["handle"]): str(group["id"]) for group in groups}
-
-
-def _reason(error: BaseException) -> str:
-    return str(error.response.get("error")) if isinstance(error, SlackApiError) else type(error).__name__

@@ -32,6 +32,7 @@ from blocks.request import Offer, card, offer_for, trail, whole_call
 from blocks.text import escape
 from bot.channels import DM, Channels, NoSuchChannel
 from bot.people import LookupFailed, People
+from bot.slack_errors import word_of
 
 logger = logging.getLogger(__name__)
 
@@ -159,7 +160,7 @@ class Posting:
                 "not drawn: %s", error, extra={"request_id": request_id}
             )  # its lease ends by itself
         except (SlackApiError, aiohttp.ClientError, TimeoutError, LookupFailed) as error:
-            logger.warning("not drawn", extra={"request_id": request_id, "error": _word(error)})
+            logger.warning("not drawn", extra={"request_id": request_id, "error": word_of(error)})
             await self._cards.postpone(request_id, AGAIN_S)
         except Exception:  # a card that can't be drawn must not stop all others
             logger.exception("not drawn", extra={"request_id": request_id})
@@ -212,8 +213,8 @@ class Posting:
         except NoSuchChannel as error:
             raise Undrawable(str(error)) from error
         except LookupFailed as failed:
-            if isinstance(failed.__cause__, SlackApiError) and _word(failed.__cause__) in CLOSED:
-                raise Undrawable(_closed(terms.channel, _word(failed.__cause__))) from failed
+            if isinstance(failed.__cause__, SlackApiError) and word_of(failed.__cause__) in CLOSED:
+                raise Undrawable(_closed(terms.channel, word_of(failed.__cause__))) from failed
             raise
         if len(approvers) < terms.quorum:
             raise Undrawable(_nobody(request, len(approvers)))
@@ -237,7 +238,7 @@ class Posting:
             channel = await self._channels.id_of(self._operators_channel)
             await self._slack.chat_postMessage(channel=channel, text=escape(text), unfurl_links=False)
         except (SlackApiError, aiohttp.ClientError, TimeoutError, NoSuchChannel) as error:
-            logger.warning("the operators' channel was not told", extra={"error": _word(error)})
+            logger.warning("the operators' channel was not told", extra={"error": word_of(error)})
 
     # -- one place ------------------------------------------------------------------------------------
 
@@ -266,7 +267,7 @@ class Posting:
                 await self._update(posted, wanted)
                 return await self._recorded(drawing, posted, state)
             except SlackApiError as error:
-                if _word(error) not in GONE:
+                if word_of(error) not in GONE:
                     raise
                 posted = replace(posted, ts=None, attempt=None)  # an admin deleted it: show it again
         return await self._post(drawing, posted, wanted, state)
@@ -369,7 +370,7 @@ class Posting:
 
     def _judged(self, error: SlackApiError, channel: str, pause: str) -> Exception:
         """What Slack's no means: wait, give this place up, or something for the caller to know."""
-        word = _word(error)
+        word = word_of(error)
         if word in LIMITED or error.response.status_code == 429:
             after_s = float(error.response.headers.get("Retry-After", 1))
             self._paused[pause] = time.monotonic() + after_s
@@ -385,10 +386,6 @@ def file_place(card_place: Place, request: Request) -> Place:
 def _state(wanted: Card) -> str:
     whole = json.dumps([wanted.text, wanted.blocks], sort_keys=True)
     return hashlib.sha256(whole.encode()).hexdigest()[:16]
-
-
-def _word(error: BaseException) -> str:
-    return str(error.response.get("error")) if isinstance(error, SlackApiError) else type(error).__name__
 
 
 def _closed(channel: str, word: str) -> str:

@@ -19,6 +19,7 @@ from bot.desk import Desk, Verdict
 from bot.payloads import Click, Who
 from bot.people import People
 from bot.replying import Replier
+from bot.slack_errors import word_of
 
 logger = logging.getLogger(__name__)
 
@@ -89,6 +90,6 @@ class Parts:
             await call
         except SlackApiError as error:
             # The three seconds of a trigger are over, or the dialog was closed: the person clicks again.
-            logger.warning("a dialog could not be shown", extra={"error": str(error.response.get("error"))})
+            logger.warning("a dialog could not be shown", extra={"error": word_of(error)})
         except (aiohttp.ClientError, TimeoutError) as error:
             logger.warning("a dialog could not be shown", extra={"error": type(error).__name__})
