@@ -27,7 +27,7 @@ class JsonLines(logging.Formatter):
 
 
 def bolt() -> logging.Logger:
-    """Bolt's voice: errors only. Its warnings are about variables of the environment that we read ourselves."""
+    """Bolt's voice: errors only. Its warnings are about variables that we read ourselves."""
     logger = logging.getLogger("bot.bolt")
     logger.setLevel(logging.ERROR)
     return logger
