@@ -302,10 +302,11 @@ def test_a_message_whose_blocks_are_each_fine_may_be_too_long_together() -> None
         require_message_blocks([section(text=mrkdwn("x" * 3_000)) for _ in range(5)])
 
 
-WORDS = (
-    "type text blocks elements options option_groups initial_option initial_options element accessory label value"
-    " action_id block_id rows title confirm min_length max_length initial_value fields style"
-).split()
+WORDS = [
+    "type", "text", "blocks", "elements", "options", "option_groups", "initial_option",
+    "initial_options", "element", "accessory", "label", "value", "action_id", "block_id", "rows",
+    "title", "confirm", "min_length", "max_length", "initial_value", "fields", "style",
+]  # fmt: skip
 TYPES = [*BLOCKS, *ELEMENTS, "plain_text", "mrkdwn", "modal", "home", "rich_text_section"]
 SCALARS = st.none() | st.booleans() | st.integers(-1, 3_001) | st.sampled_from([*TYPES, "", "x" * 3_001])
 OBJECTS = st.recursive(
