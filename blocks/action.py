@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from approvals.model import Args, Json, Kind, Request
 from blocks.call import PLAIN_KEY, value
@@ -11,6 +12,7 @@ from blocks.text import HEADER_CHARS, clip, name, one_line
 
 TOOL_CHARS = 60
 VALUE_CHARS = 48
+LOOKED_AT = 60  # arguments
 TELLING = 3  # how many arguments a headline holds; the card has all
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+")
 _TOKEN = re.compile(r"[\w@.+/:#%-]+")
@@ -29,7 +31,7 @@ def headline(request: Request) -> str:
     if request.kind is Kind.QUESTION:
         return f"Question from {name(request.agent)}"
     did = tool_words(request.tool)
-    rest = dict(request.args)
+    rest = dict(islice(request.args.items(), LOOKED_AT))
     did += _amount(rest) + _addressee(rest)
     parts = [did, *_telling(rest)]
     return clip(" · ".join(parts), HEADER_CHARS - 2)  # room for the mark of how it ended

@@ -35,7 +35,7 @@ def call_text(args: Args, value_chars: int | None = None) -> Shown:
     if not args:
         return Shown("⟨no arguments⟩")
     keys = {name: key(name) for name in args}
-    width = key_width(args)
+    width = min(KEY_CHARS, max(len(shown.text) for shown in keys.values()))
     hidden = sum(shown.hidden for shown in keys.values())
     lines = []
     for name, item in args.items():
@@ -43,10 +43,6 @@ def call_text(args: Args, value_chars: int | None = None) -> Shown:
         hidden += shown.hidden
         lines.append(row(keys[name].text, shown.text, width))
     return Shown("\n".join(lines), hidden)
-
-
-def key_width(args: Args) -> int:
-    return min(KEY_CHARS, max((len(key(name).text) for name in args), default=0))
 
 
 def row(name: str, shown: str, width: int) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from blocks import text as limits
-from blocks.text import escape, size
+from blocks.text import size, units
 
 MESSAGE_BLOCKS = 50  # reference/block-kit/blocks
 VIEW_BLOCKS = 100
@@ -39,9 +39,9 @@ def check_message(text: str, blocks: Sequence[Json]) -> None:
         LimitBroken: naming the place.
     """
     _need(bool(text.strip()), "text", "is empty: screen readers would hear nothing")
-    _need(_units(text) <= limits.MESSAGE_TEXT_CHARS, "text", f"has {_units(text):,} characters")
+    _need(units(text) <= limits.MESSAGE_TEXT_CHARS, "text", f"has {units(text):,} characters")
     _need(1 <= len(blocks) <= MESSAGE_BLOCKS, "blocks", f"are {len(blocks)}")
-    length = _units(_as_json(list(blocks), "blocks")) + _units(_as_json(text, "text"))
+    length = units(_as_json(list(blocks), "blocks")) + units(_as_json(text, "text"))
     _need(length <= limits.MESSAGE_CHARS, "message", f"has {length:,} characters of JSON")
     _blocks(blocks, {"header", "section", "context", "rich_text", "actions", "divider"})
 
@@ -57,9 +57,9 @@ def check_view(view: Json) -> None:
     )
     blocks = view.get("blocks", [])
     _need(1 <= len(blocks) <= VIEW_BLOCKS, "blocks", f"are {len(blocks)}")
-    length = _units(_as_json(view, "view"))
+    length = units(_as_json(view, "view"))
     _need(length <= limits.VIEW_CHARS, "view", f"has {length:,} characters of JSON")
-    _need(_units(view.get("private_metadata", "")) <= METADATA_CHARS, "private_metadata", "is too long")
+    _need(units(view.get("private_metadata", "")) <= METADATA_CHARS, "private_metadata", "is too long")
     _id(view.get("callback_id"), "callback_id")
     inputs = any(block.get("type") == "input" for block in blocks)
     if view["type"] == "modal":
@@ -178,7 +178,7 @@ def _element(element: Json, place: str, allowed: dict[str, Check]) -> None:
 
 def _button(element: Json, place: str) -> None:
     _plain(element["text"], f"{place}.text", limits.BUTTON_CHARS)
-    _need(_units(element.get("value", "")) <= limits.BUTTON_VALUE_CHARS, f"{place}.value", "is too long")
+    _need(units(element.get("value", "")) <= limits.BUTTON_VALUE_CHARS, f"{place}.value", "is too long")
     _need(element.get("style") in (None, "primary", "danger"), f"{place}.style", "is unknown")
     label = element.get("accessibility_label", "")
     _need(size(label) <= limits.BUTTON_CHARS, f"{place}.accessibility_label", "is too long")
@@ -197,7 +197,7 @@ def _options(most: int) -> Check:
         for index, option in enumerate(options):
             _plain(option["text"], f"{place}.options[{index}].text", limits.OPTION_CHARS)
             _need(
-                0 < _units(option["value"]) <= limits.OPTION_CHARS,
+                0 < units(option["value"]) <= limits.OPTION_CHARS,
                 f"{place}.options[{index}].value",
                 "is bad",
             )
@@ -213,7 +213,7 @@ def _text_input(element: Json, place: str) -> None:
     most = element.get("max_length", limits.INPUT_CHARS)
     _need(1 <= most <= limits.INPUT_CHARS, f"{place}.max_length", f"is {most}")
     _need(0 <= element.get("min_length", 0) <= most, f"{place}.min_length", "is bad")
-    _need(_units(element.get("initial_value", "")) <= most, f"{place}.initial_value", "is too long")
+    _need(units(element.get("initial_value", "")) <= most, f"{place}.initial_value", "is too long")
 
 
 def _number_input(element: Json, place: str) -> None:
@@ -252,7 +252,7 @@ def _text(item: Json, place: str, chars: int) -> None:
         return _plain(item, place, chars)
     _need(item["type"] == "mrkdwn", place, f"is a {item['type']!r}")
     _need(item.get("verbatim") is True, place, "lets Slack look for links and names in it")
-    return _need(0 < _units(item["text"]) <= chars, place, f"has {_units(item['text']):,} characters")
+    return _need(0 < units(item["text"]) <= chars, place, f"has {units(item['text']):,} characters")
 
 
 def _plain(item: Json, place: str, chars: int) -> None:
@@ -265,11 +265,7 @@ def _plain(item: Json, place: str, chars: int) -> None:
 
 
 def _id(item: Json, place: str) -> None:
-    _need(isinstance(item, str) and 0 < _units(item) <= ID_CHARS, place, f"is {item!r}")
-
-
-def _units(text: str) -> int:
-    return size(text) - len(escape(text)) + len(text)
+    _need(isinstance(item, str) and 0 < units(item) <= ID_CHARS, place, f"is {item!r}")
 
 
 def _as_json(item: Json, place: str) -> str:

@@ -12,8 +12,10 @@ from approvals.durations import tell_duration
 from approvals.model import Kind, OnDeadline, Principal, Request
 from blocks import ids
 from blocks.action import headline
+from blocks.buttons import approve_button, is_open, is_risky, reject_button
 from blocks.diff import diff_text
 from blocks.form import Values
+from blocks.people import deciders
 from blocks.pieces import (
     Block,
     Line,
@@ -36,14 +38,9 @@ from blocks.question import answer_at, menu, question_of
 from blocks.request import (
     Offer,
     about,
-    approve_button,
-    deciders,
     hidden_notice,
-    is_open,
-    is_risky,
     label,
     offer_for,
-    reject_button,
     told_elements,
     whole_call,
 )

@@ -79,9 +79,10 @@ class Field:
 def form_of(request: Request) -> list[Field]:
     """The fields of a call: its args in their order, then what else its schema knows."""
     props, required = schemas.properties(request.schema)
-    known = {**schemas.inferred_schema(request.args)["properties"], **props}
     names = [*request.args, *(name for name in props if name not in request.args)]
     own, rest = (names, []) if len(names) <= FIELDS else (names[: FIELDS - 1], names[FIELDS - 1 :])
+    present = {name: request.args[name] for name in own if name in request.args}
+    known = {**schemas.inferred_schema(present)["properties"], **props}
     fields: list[Field] = []
     options_left = FORM_OPTIONS
     for index, name in enumerate(own):

@@ -31,10 +31,11 @@ from approvals.errors import (
 from approvals.model import Barred, PersonId, Request
 from blocks import ids
 from blocks.action import headline
+from blocks.people import deciders
 from blocks.pieces import Block, Card, Moment, aside, button, header, notice, plain
 from blocks.question import question_of
-from blocks.request import about, deciders, label
-from blocks.text import escape, name, one_line
+from blocks.request import about, label
+from blocks.text import MESSAGE_CHARS, escape, json_size, name, one_line
 
 TYPED_CHARS = 40
 
@@ -259,7 +260,8 @@ def help_text(commands: Commands) -> str:
 
 # -- what waits ---------------------------------------------------------------------------------------
 
-LISTED = 15  # rows that fit a message
+LISTED = 15  # rows, if they are no longer than usual
+LIST_SPARE_CHARS = 700  # of JSON, for what is around the rows
 
 
 def pending_list(requests: Sequence[Request], now: datetime, *, mine: bool, commands: Commands) -> Card:
@@ -268,13 +270,17 @@ def pending_list(requests: Sequence[Request], now: datetime, *, mine: bool, comm
         nothing = "Nothing waits for you." if mine else "Nothing waits."
         return Card(nothing, [notice(nothing)])
     title = f"{_requests(len(requests))} for you" if mine else _requests(len(requests))
-    shown = by_urgency(requests)[:LISTED]
-    text = [escape(f"{title}:"), *(f"{escape(label(one))}: {escape(headline(one))}" for one in shown)]
-    blocks = [header(title), *(block for one in shown for block in row(one))]
-    if len(requests) > len(shown):
-        more = f"… and {len(requests) - len(shown):,} more. /{commands.approvals} ID brings up any of them."
-        text.append(more)
-        blocks.append(aside(more))
+    text, blocks = [f"{title}:"], [header(title)]
+    room, listed = MESSAGE_CHARS - LIST_SPARE_CHARS, 0
+    for one in by_urgency(requests)[:LISTED]:
+        told, drawn = f"{escape(label(one))}: {escape(headline(one))}", row(one)
+        room -= json_size(told) + json_size(drawn)
+        if room < 0:
+            break
+        text, blocks, listed = [*text, told], [*blocks, *drawn], listed + 1
+    if len(requests) > listed:
+        more = f"… and {len(requests) - listed:,} more. /{commands.approvals} ID brings up any of them."
+        text, blocks = [*text, more], [*blocks, aside(more)]
     return Card("\n".join(text), blocks)
 
 

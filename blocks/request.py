@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
 
-from approvals.model import CHANNEL, Kind, Principal, Request, Risk
-from blocks import ids
-from blocks.action import headline, tool_words
+from approvals.model import Kind, Request
+from blocks.action import headline
+from blocks.buttons import card_buttons
 from blocks.call import Shown, call_text
 from blocks.diff import diff_text
 from blocks.form import has_fields
+from blocks.people import mention
 from blocks.pieces import (
     Block,
     Card,
     Line,
-    actions,
     aside,
-    button,
-    confirm,
     header,
     line_text,
     literal,
     notice,
-    option,
-    overflow,
     quote,
     rich,
     section,
 )
-from blocks.question import choosers, question_text
+from blocks.question import question_text
 from blocks.status import BECAUSE_CHARS, Told, mark, story, trail_lines, until
 from blocks.text import (
     MESSAGE_CHARS,
@@ -40,22 +34,25 @@ from blocks.text import (
     clip,
     cut,
     escape,
+    json_size,
     name,
     one_line,
     reveal,
     size,
     spread,
+    units,
 )
 
 CARD_CALL_CHARS = 2800  # of the call as JSON; longer ones are read in a dialog
 CARD_CALL_LINES = 40
 DIALOG_CALL_CHARS = 30_000  # ten pages; longer ones are read in a file
 VALUE_HEAD_AND_TAIL_CHARS = 600  # of one value, where the call is too long for the card
-CARD_WORDS_CHARS = 700  # of anyone's words on a card; Details has all
+TEXT_WORDS_CHARS = (200, 40)
+WORDS_CHARS = (700, 300, 80)  # of anyone's words on a card, the most that fits; Details has all
 TRAIL_WORDS_CHARS = 140
 TRAIL_LINES = 25
-TRAIL_TEXT_CHARS = 3000
-TEXT_SPARE_CHARS = 600  # the least that is left for the message's text
+TRAIL_SPARE_CHARS = 500  # of JSON, for what is around the lines
+TEXT_SPARE_CHARS = 3000  # of JSON: the least that is left for the message's text
 
 
 class Offer(StrEnum):
@@ -67,8 +64,11 @@ class Offer(StrEnum):
 
 
 def offer_for(request: Request) -> Offer:
-    shown = whole_call(request)
-    if _json_size(shown.text) <= CARD_CALL_CHARS and shown.text.count("\n") < CARD_CALL_LINES:
+    return _offer(whole_call(request))
+
+
+def _offer(shown: Shown) -> Offer:
+    if _room(shown.text) <= CARD_CALL_CHARS and shown.text.count("\n") < CARD_CALL_LINES:
         return Offer.WHOLE
     return Offer.READ if size(shown.text) <= DIALOG_CALL_CHARS else Offer.FILE
 
@@ -89,32 +89,36 @@ def label(request: Request) -> str:
     return request.short or request.id
 
 
-def is_risky(request: Request) -> bool:
-    return request.terms.risk.is_at_least(Risk.HIGH)
-
-
-def is_open(request: Request, now: datetime) -> bool:
-    """Whether people may still decide it."""
-    return request.is_pending and (request.deadline is None or now < request.deadline)
-
-
 def card(request: Request, now: datetime, *, offer: Offer | None = None, ping: bool = False) -> Card:
     """Draw `request`. `ping` mentions who must act: for a first post, never for an update."""
-    offer = offer or offer_for(request)
+    shown = whole_call(request)
+    offer = offer or _offer(shown)
     told = story(request, now)
-    blocks = [header(mark(request) + headline(request))]
-    if request.is_pending:
-        blocks += [about(request), *_call(request, offer), *_agents_words(request), _because(request)]
-        blocks += _told(told)
-    elif request.kind is Kind.QUESTION:
-        blocks += [*_call(request, offer), *_told(told), about(request)]
-    else:
-        blocks += [*_told(told), *_call(request, offer), about(request)]
     mentions = mention(request.terms.approvers) if ping and request.is_pending else ""
-    if mentions:
-        blocks.append(_for(mentions))
-    blocks.append(_buttons(request, offer, now))
-    return Card(_text(request, told, mentions, spare=MESSAGE_CHARS - _json_size(blocks)), blocks)
+    is_editable = offer is not Offer.FILE and request.kind is Kind.ACTION and has_fields(request)
+    blocks: list[Block] = []
+    for words_chars in WORDS_CHARS:
+        blocks = [header(mark(request) + headline(request)), *_body(request, shown, offer, told, words_chars)]
+        blocks += [_for(mentions)] if mentions else []
+        blocks.append(card_buttons(request, now, is_whole=offer is Offer.WHOLE, is_editable=is_editable))
+        if json_size(blocks) <= MESSAGE_CHARS - TEXT_SPARE_CHARS:
+            break
+    text = _text(request, shown, told, mentions, json_chars=MESSAGE_CHARS - json_size(blocks))
+    return Card(text, blocks)
+
+
+def _body(
+    request: Request, shown: Shown, offer: Offer, told: list[Told], words_chars: int
+) -> Iterator[Block]:
+    """What waits begins with what is asked; what is over, with how it ended."""
+    call = list(_call(request, shown, offer))
+    if request.is_pending:
+        yield from (about(request), *call, *_agents_words(request, words_chars), _because(request))
+        yield from _told(told, words_chars)
+    elif request.kind is Kind.QUESTION:
+        yield from (*call, *_told(told, words_chars), about(request))
+    else:
+        yield from (*_told(told, words_chars), *call, about(request))
 
 
 def about(request: Request) -> Block:
@@ -130,8 +134,7 @@ def _about(request: Request) -> Line:
     return (f"{name(request.agent)} {asks}{what}{risk} · ", *ends, label(request))
 
 
-def _call(request: Request, offer: Offer) -> Iterator[Block]:
-    shown = whole_call(request)
+def _call(request: Request, shown: Shown, offer: Offer) -> Iterator[Block]:
     if request.kind is Kind.QUESTION:
         yield rich(quote(_shortened(shown.text, offer)))
     elif request.asked_args is None:
@@ -168,7 +171,7 @@ def _shortened(shown: str, offer: Offer) -> str:
     if offer is Offer.WHOLE:
         return shown
     part = CARD_CALL_CHARS
-    while _json_size(short := spread(shown, part // 3, part // 6)) > CARD_CALL_CHARS:
+    while _room(short := spread(shown, part // 3, part // 6)) > CARD_CALL_CHARS:
         part = part * 3 // 4
     return _fewer_lines(short)
 
@@ -186,18 +189,19 @@ def hidden_notice(count: int) -> Block:
     return notice(f"⚠ Warning: {characters} in this call, shown by code, such as ⟨U+200B⟩.")
 
 
-def _agents_words(request: Request) -> Iterator[Block]:
+def _agents_words(request: Request, chars: int) -> Iterator[Block]:
     if request.reason:
-        yield rich(section((f"{name(request.agent)} says:",)), quote(_brief(request.reason)))
+        says = section((f"{name(request.agent)} says:",))
+        yield rich(says, quote(clip(reveal(request.reason)[0], chars)))
 
 
 def _because(request: Request) -> Block:
     return aside(f"Asked because: {one_line(request.terms.because, BECAUSE_CHARS) or 'the policy says so'}")
 
 
-def _told(told: list[Told]) -> Iterator[Block]:
+def _told(told: list[Told], chars: int) -> Iterator[Block]:
     if told:
-        yield rich(*(element for one in told for element in told_elements(one, CARD_WORDS_CHARS)))
+        yield rich(*(element for one in told for element in told_elements(one, chars)))
 
 
 def told_elements(told: Told, chars: int) -> list[Block]:
@@ -207,99 +211,7 @@ def told_elements(told: Told, chars: int) -> list[Block]:
     return [section(told.line), quote(clip(reveal(told.words)[0], chars))]
 
 
-def _brief(words: str) -> str:
-    return clip(reveal(words)[0], CARD_WORDS_CHARS)
-
-
-# -- buttons ------------------------------------------------------------------------------------------
-
-
-def _buttons(request: Request, offer: Offer, now: datetime) -> Block:
-    value = ids.pack(request)
-    block_id = f"card|{request.id}|{request.version}"  # a new one each time: Slack asks for that in updates
-    if not is_open(request, now):
-        return actions(block_id, button("Details", ids.DETAILS, value))
-    if request.sent_back is not None:
-        return actions(block_id, reject_button(request), button("Details", ids.DETAILS, value))
-    if request.kind is Kind.QUESTION:
-        return actions(block_id, *_question_buttons(request, offer), _more(request))
-    return actions(block_id, *decision_buttons(request, offer), _more(request))
-
-
-def decision_buttons(request: Request, offer: Offer) -> list[Block]:
-    value = ids.pack(request)
-    first = approve_button(request) if offer is Offer.WHOLE else read_button(request)
-    edit = [button("Edit…", ids.EDIT, value)] if offer is not Offer.FILE and has_fields(request) else []
-    return [first, *edit, reject_button(request)]
-
-
-def approve_button(request: Request) -> Block:
-    what = headline(request)
-    asked = None
-    if is_risky(request):
-        title = f"{tool_words(request.tool)}: {request.terms.risk} risk"
-        asked = confirm(
-            title, f"Approve this {request.terms.risk}-risk action? {what}", yes="Approve", no="Not yet"
-        )
-    return button(
-        "Approve",
-        ids.APPROVE,
-        ids.pack(request),
-        style="primary",
-        confirm=asked,
-        described=f"Approve: {what}",
-    )
-
-
-def read_button(request: Request) -> Block:
-    return button("Read all", ids.READ_ALL, ids.pack(request), style="primary")
-
-
-def reject_button(request: Request) -> Block:
-    return button("Reject…", ids.REJECT, ids.pack(request), style="danger")
-
-
-def _question_buttons(request: Request, offer: Offer) -> list[Block]:
-    return choosers(request) if offer is Offer.WHOLE else [read_button(request)]
-
-
-def _more(request: Request) -> Block:
-    verbs: list[tuple[str, ids.Verb]] = [("Details", "details")]
-    if request.kind is Kind.ACTION:
-        verbs += [("Respond…", "respond"), ("Request changes…", "changes")]
-    else:
-        verbs += [("Request changes…", "changes"), ("Reject…", "reject")]
-    return overflow(ids.MORE, (option(words, ids.pack_pick(verb, request)) for words, verb in verbs))
-
-
-# -- who is called ------------------------------------------------------------------------------------
-
-_PERSON = re.compile(r"[UW][A-Z0-9]{2,20}")
-_GROUP = re.compile(r"S[A-Z0-9]{2,20}")
-MENTIONS = 20
-
-
-def mention(principals: Iterable[Principal]) -> str:
-    """Whom a first post calls: the people and groups that the terms name, and nobody for a whole channel."""
-    called = []
-    for principal in principals:
-        if _PERSON.fullmatch(principal):
-            called.append(f"<@{principal}>")
-        elif _GROUP.fullmatch(principal):
-            called.append(f"<!subteam^{principal}>")
-    return " ".join(called[:MENTIONS])
-
-
-def deciders(principals: Iterable[Principal]) -> str:
-    """Who may decide, in mrkdwn: for private answers and dialogs, where a mention calls nobody."""
-    told = [_decider(principal) for principal in principals][:MENTIONS]
-    return " or ".join([", ".join(told[:-1]), told[-1]] if len(told) > 1 else told) or "nobody"
-
-
-def _decider(principal: Principal) -> str:
-    if principal == CHANNEL:
-        return "the members of its channel"
-    return mention([principal]) or escape(name(principal))
+# -- words -------------------------------------------------------------------------------------------
 
 
 def _for(mentions: str) -> Block:
@@ -309,38 +221,49 @@ def _for(mentions: str) -> Block:
 # -- the message's text -------------------------------------------------------------------------------
 
 
-def _text(request: Request, told: list[Told], mentions: str, *, spare: int) -> str:
+def _text(request: Request, shown: Shown, told: list[Told], mentions: str, *, json_chars: int) -> str:
     """The card for those who hear it or see a notification; what has no room is cut from the call."""
-    sentences = [line_text(one.line) + (f" “{_inline(one.words)}”" if one.words else "") for one in told]
-    opening = [f"{escape(headline(request))}.", f"{line_text(_about(request))}."]
-    says = f"{escape(name(request.agent))} says: “{_inline(request.reason)}”" if request.reason else ""
-    because = f"Asked because: {escape(one_line(request.terms.because, BECAUSE_CHARS))}"
-    if request.is_pending:
-        before, after = [*opening, *sentences], [says, because, mentions]
-    else:
-        before, after = [*opening[:1], *sentences, opening[1]], []
-    room = min(MESSAGE_TEXT_CHARS, max(spare, TEXT_SPARE_CHARS)) - sum(
-        len(one) + 1 for one in (*before, *after)
+    text = ""
+    for words_chars in TEXT_WORDS_CHARS:
+        before, after = _text_lines(request, told, mentions, words_chars)
+        lines = "\n".join([*before, *after])
+        room = min(MESSAGE_TEXT_CHARS - units(lines), json_chars - json_size(lines))
+        text = "\n".join([*before, escape(_spoken_call(shown.text, room)), *after])
+        if room >= 0:
+            break
+    return text
+
+
+def _text_lines(
+    request: Request, told: list[Told], mentions: str, words_chars: int
+) -> tuple[list[str], list[str]]:
+    """What stands before the call, and what after it."""
+    sentences = [
+        line_text(one.line) + (f" {_said(one.words, words_chars)}" if one.words else "") for one in told
+    ]
+    what, about_it = f"{escape(headline(request))}.", f"{line_text(_about(request))}."
+    if not request.is_pending:
+        return [what, *sentences, about_it], []
+    says = (
+        f"{escape(name(request.agent))} says: {_said(request.reason, words_chars)}" if request.reason else ""
     )
-    lines = [*before, escape(_spoken_call(request, room)), *after]
-    return "\n".join(line for line in lines if line)
+    because = f"Asked because: {escape(one_line(request.terms.because, BECAUSE_CHARS))}"
+    return [what, about_it, *sentences], [one for one in (says, because, mentions) if one]
 
 
-def _inline(words: str) -> str:
-    return escape(one_line(words, 200))
+def _said(words: str, chars: int) -> str:
+    return f"“{escape(one_line(words, chars))}”"
 
 
-def _spoken_call(request: Request, room: int) -> str:
-    shown = whole_call(request).text
-    if _json_size(escape(shown)) <= room:
+def _spoken_call(shown: str, room: int) -> str:
+    if json_size(escape(shown)) <= room:
         return shown
-    return cut(shown, max(room // 2 - 40, 0)) + "… The call is longer; the card shows more."
+    return cut(shown, max(room // 2 - 60, 0)) + "… The call is longer; its card shows more."
 
 
-def _json_size(item: object) -> int:
-    """How long something is on its way to Slack."""
-    encoded = json.dumps(item, ensure_ascii=False)
-    return len(encoded) + sum(character > "\uffff" for character in encoded)
+def _room(shown: str) -> int:
+    """What a text takes of a card, by whichever of Slack's measures is larger."""
+    return max(json_size(shown), size(shown))
 
 
 # -- the thread ---------------------------------------------------------------------------------------
@@ -349,12 +272,17 @@ def _json_size(item: object) -> int:
 def trail(request: Request) -> Card:
     """What happened to it, a line each: the message that opens the thread under its card."""
     lines = trail_lines(request)
-    newest = [_trail_line(one) for one in lines[-TRAIL_LINES:]]
+    newest: list[Line] = []
+    text_room, room = MESSAGE_TEXT_CHARS, MESSAGE_CHARS - TRAIL_SPARE_CHARS
+    for one in reversed(lines[-TRAIL_LINES:]):
+        line = _trail_line(one)
+        text_room -= units(line_text(line)) + 1
+        room -= json_size(section(line)) + json_size(line_text(line))
+        if min(text_room, room) < 0:
+            break
+        newest.insert(0, line)
     earlier: list[Line] = [(f"… {len(lines) - len(newest)} earlier",)] if len(lines) > len(newest) else []
-    told = list(map(line_text, newest))
-    while sum(len(one) + 1 for one in told) > TRAIL_TEXT_CHARS:
-        del told[0]
-    return Card("\n".join(told), [rich(section(*earlier, *newest))])
+    return Card("\n".join(map(line_text, newest)), [rich(section(*earlier, *newest))])
 
 
 def _trail_line(told: Told) -> Line:

@@ -12,6 +12,7 @@ from blocks.pieces import Line, Moment, Strong
 from blocks.text import name, one_line
 
 RULE_CHARS = 80
+VOTES = 5  # the newest; the trail has all
 BECAUSE_CHARS = 300
 _MARKS = {
     Status.PENDING: "",
@@ -45,14 +46,14 @@ def story(request: Request, now: datetime) -> list[Told]:
         return []
     votes = [
         Told((Strong(name(vote.name)), " approved, ", _at(request, vote.at)), vote.note)
-        for vote in request.votes
+        for vote in request.votes[-VOTES:]
     ]
     return [*votes, _ending(request, request.decision), *_afterwards(request, request.decision)]
 
 
 def _pending(request: Request, now: datetime) -> list[Told]:
     quorum, told = request.terms.quorum, []
-    for number, vote in enumerate(request.votes, 1):
+    for number, vote in list(enumerate(request.votes, 1))[-VOTES:]:
         line: Line = (
             f"{number} of {quorum} · ",
             Strong(name(vote.name)),

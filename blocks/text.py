@@ -5,6 +5,7 @@ What stands in ⟨ ⟩ is ours: `reveal` spells out that bracket where others us
 
 from __future__ import annotations
 
+import json
 import re
 
 # Limits of Block Kit, from the reference pages of docs.slack.dev and slack_sdk.models, in characters.
@@ -55,6 +56,7 @@ _HIDING = re.compile(
     rf"|(?<={_COMBINING}{{{COMBINING_MARKS}}})(?P<mark>{_COMBINING})(?P=mark)*"
     r"|(?P<bracket>⟨)"
 )
+_SUSPECT = re.compile(f"[⟨{_UNSEEN[1:-1]}{_COMBINING[1:-1]}]")
 _MANY_SPACES = re.compile(rf"[^\S\n]{{{SPACES + 1},}}")
 _MANY_BLANK_LINES = re.compile(rf"\n(?:[^\S\n]*\n){{{BLANK_LINES + 1},}}")
 _SPACE = re.compile(r"\s+")
@@ -67,8 +69,16 @@ def escape(text: str) -> str:
 
 def size(text: str) -> int:
     """How long Slack may find `text`: escaped, in UTF-16 units, which are never fewer than code points."""
-    escaped = escape(text)
-    return len(escaped) + sum(character > "\uffff" for character in escaped)
+    return units(escape(text))
+
+
+def units(text: str) -> int:
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def json_size(item: object) -> int:
+    """How long something is on its way to Slack."""
+    return units(json.dumps(item, ensure_ascii=False))
 
 
 def clip(text: str, chars: int) -> str:
@@ -112,6 +122,7 @@ def spread(text: str, head: int, tail: int) -> str:
 
 def reveal(text: str) -> tuple[str, int]:
     """Make visible what hides in `text`, and count it; tell floods of white space instead of showing them."""
+    text = text.replace("\r\n", "\n")
     hidden = 0
 
     def show(match: re.Match[str]) -> str:
@@ -124,7 +135,9 @@ def reveal(text: str) -> tuple[str, int]:
         times = f" ×{len(match[0]):,}" if len(match[0]) > 1 else ""
         return f"⟨U+{ord(match[0][0]):04X}{times}⟩"
 
-    shown = _HIDING.sub(show, text.replace("\r\n", "\n"))
+    shown = (
+        _HIDING.sub(show, text) if _SUSPECT.search(text) else text
+    )  # most texts hide nothing, and that is quick
     shown = _MANY_SPACES.sub(lambda match: f"⟨{len(match[0]):,} spaces⟩", shown)
     return _MANY_BLANK_LINES.sub(_blank_lines, shown), hidden
 
