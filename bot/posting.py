@@ -250,9 +250,9 @@ class Posting:
             await self._upload(drawing, drawn)
         if posted.thread_ts is None and len(request.trail) > 1:
             below = Place(f"{place}{TRAIL}")
-            known = drawing.posted.get(below) or Posted(
-                place=below, channel=drawn.channel, thread_ts=drawn.ts
-            )
+            known = drawing.posted.get(below)
+            if known is None or known.thread_ts != drawn.ts:  # none yet, or its card was posted anew
+                known = Posted(place=below, channel=drawn.channel, thread_ts=drawn.ts)
             await self._send(drawing, known, trail(request))
 
     async def _send(self, drawing: Drawing, posted: Posted, wanted: Card) -> Posted:

@@ -17,7 +17,10 @@ TOPS = ("approvals", "blocks", "bot")
 PURE_LIBRARIES = {"rfc8785"}
 BROUGHT_ALONG = {"pydantic_core"}  # half of pydantic, in the one version that its other half asks for
 GROUND_FLOOR = {f"approvals.{name}" for name in ("audit", "digest", "errors", "machine", "model", "policy")}
-AGENTS_SIDE = {"approvals.client", "approvals.gate", "approvals.sync", "approvals.inbox"}
+AGENTS_SIDE = {
+    f"approvals.{name}"
+    for name in "inbox client waiting submitting batch gate form background sync cli".split()
+}
 SERVICE_ONLY = {"approvals.store", "approvals.machine", "approvals.policy"}
 
 

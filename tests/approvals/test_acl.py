@@ -1,0 +1,54 @@
+"""The Redis user that docs/redis.md gives an agent: enough for all it does, and nothing of anybody else's."""
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+
+from approvals import Approvals, Unavailable
+from approvals.ids import new_id
+from approvals.keys import key
+from tests.clerk import serving, yes
+
+PAGE = Path(__file__).parents[2] / "docs" / "redis.md"
+
+
+@pytest.fixture
+async def billing_url(redis_url: str) -> AsyncIterator[str]:
+    """The address of Redis as the documented user."""
+    found = re.search(r"ACL SETUSER (agent-billing .*?)```", PAGE.read_text(), re.DOTALL)
+    assert found is not None
+    async with Redis.from_url(redis_url, decode_responses=True) as redis:
+        assert await redis.execute_command("ACL", "SETUSER", *found[1].split()) == "OK"
+        yield redis_url.replace("redis://", "redis://agent-billing:SECRET@")
+        await redis.execute_command("ACL", "DELUSER", "agent-billing")
+
+
+async def test_the_documented_user_can_ask_wait_claim_and_report(redis_url: str, billing_url: str) -> None:
+    async with (
+        serving(redis_url, "default", habit=yes),
+        Approvals.connect(billing_url, agent="billing") as approvals,
+    ):
+        ticket = await approvals.submit("refund", {"amount": 940}, key="inv-881")
+        assert (await approvals.wait(ticket.id, timeout=5)).status == "approved"
+        await approvals.claim(ticket.id)
+        await approvals.receipt(ticket.id, ok=True)
+
+
+async def test_it_can_not_speak_as_another_agent(billing_url: str) -> None:
+    async with Approvals.connect(billing_url, agent="deployer") as approvals:
+        with pytest.raises(Unavailable):
+            await approvals.submit("deploy", {"env": "production"})
+        with pytest.raises(Unavailable):
+            await approvals.get(new_id())
+
+
+@pytest.mark.parametrize("name", ["pending", "audit", "audit:seq", "ids"])
+async def test_it_can_not_read_what_is_the_service_s(billing_url: str, name: str) -> None:
+    async with Redis.from_url(billing_url) as redis:
+        with pytest.raises(Exception, match="NOPERM|permissions"):
+            await redis.get(key("default", name))
+        with pytest.raises(Exception, match="NOPERM|permissions"):
+            await redis.execute_command("EVAL", "return 1", "0")
