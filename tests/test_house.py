@@ -18,8 +18,16 @@ PURE_LIBRARIES = {"rfc8785"}
 BROUGHT_ALONG = {"pydantic_core"}  # half of pydantic, in the one version that its other half asks for
 GROUND_FLOOR = {f"approvals.{name}" for name in ("audit", "digest", "errors", "machine", "model", "policy")}
 AGENTS_SIDE = {
-    f"approvals.{name}"
-    for name in "inbox client waiting submitting batch gate form background sync cli".split()
+    "approvals.background",
+    "approvals.batch",
+    "approvals.cli",
+    "approvals.client",
+    "approvals.form",
+    "approvals.gate",
+    "approvals.inbox",
+    "approvals.submitting",
+    "approvals.sync",
+    "approvals.waiting",
 }
 SERVICE_ONLY = {"approvals.store", "approvals.machine", "approvals.policy"}
 

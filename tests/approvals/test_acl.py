@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
+from redis.exceptions import NoPermissionError
 
 from approvals import Approvals, Unavailable
 from approvals.ids import new_id
@@ -21,7 +22,7 @@ async def billing_url(redis_url: str) -> AsyncIterator[str]:
     found = re.search(r"ACL SETUSER (agent-billing .*?)```", PAGE.read_text(), re.DOTALL)
     assert found is not None
     async with Redis.from_url(redis_url, decode_responses=True) as redis:
-        assert await redis.execute_command("ACL", "SETUSER", *found[1].split()) == "OK"
+        await redis.execute_command("ACL", "SETUSER", *found[1].split())  # type: ignore[no-untyped-call]
         yield redis_url.replace("redis://", "redis://agent-billing:SECRET@")
         await redis.execute_command("ACL", "DELUSER", "agent-billing")
 
@@ -48,7 +49,7 @@ async def test_it_can_not_speak_as_another_agent(billing_url: str) -> None:
 @pytest.mark.parametrize("name", ["pending", "audit", "audit:seq", "ids"])
 async def test_it_can_not_read_what_is_the_service_s(billing_url: str, name: str) -> None:
     async with Redis.from_url(billing_url) as redis:
-        with pytest.raises(Exception, match="NOPERM|permissions"):
+        with pytest.raises(NoPermissionError):
             await redis.get(key("default", name))
-        with pytest.raises(Exception, match="NOPERM|permissions"):
-            await redis.execute_command("EVAL", "return 1", "0")
+        with pytest.raises(NoPermissionError):
+            await redis.eval("return 1", 0)
