@@ -49,11 +49,14 @@ class Commands:
     approvals: str = "approvals"
 
 
-def refused(refusal: Refusal, now: datetime, *, by: PersonId | None = None) -> str:
+def refused(
+    refusal: Refusal, now: datetime, *, by: PersonId | None = None, commands: Commands | None = None
+) -> str:
     """Why it was not let through, and what to do instead. `by` is the person who tried."""
     match refusal:
         case RequestNotFound(typed=typed):
-            return f"There is no request {_typed(typed)} here. `/approvals` lists what waits."
+            lists = (commands or Commands()).approvals
+            return f"There is no request {_typed(typed)} here. `/{lists}` lists what waits."
         case AmbiguousId(typed=typed, shorts=shorts):
             listed = ", ".join(_typed(short) for short in shorts[:10])
             return f"{_typed(typed)} fits several requests: {listed}. Type one letter more."
@@ -80,7 +83,7 @@ def _refused(refusal: RequestRefusal, now: datetime, by: PersonId | None) -> str
         case NotQualified(barred=Barred() as barred):
             return f"You can't decide {what}: {_barred(barred)} {_who_can(request)}"
         case OwnRequest():
-            return f"{agent} asks {what} on your behalf, so somebody else must decide. {_who_can(request)}"
+            return f"You can't decide {what}: {agent} asks on your behalf. {_who_can(request)}"
         case AlreadyVoted():
             missing = max(request.terms.quorum - len(request.votes), 0)
             return f"You have approved {what} already. It needs {_people(missing)} more."
@@ -229,6 +232,12 @@ NO_SUCH_MESSAGE = "No request belongs to this message."
 def older_button(commands: Commands) -> str:
     """To a click on something that an older version drew, or that nobody knows."""
     return OLDER.format(approvals=commands.approvals)
+
+
+def elsewhere(request: Request, commands: Commands) -> str:
+    """To who mentions us where not everybody may see the request."""
+    what = _what(request)
+    return f"{what} is shown in its own channel only. `/{commands.approvals} {what}` brings it up for you alone."
 
 
 # -- how it is used -----------------------------------------------------------------------------------

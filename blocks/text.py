@@ -101,9 +101,7 @@ def cut(text: str, chars: int) -> str:
             : len(kept) - (excess + 5) // 6
         ]  # "&" counts 5 and an emoji 2, so this never cuts too much
     opened = kept.rfind("⟨")
-    is_in_marker = (
-        opened > kept.rfind("⟩") and opened > max(0, len(kept) - MARKER_CHARS) and len(kept) < len(text)
-    )
+    is_in_marker = opened > kept.rfind("⟩") and "⟩" in text[len(kept) : opened + MARKER_CHARS]
     return kept[:opened] if is_in_marker else kept
 
 
@@ -160,7 +158,7 @@ def chunks(text: str, chars: int = LITERAL_CHARS) -> list[str]:
     """Split `text` into parts that fit a block each, at the ends of lines where there are any."""
     parts = []
     while size(text) > chars:
-        part = cut(text, chars)
+        part = cut(text, chars) or text[0]
         newline = part.rfind("\n")
         end = newline + 1 if newline > len(part) // 2 else len(part)
         parts.append(text[:end])
