@@ -237,7 +237,7 @@ def older_button(commands: Commands) -> str:
 def elsewhere(request: Request, commands: Commands) -> str:
     """To who mentions us where not everybody may see the request."""
     what = _what(request)
-    return f"{what} is shown in its own channel only. `/{commands.approvals} {what}` brings it up for you alone."
+    return f"{what} is shown in its own channel only. Type `/{commands.approvals} {what}` to see it here."
 
 
 # -- how it is used -----------------------------------------------------------------------------------

@@ -185,7 +185,7 @@ async def _slack(settings: Settings, session: aiohttp.ClientSession, store: Stor
         retry_handlers=[AsyncConnectionErrorRetryHandler(max_retry_count=1)],
     )
     people, channels = People(readers, home), Channels(readers)
-    desk = Desk(store, cards, people, channels)
+    desk = Desk(store, cards, people, channels, settings.commands)
     bolt = _bolt(settings, client, home)
     if bolt is not None:
         replier = Replier(session, settings.slack_api_url)

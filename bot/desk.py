@@ -69,9 +69,11 @@ class Queue:
 class Desk:
     """Decides on behalf of people, and records every attempt that it doesn't let through."""
 
-    def __init__(self, store: Store, cards: Cards, people: People, channels: Channels) -> None:
+    def __init__(
+        self, store: Store, cards: Cards, people: People, channels: Channels, commands: replies.Commands
+    ) -> None:
         self.store, self.cards = store, cards
-        self._people, self._channels = people, channels
+        self._people, self._channels, self._commands = people, channels, commands
 
     async def decide(
         self,
@@ -201,7 +203,8 @@ class Desk:
 
     async def _unknown(self, who: Who, typed: str, verb: str, refusal: Refusal, via: Via) -> Verdict:
         at = await self.store.refuse(typed[:TYPED_CHARS], await self._actor(who), verb, str(refusal), via)
-        return Verdict(request=None, refusal=replies.refused(refusal, at, by=who.id))
+        told = replies.refused(refusal, at, by=who.id, commands=self._commands)
+        return Verdict(request=None, refusal=told)
 
     async def _actor(self, who: Who) -> Actor:
         return Actor(id=f"slack:{who.id}", name=await self._people.name_of(who.id))

@@ -54,6 +54,15 @@ async def a_bot(env: dict[str, str], *, role: app.Role = "all") -> AsyncIterator
             await task
 
 
+@contextlib.asynccontextmanager
+async def a_connected_bot(slack: Sandbox, env: dict[str, str]) -> AsyncIterator[app.Service]:
+    """The service, once it hears what people do in `slack`."""
+    before = slack.connections
+    async with a_bot(env) as service:
+        await slack.until(lambda: slack.connections > before)
+        yield service
+
+
 def a_policy(directory: Path, text: str) -> str:
     """The path of a policy file with this text."""
     path = directory / "policy.toml"

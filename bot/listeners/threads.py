@@ -79,11 +79,12 @@ async def _bring_up(parts: Parts, message: Said) -> None:
         request = await _meant(parts, message.channel, message.thread_ts, None)
         refusal = replies.NO_SUCH_MESSAGE
     if request is None:
-        await parts.whisper_in(
-            message.channel, message.who.id, refusal or replies.NO_SUCH_MESSAGE, thread_ts=message.thread_ts
-        )
+        words = refusal or replies.NO_SUCH_MESSAGE
+    elif await parts.desk.show_in(request, message.channel, message.thread_ts or message.ts):
         return
-    await parts.desk.show_in(request, message.channel, message.thread_ts or message.ts)
+    else:
+        words = replies.elsewhere(request, parts.commands)
+    await parts.whisper_in(message.channel, message.who.id, words, thread_ts=message.thread_ts)
 
 
 async def _meant(parts: Parts, channel: str | None, *messages: str | None) -> Request | None:

@@ -7,7 +7,7 @@ import pytest
 from approvals import Approvals
 from bot.app import Service
 from bot.sandbox.server import Sandbox
-from tests.running import a_bot, environment
+from tests.running import a_connected_bot, environment
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ async def slack() -> AsyncIterator[Sandbox]:
 @pytest.fixture
 async def bot(slack: Sandbox, redis_url: str, tenant: str) -> AsyncIterator[Service]:
     """The whole service, joined to the sandbox and to Redis."""
-    async with a_bot(environment(slack, redis_url, tenant)) as service:
+    async with a_connected_bot(slack, environment(slack, redis_url, tenant)) as service:
         yield service
 
 

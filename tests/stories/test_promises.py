@@ -18,7 +18,7 @@ from bot.redis_server import RedisServer
 from bot.sandbox.model import Message
 from bot.sandbox.server import Sandbox
 from tests.builders import a_submission
-from tests.running import a_bot, a_policy, environment, redrawn, the_card, the_dialog, until
+from tests.running import a_connected_bot, a_policy, environment, redrawn, the_card, the_dialog, until
 from tests.stories.watching import DECISIONS, REFUND, events, formatted, logged, whispered
 
 APPROVERS = ("U0ANA", "U0KIM", "U0LEE", "U0MAX")
@@ -34,7 +34,8 @@ async def a_house(
 ) -> AsyncIterator[Service]:
     """The service under a policy of its own."""
     path = a_policy(directory, policy)
-    async with a_bot(environment(slack, redis_url, tenant, APPROVALS_POLICY=path, **more)) as service:
+    env = environment(slack, redis_url, tenant, APPROVALS_POLICY=path, **more)
+    async with a_connected_bot(slack, env) as service:
         yield service
 
 
@@ -90,8 +91,7 @@ async def test_1_what_a_person_made_of_the_call_is_what_runs(slack: Sandbox, app
 async def test_2_of_forty_clicks_on_two_replicas_one_decides_and_the_others_learn_who(
     slack: Sandbox, approvals: Approvals, bot: Service, redis_url: str, tenant: str
 ) -> None:
-    async with a_bot(environment(slack, redis_url, tenant)):
-        await slack.until(lambda: slack.connections == 2)
+    async with a_connected_bot(slack, environment(slack, redis_url, tenant)):
         ticket = await approvals.submit("refund", REFUND)
         card = await the_card(slack)
         async with asyncio.TaskGroup() as people:
@@ -148,8 +148,7 @@ async def test_2_a_second_click_of_the_same_person_is_silent_and_no_refusal(
 async def test_2_a_click_that_slack_delivers_twice_counts_once(
     slack: Sandbox, approvals: Approvals, bot: Service, redis_url: str, tenant: str
 ) -> None:
-    async with a_bot(environment(slack, redis_url, tenant)):
-        await slack.until(lambda: slack.connections == 2)
+    async with a_connected_bot(slack, environment(slack, redis_url, tenant)):
         ticket = await approvals.submit("refund", REFUND)
         card = await the_card(slack)
         slack.faults.next_envelope("duplicate")
@@ -200,7 +199,7 @@ async def test_3_while_redis_is_away_a_click_fails_visibly_and_works_when_it_is_
     async with (
         RedisServer(tmp_path / "redis") as server,
         Sandbox(rate_limits=False, ack_timeout_s=1.0) as slack,
-        a_bot(environment(slack, server.url, tenant)) as bot,
+        a_connected_bot(slack, environment(slack, server.url, tenant)) as bot,
         Approvals.connect(server.url, agent="billing", tenant=tenant) as approvals,
     ):
         ticket = await approvals.submit("refund", REFUND)
@@ -222,7 +221,7 @@ async def test_3_when_the_click_shows_as_done_the_decision_is_on_disk(tmp_path: 
     async with (
         RedisServer(tmp_path / "redis", appendfsync="always") as server,
         Sandbox(rate_limits=False) as slack,
-        a_bot(environment(slack, server.url, tenant)) as bot,
+        a_connected_bot(slack, environment(slack, server.url, tenant)) as bot,
         Approvals.connect(server.url, agent="billing", tenant=tenant) as approvals,
     ):
         ticket = await approvals.submit("refund", REFUND)
@@ -456,7 +455,10 @@ async def test_5_a_request_is_nobodys_business_in_another_tenant(
 ) -> None:
     ticket = await approvals.submit("refund", REFUND)
     await the_card(slack)
-    async with a_bot(environment(slack, redis_url, "elsewhere")) as other, Redis.from_url(redis_url) as redis:
+    async with (
+        a_connected_bot(slack, environment(slack, redis_url, "elsewhere")) as other,
+        Redis.from_url(redis_url) as redis,
+    ):
         assert await redis.exists(key(bot.settings.tenant, "request", ticket.id))
         assert await other.store.pending() == []
         assert await other.store.last_seq() == 0
