@@ -304,12 +304,14 @@ def read(field: Field, values: Values) -> Side | Wrong:
     item = _parsed(field, written)
     if isinstance(item, Wrong):
         return item
+    why = fault(item, field.schema, field.root, field.told_name)
+    if why is not None:
+        return Wrong(why)
     try:
         check({field.told_name: item})
     except InvalidCall as error:
         return Wrong(str(error).removeprefix("args."))
-    why = fault(item, field.schema, field.root, field.told_name)
-    return item if why is None else Wrong(why)
+    return item
 
 
 def _untouched(field: Field) -> Side | Wrong:
