@@ -1,0 +1,262 @@
+"""Measure Countersign beside bare Bolt and bare Redis: `make bench`. What it means: docs/performance.md."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import sys
+import tempfile
+from collections import defaultdict
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.bench import clicks, wakes, walks
+from tests.bench.clicks import Workspace
+from tests.bench.ground import ARGS_BYTES, Ground, a_ground
+from tests.bench.lifecycles import Speed, lifecycles
+from tests.bench.machine import described
+from tests.bench.report import Cost, Latency, Report
+from tests.bench.times import Times
+from tests.bench.walks import Throughput, Traffic
+
+DOCS = Path(__file__).parents[2] / "docs" / "performance.md"
+BEGIN, END = (
+    "<!-- what follows is written by: make bench, with --markdown -->",
+    "<!-- end of what is written -->",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """How much is done of everything."""
+
+    few: int = 10
+    many: int = 100_000
+    weighed: int = 10_000  # requests whose memory is measured
+    rounds: int = 5  # few and many take turns, so that both meet the same weather
+    clicks: int = 200  # in each round; so for those that follow
+    wakes: int = 60
+    walks: int = 40
+    lifecycles: int = 1000
+    fast_walks: int = 100
+    counted: int = 30
+
+
+QUICK = Effort(
+    many=100, weighed=50, rounds=1, clicks=5, wakes=2, walks=2, lifecycles=10, fast_walks=4, counted=2
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """What was measured with so many requests pending."""
+
+    times: dict[str, Times]
+    throughputs: list[Throughput]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """Everything that was measured, as it came."""
+
+    few: Side
+    many: Side
+    click_trips: float
+    traffic: Traffic
+    speed: Speed
+    pending_bytes: float
+    log_bytes: float
+
+
+def main() -> int:
+    arguments = _parser().parse_args()
+    logging.disable(logging.WARNING)  # bare Bolt has much advice to give
+    report = asyncio.run(measure(QUICK if arguments.quick else Effort()))
+    if arguments.json:
+        print(json.dumps(report.as_json(), indent=2))
+    else:
+        report.show()
+    if arguments.markdown:
+        _write(report)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="tests/bench/run.py", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a few of everything: to see that it works")
+    parser.add_argument("--json", action="store_true", help="print JSON and no tables")
+    parser.add_argument(
+        "--markdown", action="store_true", help="also write the tables into docs/performance.md"
+    )
+    return parser
+
+
+async def measure(effort: Effort) -> Report:
+    """Measure everything. Few and many pending have a Redis each, and take turns."""
+    async with AsyncExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
+        few = await stack.enter_async_context(a_ground(directory / "few"))
+        many = await stack.enter_async_context(a_ground(directory / "many"))
+        machine = await described(few.redis)
+        workspace = await stack.enter_async_context(clicks.a_workspace(few.url))
+        figures = await _figures(effort, few, many, workspace)
+    return Report(
+        machine=machine,
+        few=effort.few,
+        many=effort.many,
+        latencies=_latencies(figures),
+        costs=_costs(figures, effort),
+    )
+
+
+async def _figures(effort: Effort, few: Ground, many: Ground, workspace: Workspace) -> Figures:
+    _tell(f"filling Redis with {effort.many:,} pending requests")
+    await few.fill(effort.few)
+    before, logged = await many.memory_bytes(), await many.log_bytes()
+    await many.fill(effort.weighed)
+    weight, log_weight = await many.memory_bytes() - before, await many.log_bytes() - logged
+    await many.fill(effort.many - effort.weighed)
+    sides = await _sides(effort, few, many, workspace)
+    _tell("what a lifecycle costs")
+    return Figures(
+        few=sides[0],
+        many=sides[1],
+        click_trips=await clicks.round_trips(few, workspace, effort.counted),
+        traffic=await walks.traffic(few, effort.counted),
+        speed=await lifecycles(few, effort.lifecycles),
+        pending_bytes=weight / effort.weighed,
+        log_bytes=log_weight / effort.weighed,
+    )
+
+
+async def _sides(effort: Effort, few: Ground, many: Ground, workspace: Workspace) -> tuple[Side, Side]:
+    sides = _Sheet(few, workspace, effort), _Sheet(many, workspace, effort)
+    for number in range(effort.rounds):
+        _tell(f"waits, round {number + 1} of {effort.rounds}")
+        for side in sides:
+            await side.measure()
+        await sides[0].measure_bare_bolt()
+    return sides[0].side(), sides[1].side()
+
+
+class _Sheet:
+    """Where the rounds of one side are written down."""
+
+    def __init__(self, ground: Ground, workspace: Workspace, effort: Effort) -> None:
+        self._ground, self._workspace, self._effort = ground, workspace, effort
+        self._times: defaultdict[str, list[Times]] = defaultdict(list)
+        self._throughputs: list[Throughput] = []
+
+    async def measure(self) -> None:
+        effort = self._effort
+        self._add(await clicks.inside(self._ground, self._workspace, effort.clicks))
+        self._add(await wakes.wakes(self._ground, effort.wakes))
+        walked, throughput = await walks.walks(self._ground, effort.walks, effort.fast_walks)
+        self._add(walked)
+        self._throughputs.append(throughput)
+
+    async def measure_bare_bolt(self) -> None:
+        for name, kind in ((walks.BOLT, "bolt"), (walks.BOLT_DEFAULT, "bolt-default")):
+            self._add({name: await walks.bare_clicks(self._ground, kind, self._effort.walks)})
+
+    def side(self) -> Side:
+        times = {name: Times.joined(rounds) for name, rounds in self._times.items()}
+        return Side(times=times, throughputs=self._throughputs)
+
+    def _add(self, measured: dict[str, Times]) -> None:
+        for name, times in measured.items():
+            self._times[name].append(times)
+
+
+def _latencies(figures: Figures) -> list[Latency]:
+    few, many = figures.few.times, figures.many.times
+    ours: list[tuple[str, str | None, float | None]] = [
+        (walks.SUBMIT, None, None),
+        (walks.CLICK, walks.BOLT, None),
+        (walks.BOLT, None, None),
+        (walks.BOLT_DEFAULT, walks.BOLT, None),
+        (walks.AWAKE, None, None),
+        (clicks.OURS, clicks.FLOOR, 1.0),
+        (clicks.FLOOR, None, None),
+        (clicks.BOLT, clicks.FLOOR, None),
+        (clicks.BOLT_DEFAULT, clicks.FLOOR, None),
+        (wakes.AFTER_COMMIT, None, 0.5),
+        (wakes.WHOLE, wakes.BARE, None),
+        (wakes.BARE, None, None),
+    ]
+    return [
+        Latency(
+            what=name,
+            few=few[name],
+            many=None if name.startswith(" ") else many[name],
+            beside=None if beside is None else beside.strip(),
+            aim_ms=aim_ms,
+        )
+        for name, beside, aim_ms in ours
+    ]
+
+
+def _costs(figures: Figures, effort: Effort) -> list[Cost]:
+    alone, traffic = figures.speed, figures.traffic
+    return [
+        _with_slack(figures.few, effort.few),
+        _with_slack(figures.many, effort.many),
+        Cost(
+            what="Lifecycles a second per core, without Slack",
+            value=1 / (alone.cpu_s + alone.redis_cpu_s),
+            note=f"CPU: agent and service {_ms(alone.cpu_s)}, Redis {_ms(alone.redis_cpu_s)}; "
+            f"one process did {alone.per_s:.0f} a second",
+        ),
+        Cost(what="Redis round trips of a click", value=figures.click_trips, digits=1, note="aim: at most 2"),
+        Cost(
+            what="Redis round trips of a lifecycle",
+            value=traffic.service_trips + traffic.agent_trips,
+            digits=1,
+            note=f"service {traffic.service_trips:.1f}, agent {traffic.agent_trips:.1f}",
+        ),
+        Cost(
+            what="Redis commands of a lifecycle",
+            value=traffic.commands,
+            digits=1,
+            note="those within scripts included",
+        ),
+        Cost(
+            what=f"Bytes of a pending request, {ARGS_BYTES} of them args",
+            value=figures.pending_bytes,
+            note=f"its two entries in the audit log are {figures.log_bytes:.0f} of them",
+        ),
+    ]
+
+
+def _with_slack(side: Side, pending: int) -> Cost:
+    rounds = side.throughputs
+    service_s = sum(each.service_cpu_s for each in rounds) / len(rounds)
+    redis_s = sum(each.redis_cpu_s for each in rounds) / len(rounds)
+    per_s = sum(each.per_s for each in rounds) / len(rounds)
+    return Cost(
+        what=f"Lifecycles a second per core, {pending:,} pending",
+        value=1 / (service_s + redis_s),
+        note=f"CPU: service {_ms(service_s)}, Redis {_ms(redis_s)}; {per_s:.0f} a second were done here",
+    )
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1000:.1f} ms"
+
+
+def _write(report: Report) -> None:
+    text = DOCS.read_text()
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    DOCS.write_text(f"{before}{BEGIN}\n\n{report.markdown()}\n\n{END}{after}")
+
+
+def _tell(what: str) -> None:
+    print(f"… {what}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
