@@ -243,7 +243,7 @@ def test_a_pattern_is_never_tried() -> None:
 def test_what_is_too_long_for_a_field_is_shown_and_stays() -> None:
     request = a_call({"body": "x" * 3001, "n": 1}, None)
     shown = str(edit_view(request))
-    assert "can't be edited here" in shown and shown.count("x" * 10) >= 300
+    assert "can't be edited here" in shown and shown.count("x") >= 3001
     assert args_left(request, n="2") == {"body": "x" * 3001, "n": 2}
 
 
