@@ -153,12 +153,15 @@ class Fault:
 def verify(entries: Iterable[Entry], *, first_seq: int = 1, last_seq: int | None = None) -> Fault | None:
     """Return the first fault of a log given in order from `first_seq` on, or None if it holds.
 
-    With `last_seq` (the number that Redis gave out last) entries cut off the end are missed as well.
+    With `last_seq` (the number that Redis gave out last) entries cut off the end are missed as well, and entries
+    added there found. Where whole chains were forged and all numbers with them, only an earlier export tells.
     """
     heads: dict[str, str] = {}
     expected = first_seq
     for entry in entries:
         fault = _fault(entry, expected, heads, is_whole=first_seq == 1)
+        if last_seq is not None and expected > last_seq:
+            fault = Fault(seq=entry.seq, kind="order")
         if fault is not None:
             return fault
         heads[entry.request] = entry.hash
