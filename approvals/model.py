@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NewType, TypeAlias
 
+from approvals.calendars import Calendar
+
 RequestId = NewType("RequestId", str)  # "R-" and 26 letters of Crockford's base 32; unguessable
 AgentName = NewType("AgentName", str)  # who asks; the service reads it off the Redis key, never off a message
 PersonId = NewType("PersonId", str)  # a Slack user id, "U…" or "W…"
@@ -105,6 +107,33 @@ class Person:
         return Actor(id=f"slack:{self.id}", name=self.name)
 
 
+class Remind(StrEnum):
+    """Where people are reminded."""
+
+    THREAD = "thread"
+    DM = "dm"
+    CHANNEL = "channel"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step of a ladder: what happens when nobody has decided for so long."""
+
+    after_s: int  # since it was asked
+    remind: Remind | None = None
+    add: tuple[Principal, ...] = ()  # who may decide as well from then on
+    channel: str | None = None  # where it is shown as well from then on
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """A part of a quorum: so many of these people, each counted for one group only."""
+
+    name: str
+    principals: tuple[Principal, ...]
+    needed: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
     """What the policy yields for one request; frozen into it: editing the file changes nothing pending."""
@@ -120,8 +149,14 @@ class Terms:
     on_deadline: OnDeadline = OnDeadline.EXPIRE
     risk: Risk = Risk.MEDIUM
     use_within_s: int = 3600
+    groups: tuple[Group, ...] = ()  # if any, they and not `quorum` say who must agree
+    rejections: int = 1  # how many end it
     self_approval: bool = False
     guests: bool = False
+    ladder: tuple[Step, ...] = ()  # in the order of time
+    quiet: Calendar | None = None  # no pings outside of it
+    extend_s: int = 0  # the most that people may add to the deadline
+    override: tuple[Principal, ...] = ()  # who may let it through past its normal path
     retention_s: int = 90 * 24 * 3600
 
 
