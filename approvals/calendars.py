@@ -1,4 +1,4 @@
-"""Hours in which people work, in a time zone of their own: when somebody may be pinged, and a word for conditions."""
+"""Hours in which people work, in their time zone: when they may be pinged, and a word for conditions."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Calendar:
         return None
 
     def _hours(self, day: date) -> tuple[datetime, datetime] | None:
-        """From when to when it is open on a day, in UTC. Wall-clock times: they stay when summer time comes."""
+        """From when to when it is open on a day, in UTC; by the clock on the wall, in summer and winter."""
         if day.weekday() not in self.days or day in self.holidays:
             return None
         zone = ZoneInfo(self.tz)
