@@ -1,0 +1,156 @@
+"""Draws the life of a request from the machine itself: the diagram and the table of `docs/requests.md`.
+
+`python -m tests.approvals.lifecycle` writes them into the page; a test compares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from approvals.commands import (
+    Answer,
+    Approve,
+    Cancel,
+    Claim,
+    Command,
+    Expire,
+    GiveUp,
+    Lapse,
+    RecordRefusal,
+    Reject,
+    Report,
+    RequestChanges,
+    Revise,
+)
+from approvals.errors import Refusal
+from approvals.machine import begin, decide, evolve
+from approvals.model import Action, OnDeadline, Request, Status
+from tests.builders import REFUND, T0, a_person, a_question, a_request, terms
+
+PAGE = Path(__file__).parents[2] / "docs" / "requests.md"
+DURING, LATE = T0 + timedelta(minutes=1), T0 + timedelta(hours=3)
+LESS = REFUND | {"amount": 900}
+ANA = a_person()
+FRESH = a_request(created_at=T0)
+COMMANDS: dict[str, Command] = {
+    "Approve": Approve(by=ANA, seen=FRESH.fingerprint),
+    "Approve, edited": Approve(by=ANA, seen=FRESH.fingerprint, edited=LESS),
+    "Reject": Reject(by=ANA),
+    "Answer": Answer(by=ANA, text="eu"),
+    "RequestChanges": RequestChanges(by=ANA, feedback="less"),
+    "Revise": Revise(args=LESS),
+    "Cancel": Cancel(),
+    "GiveUp": GiveUp(reason="nobody can be reached"),
+    "Expire": Expire(),
+    "Claim": Claim(),
+    "Report, ok": Report(ok=True),
+    "Report, failed": Report(ok=False),
+    "Lapse": Lapse(),
+    "RecordRefusal": RecordRefusal(by=ANA.actor, attempted="approve", reason="a guest"),
+}
+
+
+def diagram() -> str:
+    """Every step that the machine can make, as Mermaid draws it."""
+    steps = {("[*]", after, word) for after, word in _beginnings()}
+    for before, after, word in _steps():
+        if word != "refused":
+            steps.add((before, after, word))
+    words: dict[tuple[str, str], list[str]] = {}
+    for before, after, word in sorted(steps):
+        words.setdefault((before, after), []).append(word)
+    order = ["[*]", *Status]
+    arrows = sorted(words, key=lambda arrow: (order.index(arrow[0]), order.index(arrow[1])))
+    lines = [f"    {before} --> {after}: {', '.join(words[before, after])}" for before, after in arrows]
+    ends = {after for _, after in arrows} - {before for before, after in arrows if before != after}
+    lines += [f"    {end} --> [*]" for end in order if end in ends]
+    return "\n".join(["```mermaid", "stateDiagram-v2", *lines, "```"])
+
+
+def _beginnings() -> Iterator[tuple[str, str]]:
+    for action in Action:
+        request = a_request(created_at=T0, terms=terms(action=action))
+        answer = begin(request)[1]
+        yield evolve(request, answer).status, answer.word
+
+
+def _steps() -> Iterator[tuple[str, str, str]]:
+    """Walk from every beginning through every command, early and late, until nothing new comes."""
+    open_ = [
+        make(created_at=T0, terms=terms(quorum=quorum, on_deadline=on_deadline))
+        for make in (a_request, a_question)
+        for quorum in (1, 2)
+        for on_deadline in OnDeadline
+    ]
+    seen: set[str] = set()
+    while open_:
+        request = open_.pop()
+        kind, votes, back = request.kind, len(request.votes), request.sent_back is not None
+        state = f"{request.status} {kind} {votes} {back} {request.terms.quorum} {request.terms.on_deadline}"
+        if state in seen:
+            continue
+        seen.add(state)
+        for command in COMMANDS.values():
+            for now in (DURING, LATE):
+                try:
+                    event = decide(request, command, now=now)
+                except Refusal:
+                    continue
+                after = evolve(request, event)
+                yield request.status, after.status, event.word
+                open_.append(after)
+
+
+def table() -> str:
+    """What each command leads to in each state: an event, or a refusal."""
+    columns = _columns()
+    lines = [["command", *columns], ["---"] * (len(columns) + 1)]
+    for name, command in COMMANDS.items():
+        lines.append([f"`{name}`", *(_cell(request, command, now) for request, now in columns.values())])
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _columns() -> dict[str, tuple[Request, datetime]]:
+    def then(request: Request, *names: str, now: datetime = DURING) -> Request:
+        for name in names:
+            request = evolve(request, decide(request, COMMANDS[name], now=now))
+        return request
+
+    approved = then(FRESH, "Approve")
+    return {
+        "pending": (FRESH, DURING),
+        "pending, a question": (a_question(created_at=T0), DURING),
+        "pending, sent back": (then(FRESH, "RequestChanges"), DURING),
+        "pending, too late": (FRESH, LATE),
+        "approved": (approved, DURING),
+        "approved, not used in time": (approved, LATE),
+        "executing": (then(approved, "Claim"), DURING),
+        "lapsed": (then(approved, "Lapse", now=LATE), LATE),
+        "every other": (then(FRESH, "Reject"), DURING),
+    }
+
+
+def _cell(request: Request, command: Command, now: datetime) -> str:
+    if isinstance(command, Approve):
+        command = replace(command, seen=request.fingerprint)
+    try:
+        return decide(request, command, now=now).word
+    except Refusal as refusal:
+        return f"*{type(refusal).__name__}*"
+
+
+def written() -> str:
+    """The page, with what is generated in it made anew."""
+    page = PAGE.read_text()
+    for name, content in (("diagram", diagram()), ("table", table())):
+        before, rest = page.split(f"<!-- {name}: generated -->\n")
+        _, after = rest.split("<!-- end -->\n", maxsplit=1)
+        page = f"{before}<!-- {name}: generated -->\n{content}\n<!-- end -->\n{after}"
+    return page
+
+
+if __name__ == "__main__":
+    PAGE.write_text(written())
