@@ -140,7 +140,7 @@ def test_only_a_first_post_calls_people() -> None:
 
 
 def test_nobody_is_called_for_a_whole_channel_or_by_a_made_up_name() -> None:
-    assert mention([CHANNEL, Principal("@oncall"), Principal("<!here>"), Principal("U1><!here>")]) == ""
+    assert mention([CHANNEL, Principal("@oncall"), Principal("<!here>"), Principal("U0CFO><!here>")]) == ""
     assert deciders([Principal("@<!here>"), CHANNEL]) == "@&lt;!here&gt; or the members of its channel"
 
 

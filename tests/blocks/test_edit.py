@@ -293,11 +293,12 @@ def test_what_cannot_be_shown_whole_cannot_be_edited() -> None:
 
 
 def test_a_diff_names_every_change_by_its_path() -> None:
-    before: Args = {"amount": 940, "items": [{"n": 1}, {"n": 2}], "gone": True, "same": 1.0}
-    after: Args = {"amount": 900, "items": [{"n": 1}, {"n": 3}], "same": 1, "new": None}
+    before: Args = {"amount": 940, "items": [{"n": 1}, {"n": 2}], "gone": True, "same": 1.0, "flag": True}
+    after: Args = {"amount": 900, "items": [{"n": 1}, {"n": 3}], "same": 1, "flag": 1, "new": None}
     assert diff(before, after) == [
         Change("amount", 940, 900),
         Change("items[1].n", 2, 3),
+        Change("flag", True, 1),
         Change("new", ABSENT, None),
         Change("gone", True, ABSENT),
     ]

@@ -21,6 +21,7 @@ from approvals.model import (
     Decision,
     Kind,
     OnDeadline,
+    PersonId,
     Receipt,
     Request,
     RequestId,
@@ -261,6 +262,22 @@ def test_a_flood_keeps_the_limits_too(flood: str, kind: Kind) -> None:
     over = replace(request, status=Status.REJECTED, decision=_rejected("w" * 3000))
     for drawn in (card(over, T0), *lists(request)):
         held(drawn)
+
+
+def test_many_long_words_keep_the_limits_too() -> None:
+    votes = tuple(
+        Vote(person=PersonId(f"U{number}"), name="n" * 90, at=T0, note='"\n' * 1500) for number in range(12)
+    )
+    full = {f"k{number}": '"' * 50 for number in range(25)}
+    usual = terms(
+        quorum=20, risk=Risk.CRITICAL, because='"' * 900, approvers=[f"U0{number}" for number in range(40)]
+    )
+    request = a_request(
+        args=full, asked_args={}, votes=votes, terms=usual, reason='"' * 16_000, created_at=T0
+    )
+    for drawn in everything(request):
+        held(drawn)
+    held(card(replace(request, status=Status.REJECTED, decision=_rejected('"' * 3000)), T0))
 
 
 def _rejected(words: str) -> Decision:

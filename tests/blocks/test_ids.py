@@ -34,6 +34,8 @@ def test_a_menu_does_so_in_75_characters() -> None:
         "",
         "1",
         "0|R-7K2M|" + "a" * 64,
+        "2|R-7K2M|" + "a" * 64,
+        "|R-7K2M|" + "a" * 64,
         "1|R-7K2M|beef",
         "1|X-1|" + "a" * 64,
         "1|R-7K2M|" + "a" * 64 + "\n",
