@@ -51,7 +51,7 @@ def test_a_message_that_slack_would_refuse_is_found(place: str, spoil: Spoil) ->
 
 @pytest.mark.parametrize("text", ["", " ", "x" * 4001])
 def test_a_message_needs_a_text_of_the_right_length(text: str) -> None:
-    with pytest.raises(LimitBroken, match="^text "):
+    with pytest.raises(LimitBroken, match=r"^text "):
         check_message(text, card(scene("pending"), T0).blocks)
 
 
@@ -75,5 +75,5 @@ def test_a_dialog_that_slack_would_refuse_is_found(place: str, change: dict[str,
 def test_a_dialog_with_fields_needs_a_way_to_submit_them() -> None:
     view = reject_view(scene("pending"))
     del view["submit"]
-    with pytest.raises(LimitBroken, match="^submit is missing"):
+    with pytest.raises(LimitBroken, match=r"^submit is missing"):
         check_view(view)
