@@ -153,7 +153,7 @@ class Fault:
 def verify(entries: Iterable[Entry], *, first_seq: int = 1, last_seq: int | None = None) -> Fault | None:
     """Return the first fault of a log given in order from `first_seq` on, or None if it holds.
 
-    With `last_seq` (the number that Redis gave out last) entries cut off the end, or added, are found as well.
+    With `last_seq` (the number that Redis gave out last) entries cut off the end or added are found as well.
     Where whole chains were forged and their numbers too, only an earlier export tells.
     """
     heads: dict[str, str] = {}

@@ -1,5 +1,6 @@
 """The policy file: what it says of a call, and how it tells what is wrong with it."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ from approvals.model import Action, AgentName, Kind, OnDeadline, PersonId, Princ
 from approvals.policy import DEFAULT, Facts, PolicyFaults, parse, terms_for, why_unanswerable
 from approvals.policy.globs import covers, matches
 
-EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "policy.toml"
+DOCS = Path(__file__).parents[2] / "docs"
+EXAMPLE = DOCS / "examples" / "policy.toml"
 
 REFUNDS = """
 version = 1
@@ -396,7 +398,19 @@ class TestGlobs:
         assert not matches(["*a" * 100 + "b"], "a" * 200)
 
 
-class TestTheExample:
+class TestTheExamples:
+    @pytest.mark.parametrize(
+        "text", re.findall(r"```toml\n(.*?)```", (DOCS / "policies.md").read_text(), re.DOTALL)
+    )
+    def test_those_of_the_docs_are_policies(self, text: str) -> None:
+        assert parse(text).version
+
+    def test_the_faults_of_the_docs_are_told_so(self) -> None:
+        everything = 'version = 1\n[[rule]]\nname = "everything"\ntools = ["*"]\n'
+        refunds = 'name = "refunds"\napprovers = ["U0A", "U0B"]\nquorum = 3\ntools = ["refund"]\napprover = 1\n'
+        shown = (DOCS / "policies.md").read_text()
+        assert "\n".join(faults_of(f"{everything}[[rule]]\n{refunds}")) in shown
+
     @pytest.mark.parametrize(
         ("tool", "kind", "action", "risk"),
         [
