@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Literal, assert_never
 
@@ -114,10 +114,10 @@ def digest(entry: Entry) -> str:
 
 def content(entry: Entry) -> dict[str, Json]:
     """What the hash covers: the entry as its exported JSON object shows it, without `hash` and `seq`."""
-    fields = asdict(entry)
-    del fields["hash"], fields["seq"]
-    fields["at"] = rfc3339(entry.at)
-    return fields
+    values = {field.name: getattr(entry, field.name) for field in fields(entry)}  # asdict copies all args
+    del values["hash"], values["seq"]
+    values["at"] = rfc3339(entry.at)
+    return values
 
 
 def exported(entry: Entry) -> dict[str, Json]:

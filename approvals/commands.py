@@ -46,6 +46,57 @@ class RequestChanges:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Extend:
+    """A person wants more time for everybody."""
+
+    by: Person
+    seconds: int
+    via: Via = Via.SLACK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snooze:
+    """No reminders for a while."""
+
+    by: Person
+    seconds: int
+    via: Via = Via.SLACK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Override:
+    """Break-glass: somebody whom the policy names lets it through past its normal path."""
+
+    by: Person
+    seen: Fingerprint
+    reason: str
+    via: Via = Via.SLACK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeBack:
+    """Whoever decided takes the approval back, before the agent has used it."""
+
+    by: Person
+    via: Via = Via.SLACK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookAt:
+    """A person has seen that it ended without an answer, or past its normal path."""
+
+    by: Person
+    via: Via = Via.SLACK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Climb:
+    """The next step of the ladder is due."""
+
+    via: Via = Via.SERVICE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Revise:
     """The agent puts other args in the place of what it asked."""
 
@@ -116,6 +167,12 @@ Command: TypeAlias = (
     | Reject
     | Answer
     | RequestChanges
+    | Extend
+    | Snooze
+    | Override
+    | TakeBack
+    | LookAt
+    | Climb
     | Revise
     | Cancel
     | GiveUp

@@ -121,6 +121,42 @@ class WrongKind(RequestRefusal):
         self.verb = verb
 
 
+class AlreadyObjected(RequestRefusal):
+    def __init__(self, request: Request, person: Person) -> None:
+        super().__init__(request, f"{person.id} has already rejected it")
+        self.person = person
+
+
+class TooMuch(RequestRefusal):
+    """More time than the rule lets people add, or a snooze beyond the deadline."""
+
+    def __init__(self, request: Request, at_most_s: int) -> None:
+        super().__init__(request, f"at most {at_most_s} more seconds are allowed")
+        self.at_most_s = at_most_s
+
+
+class NotYours(RequestRefusal):
+    """Only who decided may take an approval back."""
+
+    def __init__(self, request: Request, person: Person) -> None:
+        super().__init__(request, f"{person.id} has not approved it")
+        self.person = person
+
+
+class AlreadyUsed(RequestRefusal):
+    """The agent has taken its leave to run the call: it is too late to take the approval back."""
+
+    def __init__(self, request: Request) -> None:
+        super().__init__(request, "the agent has already begun")
+
+
+class NothingToSee(RequestRefusal):
+    """It ended in the regular way, or somebody has looked at it already."""
+
+    def __init__(self, request: Request) -> None:
+        super().__init__(request, "there is nothing left to look at")
+
+
 class NotAnOption(RequestRefusal):
     """The question has fixed options, and this is none of them."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, TypeAlias
 
-from approvals.model import Actor, Args, Fingerprint, PersonId
+from approvals.model import Actor, Args, Fingerprint, PersonId, Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +48,20 @@ class Voted:
     person: PersonId
     at: datetime
     text: str | None
+    groups: tuple[str, ...] = ()
     args: Args | None = None
     fingerprint: Fingerprint | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objected:
+    """One no of several that it takes."""
+
+    word: ClassVar[str] = "objected"
+    by: Actor
+    person: PersonId
+    at: datetime
+    text: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +108,68 @@ class ChangesRequested:
     by: Actor
     at: datetime
     text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overridden:
+    """It was let through past its normal path."""
+
+    word: ClassVar[str] = "overridden"
+    by: Actor
+    at: datetime
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdrawn:
+    """The approval was taken back before it was used."""
+
+    word: ClassVar[str] = "withdrawn"
+    by: Actor
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookedAt:
+    word: ClassVar[str] = "looked_at"
+    by: Actor
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extended:
+    word: ClassVar[str] = "extended"
+    by: Actor
+    at: datetime
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snoozed:
+    word: ClassVar[str] = "snoozed"
+    by: Actor
+    at: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reminded:
+    """A step of the ladder that only pings."""
+
+    word: ClassVar[str] = "reminded"
+    by: Actor
+    at: datetime
+    step: Step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Escalated:
+    """A step of the ladder that adds people or a channel, and may ping as well."""
+
+    word: ClassVar[str] = "escalated"
+    by: Actor
+    at: datetime
+    step: Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,11 +256,19 @@ Event: TypeAlias = (
     | Allowed
     | Denied
     | Voted
+    | Objected
     | Approved
     | Edited
     | Rejected
     | Answered
     | ChangesRequested
+    | Overridden
+    | Withdrawn
+    | LookedAt
+    | Extended
+    | Snoozed
+    | Reminded
+    | Escalated
     | Revised
     | Expired
     | Cancelled

@@ -16,18 +16,26 @@ from approvals.commands import (
     Approve,
     Cancel,
     Claim,
+    Climb,
     Command,
     Expire,
+    Extend,
     GiveUp,
     Lapse,
+    LookAt,
+    Override,
     RecordRefusal,
     Reject,
     Report,
     RequestChanges,
     Revise,
+    Snooze,
+    TakeBack,
 )
 from approvals.errors import (
+    AlreadyObjected,
     AlreadyResolved,
+    AlreadyUsed,
     AlreadyVoted,
     ArgumentsChanged,
     DeadlinePassed,
@@ -35,8 +43,11 @@ from approvals.errors import (
     NotClaimable,
     NotDue,
     NothingSaid,
+    NothingToSee,
     NotQualified,
+    NotYours,
     OwnRequest,
+    TooMuch,
     WithAgent,
     WrongKind,
 )
@@ -50,18 +61,27 @@ from approvals.events import (
     Claimed,
     Denied,
     Edited,
+    Escalated,
     Event,
     Executed,
     Expired,
+    Extended,
     Failed,
     Lapsed,
+    LookedAt,
+    Objected,
+    Overridden,
     Refused,
     Rejected,
+    Reminded,
     Revised,
+    Snoozed,
     Submitted,
     Undeliverable,
     Voted,
+    Withdrawn,
 )
+from approvals.ladder import next_step, next_step_at, pending_due
 from approvals.model import (
     Action,
     Actor,
@@ -70,6 +90,8 @@ from approvals.model import (
     Kind,
     OnDeadline,
     Person,
+    PersonId,
+    Ping,
     Receipt,
     Request,
     SentBack,
@@ -77,6 +99,7 @@ from approvals.model import (
     TrailLine,
     Vote,
 )
+from approvals.quorum import approvers_of, groups_of, is_met
 
 TIMER = Actor(id="timer", name="the deadline")
 SERVICE = Actor(id="service", name="Countersign")
@@ -126,11 +149,16 @@ def decide(request: Request, command: Command, *, now: datetime) -> Event:
             return kind(by=agent_of(request), at=now, text=result, duration_ms=duration_ms)
         case Lapse():
             return _lapse(request, now)
+        case TakeBack(by=person):
+            return _take_back(request, person, now)
+        case LookAt(by=person):
+            return _look_at(request, person, now)
         case _:
             return _decide_pending(request, command, now)
 
 
-_OfPending = Approve | Reject | Answer | RequestChanges | Revise | Cancel | GiveUp | Expire
+_ByPerson = Approve | Reject | Answer | RequestChanges | Extend | Snooze
+_OfPending = _ByPerson | Override | Revise | Cancel | GiveUp | Climb | Expire
 
 
 def check_person(request: Request, person: Person, *, now: datetime) -> None:
@@ -153,9 +181,13 @@ def _decide_pending(request: Request, command: _OfPending, now: datetime) -> Eve
     if is_late and not isinstance(command, Cancel | GiveUp):
         return _at_deadline(request, now)
     match command:
-        case Approve() | Reject() | Answer() | RequestChanges():
+        case Approve() | Reject() | Answer() | RequestChanges() | Extend() | Snooze():
             _require_approver(request, command.by)
             return _decide_by_person(request, command, now)
+        case Override():
+            return _override(request, command, now)
+        case Climb():
+            return _climb(request, now)
         case Revise(args=args, reason=reason):
             return Revised(
                 by=agent_of(request),
@@ -174,16 +206,25 @@ def _decide_pending(request: Request, command: _OfPending, now: datetime) -> Eve
             assert_never(command)
 
 
-def _decide_by_person(
-    request: Request, command: Approve | Reject | Answer | RequestChanges, now: datetime
-) -> Event:
+def _decide_by_person(request: Request, command: _ByPerson, now: datetime) -> Event:
     match command:
         case Approve():
             return _approve(request, command, now)
         case Answer():
             return _answer(request, command, now)
-        case Reject(by=person, feedback=feedback):
-            return Rejected(by=person.actor, at=now, text=feedback or None)
+        case Reject():
+            return _reject(request, command, now)
+        case Extend(by=person, seconds=seconds):
+            left_s = request.terms.extend_s - request.extended_s
+            if request.deadline is None or not 0 < seconds <= left_s:
+                raise TooMuch(request, max(left_s, 0))
+            return Extended(by=person.actor, at=now, seconds=seconds)
+        case Snooze(by=person, seconds=seconds):
+            until = now + timedelta(seconds=seconds)
+            if seconds <= 0 or (request.deadline is not None and until >= request.deadline):
+                left = request.deadline - now if request.deadline else timedelta(0)
+                raise TooMuch(request, int(left.total_seconds()))
+            return Snoozed(by=person.actor, at=now, until=until)
         case RequestChanges(by=person, feedback=feedback):
             _require_with_people(request)
             if not feedback.strip():
@@ -218,12 +259,80 @@ def _approve(request: Request, command: Approve, now: datetime) -> Event:
     if any(vote.person == person.id for vote in votes):
         raise AlreadyVoted(request, person)
     note = command.note or None
-    if len(votes) + 1 < request.terms.quorum:
+    if person.id == request.on_behalf_of and note is None:
+        raise NothingSaid(request)  # the rule lets them approve their own request, but not without a reason
+    groups = groups_of(request.terms, person)
+    vote = Vote(person=person.id, name=person.name, at=now, note=note, groups=groups)
+    if not is_met(request.terms, (*votes, vote)):
         changed, digest = (args, new) if is_edit else (None, None)
-        return Voted(by=person.actor, person=person.id, at=now, text=note, args=changed, fingerprint=digest)
+        return Voted(
+            by=person.actor,
+            person=person.id,
+            at=now,
+            text=note,
+            groups=groups,
+            args=changed,
+            fingerprint=digest,
+        )
     if is_edit:
         return Edited(by=person.actor, at=now, text=note, args=args, fingerprint=new)
     return Approved(by=person.actor, at=now, text=note)
+
+
+def _reject(request: Request, command: Reject, now: datetime) -> Event:
+    person, text = command.by, command.feedback or None
+    others = [vote for vote in request.objections if vote.person != person.id]
+    if len(others) + 1 >= request.terms.rejections:
+        return Rejected(by=person.actor, at=now, text=text)
+    if len(others) < len(request.objections):
+        raise AlreadyObjected(request, person)
+    return Objected(by=person.actor, person=person.id, at=now, text=text)
+
+
+def _override(request: Request, command: Override, now: datetime) -> Event:
+    person = command.by
+    _require_unbarred(request, person)
+    if not person.principals & frozenset(request.terms.override):
+        raise NotQualified(request, person)
+    if request.kind is not Kind.ACTION:
+        raise WrongKind(request, "override")
+    if command.seen != request.fingerprint:
+        raise ArgumentsChanged(request)
+    if not command.reason.strip():
+        raise NothingSaid(request)
+    return Overridden(by=person.actor, at=now, text=command.reason)
+
+
+def _take_back(request: Request, person: Person, now: datetime) -> Event:
+    """Whether it is in time is for Redis to say: the permit is there, or the agent has taken it."""
+    if request.status in (Status.EXECUTING, Status.EXECUTED, Status.FAILED):
+        raise AlreadyUsed(request)
+    _require_status(request, Status.APPROVED)
+    voters = {f"slack:{vote.person}" for vote in request.votes}
+    if request.decision is None or person.actor.id not in voters | {request.decision.by.id}:
+        raise NotYours(request, person)
+    return Withdrawn(by=person.actor, at=now)
+
+
+def _look_at(request: Request, person: Person, now: datetime) -> Event:
+    _require_approver(request, person)
+    if not is_to_be_looked_at(request):
+        raise NothingToSee(request)
+    return LookedAt(by=person.actor, at=now)
+
+
+def is_to_be_looked_at(request: Request) -> bool:
+    """Whether it ended without people's regular yes or no, and nobody has seen that yet."""
+    word = request.decision.word if request.decision else ""
+    return word in ("expired", "overridden") and request.looked_at is None
+
+
+def _climb(request: Request, now: datetime) -> Event:
+    step, at = next_step(request), next_step_at(request)
+    if step is None or at is None or now < at:
+        raise NotDue(request)
+    kind = Escalated if step.add or step.channel else Reminded
+    return kind(by=TIMER, at=now, step=step)
 
 
 def _answer(request: Request, command: Answer, now: datetime) -> Event:
@@ -248,13 +357,16 @@ def _lapse(request: Request, now: datetime) -> Event:
 
 
 def _require_approver(request: Request, person: Person) -> None:
-    terms = request.terms
-    if person.barred and not (person.barred is Barred.GUEST and terms.guests):
-        raise NotQualified(request, person, person.barred)
-    if person.id == request.on_behalf_of and not terms.self_approval:
+    _require_unbarred(request, person)
+    if person.id == request.on_behalf_of and not request.terms.self_approval:
         raise OwnRequest(request, person)
-    if not person.principals & frozenset(terms.approvers):
+    if not person.principals & approvers_of(request):
         raise NotQualified(request, person)
+
+
+def _require_unbarred(request: Request, person: Person) -> None:
+    if person.barred and not (person.barred is Barred.GUEST and request.terms.guests):
+        raise NotQualified(request, person, person.barred)
 
 
 def _require_with_people(request: Request) -> None:
@@ -281,7 +393,7 @@ def _apply(request: Request, event: Event) -> Request:  # noqa: C901  # one line
     match event:
         case Submitted() | Asked() | Refused():
             return request
-        case Allowed() | Approved():
+        case Allowed() | Approved() | Overridden():
             return _resolved(request, Status.APPROVED, event)
         case Denied() | Rejected():
             return _resolved(request, Status.REJECTED, event)
@@ -294,9 +406,23 @@ def _apply(request: Request, event: Event) -> Request:  # noqa: C901  # one line
         case Edited():
             return _resolved(_with_args(request, event), Status.APPROVED, event)
         case Voted():
-            vote = Vote(person=event.person, name=event.by.name, at=event.at, note=event.text)
+            vote = _vote(event, event.groups)
             edited = request if event.args is None else _with_args(request, event)
-            return replace(edited, votes=(*edited.votes, vote))
+            others = _without(edited.objections, event.person)  # whoever says yes takes their no back
+            return replace(edited, votes=(*edited.votes, vote), objections=others)
+        case Objected():
+            others = _without(request.votes, event.person)
+            return replace(request, votes=others, objections=(*request.objections, _vote(event)))
+        case Extended():
+            return _extended(request, event)
+        case Snoozed():
+            return replace(request, snoozed_until=event.until)
+        case Reminded() | Escalated():
+            return _climbed(request, event)
+        case Withdrawn():
+            return replace(request, status=Status.WITHDRAWN)
+        case LookedAt():
+            return replace(request, looked_at=event.by)
         case ChangesRequested():
             back = SentBack(by=event.by, at=event.at, feedback=event.text)
             return replace(request, sent_back=back, round=request.round + 1)
@@ -314,6 +440,31 @@ def _apply(request: Request, event: Event) -> Request:  # noqa: C901  # one line
             return replace(request, status=Status.LAPSED)
         case _:
             assert_never(event)
+
+
+def _vote(event: Voted | Objected, groups: tuple[str, ...] = ()) -> Vote:
+    return Vote(person=event.person, name=event.by.name, at=event.at, note=event.text, groups=groups)
+
+
+def _without(votes: tuple[Vote, ...], person: PersonId) -> tuple[Vote, ...]:
+    return tuple(vote for vote in votes if vote.person != person)
+
+
+def _extended(request: Request, event: Extended) -> Request:
+    deadline = None if request.deadline is None else request.deadline + timedelta(seconds=event.seconds)
+    return replace(request, deadline=deadline, extended_s=request.extended_s + event.seconds)
+
+
+def _climbed(request: Request, event: Reminded | Escalated) -> Request:
+    step = event.step
+    pings = (Ping(step=request.climbed, where=step.remind, at=event.at),) if step.remind else ()
+    return replace(
+        request,
+        climbed=request.climbed + 1,
+        added=tuple(dict.fromkeys((*request.added, *step.add))),
+        channels=tuple(dict.fromkeys((*request.channels, *((step.channel,) if step.channel else ())))),
+        pings=(*request.pings, *pings),
+    )
 
 
 def _with_args(request: Request, event: Edited | Voted | Revised) -> Request:
@@ -346,19 +497,19 @@ def _reported(request: Request, status: Status, event: Executed | Failed) -> Req
 def next_due(request: Request) -> datetime | None:
     """When the clock next has something to say to this request; None: never."""
     if request.is_pending:
-        return request.deadline
+        return pending_due(request)
     if request.status is Status.APPROVED and request.claim_by is not None:
         return request.claim_by + CLAIM_GRACE
     return _forget_at(request)
 
 
-def due_command(request: Request, *, now: datetime) -> Expire | Lapse | None:
+def due_command(request: Request, *, now: datetime) -> Expire | Climb | Lapse | None:
     """What the clock wants of a request whose time has come; None: it is to be forgotten, or is not due."""
     due = next_due(request)
     if due is None or now < due:
         return None
     if request.is_pending:
-        return Expire()
+        return Expire() if request.deadline is not None and now >= request.deadline else Climb()
     return Lapse() if request.status is Status.APPROVED else None
 
 

@@ -168,6 +168,7 @@ class Vote:
     name: str
     at: datetime
     note: str | None = None
+    groups: tuple[str, ...] = ()  # of the quorum, for one of which it counts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,6 +211,15 @@ class TrailLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ping:
+    """A reminder that is to be posted, once."""
+
+    step: int  # of the ladder
+    where: Remind
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """One thing that an agent wants, and everything that has happened to it."""
 
@@ -235,6 +245,14 @@ class Request:
     asked_args: Args | None = None  # what the agent asked for, where a person's edit differs from it
     changed_at: datetime | None = None  # when the call was last edited or revised
     votes: tuple[Vote, ...] = ()
+    objections: tuple[Vote, ...] = ()  # rejections, where it takes several to end it
+    climbed: int = 0  # how many steps of the ladder are done
+    added: tuple[Principal, ...] = ()  # who may decide as well by now
+    channels: tuple[str, ...] = ()  # where it is shown as well by now
+    pings: tuple[Ping, ...] = ()
+    snoozed_until: datetime | None = None
+    extended_s: int = 0  # how much people have added to the deadline
+    looked_at: Actor | None = None  # who has seen that it ended without people's regular yes or no
     sent_back: SentBack | None = None
     round: int = 0  # how often it has been sent back
     decision: Decision | None = None

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
+from approvals.durations import tell_duration
 from approvals.errors import (
+    AlreadyObjected,
     AlreadyResolved,
+    AlreadyUsed,
     AlreadyVoted,
     AmbiguousId,
     ArgumentsChanged,
@@ -20,15 +23,19 @@ from approvals.errors import (
     NotClaimable,
     NotDue,
     NothingSaid,
+    NothingToSee,
     NotQualified,
+    NotYours,
     OwnRequest,
     Refusal,
     RequestNotFound,
     RequestRefusal,
+    TooMuch,
     WithAgent,
     WrongKind,
 )
 from approvals.model import Barred, PersonId, Request
+from approvals.quorum import missing
 from blocks import ids
 from blocks.action import headline
 from blocks.people import deciders
@@ -85,8 +92,19 @@ def _refused(refusal: RequestRefusal, now: datetime, by: PersonId | None) -> str
         case OwnRequest():
             return f"You can't decide {what}: {agent} asks on your behalf. {_who_can(request)}"
         case AlreadyVoted():
-            missing = max(request.terms.quorum - len(request.votes), 0)
-            return f"You have approved {what} already. It needs {_people(missing)} more."
+            return f"You have approved {what} already. It needs {_still_needed(request)}."
+        case AlreadyObjected():
+            left = request.terms.rejections - len(request.objections)
+            return f"You have rejected {what} already. It ends when {_people(left)} more do."
+        case TooMuch(at_most_s=at_most_s):
+            more = f"at most {tell_duration(at_most_s)} more" if at_most_s > 0 else "no more time"
+            return f"{what} takes {more}; its rule says so."
+        case NotYours():
+            return f"Only who approved {what} can take it back."
+        case AlreadyUsed():
+            return f"It is too late to take {what} back: {agent} has begun."
+        case NothingToSee():
+            return f"There is nothing left to look at in {what}."
         case WithAgent():
             return f"{what} was sent back to {agent} for changes. You can decide when {agent} has revised it."
         case WrongKind(verb=verb):
@@ -163,6 +181,14 @@ def _options(request: Request) -> str:
     return listed + (f" and {len(options) - 10} more" if len(options) > 10 else "")
 
 
+def _still_needed(request: Request) -> str:
+    """Whose yes is missing, such as "1 person more" or "1 more of directors"."""
+    wanted = missing(request.terms, request.votes)
+    if "" in wanted:
+        return f"{_people(wanted[''])} more"
+    return " and ".join(f"{count} more of {escape(name(group))}" for group, count in wanted.items())
+
+
 def _people(count: int) -> str:
     return "1 person" if count == 1 else f"{count} people"
 
@@ -192,8 +218,7 @@ def recorded(request: Request) -> str:
     word = request.trail[-1].word if request.trail else ""
     match word:
         case "voted":
-            missing = max(request.terms.quorum - len(request.votes), 0)
-            return f"Your approval of {what} counts. It needs {_people(missing)} more."
+            return f"Your approval of {what} counts. It needs {_still_needed(request)}."
         case "approved":
             return f"You approved {what}. {agent} may run it once."
         case "edited":

@@ -211,8 +211,12 @@ class TestWhoMayDecide:
             decide(request, make(request, ANA), now=T0)
         assert decide(request, make(request, KIM), now=T0).by == KIM.actor
 
-    def test_a_rule_may_let_who_it_is_for_decide(self) -> None:
-        assert approved(on_behalf_of=PersonId("U0ANA"), terms=terms(self_approval=True)).decision
+    def test_a_rule_may_let_who_it_is_for_decide_with_a_reason(self) -> None:
+        request = a_request(on_behalf_of=PersonId("U0ANA"), terms=terms(self_approval=True))
+        with pytest.raises(NothingSaid):
+            decide(request, Approve(by=ANA, seen=request.fingerprint), now=T0)
+        aloud = Approve(by=ANA, seen=request.fingerprint, note="nobody else is awake, and it burns")
+        assert decide(request, aloud, now=T0).word == "approved"
 
     def test_a_rule_may_let_guests_decide_and_nobody_else_who_is_barred(self) -> None:
         request = a_request(terms=terms(guests=True))
