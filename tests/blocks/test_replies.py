@@ -30,6 +30,11 @@ EXAMPLES: dict[type[Refusal], Refusal] = {
     errors.NotAnOption: errors.NotAnOption(scene("question"), "mars"),
     errors.NothingSaid: errors.NothingSaid(REQUEST),
     errors.NotDue: errors.NotDue(REQUEST),
+    errors.AlreadyObjected: errors.AlreadyObjected(REQUEST, ANA),
+    errors.TooMuch: errors.TooMuch(REQUEST, 600),
+    errors.NotYours: errors.NotYours(scene("approved"), KIM),
+    errors.AlreadyUsed: errors.AlreadyUsed(scene("approved")),
+    errors.NothingToSee: errors.NothingToSee(scene("approved")),
     errors.NotClaimable: errors.NotClaimable(REQUEST),
 }
 
