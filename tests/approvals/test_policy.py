@@ -128,7 +128,7 @@ class TestWhatItSaysOfACall:
         assert len(versions) == 2
 
     def test_an_allow_rule_never_answers_a_question(self) -> None:
-        everything = 'version = 1\n[[rule]]\nname = "all"\ntools = ["*"]\naction = "allow"'
+        wide = 'version = 1\n[[rule]]\nname = "all"\ntools = ["*"]\naction = "allow"'
         terms = terms_of(everything, "ask", kind=Kind.QUESTION)
         assert (terms.action, terms.rule) == (Action.ASK, "all")
         assert "a question needs a person" in terms.because
@@ -406,10 +406,10 @@ class TestTheExamples:
         assert parse(text).version
 
     def test_the_faults_of_the_docs_are_told_so(self) -> None:
-        everything = 'version = 1\n[[rule]]\nname = "everything"\ntools = ["*"]\n'
-        refunds = 'name = "refunds"\napprovers = ["U0A", "U0B"]\nquorum = 3\ntools = ["refund"]\napprover = 1\n'
+        wide = 'version = 1\n[[rule]]\nname = "everything"\ntools = ["*"]\n'
+        rule = 'name = "refunds"\napprovers = ["U0A", "U0B"]\nquorum = 3\ntools = ["refund"]\napprover = 1'
         shown = (DOCS / "policies.md").read_text()
-        assert "\n".join(faults_of(f"{everything}[[rule]]\n{refunds}")) in shown
+        assert "\n".join(faults_of(f"{wide}[[rule]]\n{rule}")) in shown
 
     @pytest.mark.parametrize(
         ("tool", "kind", "action", "risk"),
