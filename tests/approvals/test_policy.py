@@ -128,7 +128,7 @@ class TestWhatItSaysOfACall:
         assert len(versions) == 2
 
     def test_an_allow_rule_never_answers_a_question(self) -> None:
-        wide = 'version = 1\n[[rule]]\nname = "all"\ntools = ["*"]\naction = "allow"'
+        everything = 'version = 1\n[[rule]]\nname = "all"\ntools = ["*"]\naction = "allow"'
         terms = terms_of(everything, "ask", kind=Kind.QUESTION)
         assert (terms.action, terms.rule) == (Action.ASK, "all")
         assert "a question needs a person" in terms.because
