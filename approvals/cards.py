@@ -118,6 +118,23 @@ class Cards:
                     pipe.delete(message)
                 await pipe.execute()
 
+    async def lose(self, channel: str, ts: str) -> None:
+        """A message was deleted: what it showed is to be shown there anew. Harmless for others' messages."""
+        request_id = await self.shown_by(channel, ts)
+        for posted in (await self.posted(request_id)).values() if request_id else ():
+            if request_id and (posted.channel, posted.ts) == (channel, ts):
+                await self.forget_place(request_id, posted.place)
+                await self.add_place(request_id, posted.place, channel, posted.thread_ts)
+
+    async def leave(self, request_id: RequestId, channel: str) -> None:
+        """The channel is gone: forget every place there, and find out again where to show it."""
+        left = [each for each in (await self.posted(request_id)).values() if each.channel == channel]
+        for posted in left:
+            await self.forget_place(request_id, posted.place)
+        if left:
+            with translated(self._redis):
+                await self._redis.zadd(self._draw, {request_id: 0}, nx=True)
+
     async def shown_by(self, channel: str, ts: str) -> RequestId | None:
         """The request that a message shows."""
         with translated(self._redis):

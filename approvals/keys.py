@@ -14,6 +14,7 @@ SHAPES: dict[str, tuple[str, ...]] = {
     "pending": (),
     "due": (),
     "draw": (),
+    "unseen": (),
     "cards": ("request id",),
     "message": ("channel", "timestamp"),
     "audit": (),

@@ -117,6 +117,8 @@ class Ticket:
     is_new: bool = True  # False: the same key had been submitted before
 
 
+TAKEN_BACK = "the approval was taken back before it was used"
+
 _STATUSES = {
     Status.APPROVED: OutcomeStatus.APPROVED,
     # What was approved stays so for an agent that asks again, after a restart say; only its permit is gone.
@@ -128,6 +130,7 @@ _STATUSES = {
     Status.ANSWERED: OutcomeStatus.ANSWERED,
     Status.EXPIRED: OutcomeStatus.EXPIRED,
     Status.CANCELLED: OutcomeStatus.CANCELLED,
+    Status.WITHDRAWN: OutcomeStatus.CANCELLED,
 }
 
 
@@ -156,7 +159,7 @@ def outcome_of(request: Request) -> Outcome | None:
         args=request.args if is_yes else None,
         fingerprint=request.fingerprint if is_yes else None,
         edited=is_yes and request.asked_args is not None,
-        text=request.decision.text,
+        text=TAKEN_BACK if request.status is Status.WITHDRAWN else request.decision.text,
         undeliverable=request.decision.word == "undeliverable",
         round=request.round,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -16,18 +16,19 @@ from redis.asyncio import Redis
 from approvals import wire
 from approvals.audit import GENESIS, Entry, entry_of, link
 from approvals.commands import Command
-from approvals.errors import AmbiguousId, RequestNotFound, Unavailable
+from approvals.errors import AlreadyUsed, AmbiguousId, RequestNotFound, Unavailable
 from approvals.events import Event, Refused
 from approvals.ids import ALPHABET, LETTERS, is_id
 from approvals.inbox import GROUP, LetterRef, Taken
 from approvals.keys import is_written_as, key
-from approvals.machine import SERVICE, begin, decide, evolve, next_due
+from approvals.machine import SERVICE, begin, decide, evolve, is_to_be_looked_at, next_due
 from approvals.messages import Outcome, OutcomeStatus, is_auto, outcome_of, permit_of
 from approvals.model import Actor, Json, Request, RequestId, Status, Tenant, Via
 from approvals.places import Posted
 from approvals.redis_door import due_ms, follow, moment, ms, script, translated
 
 CHANGE_TIMEOUT_S = 2.0
+PERMIT_GONE = -1  # what commit.lua answers
 FRESH_S = 0.05  # a clock read longer ago than this is read again before it decides about a deadline
 LEASE_S = 10.0
 REFUSED_KEPT_S = 90 * 24 * 3600  # the outcome of a letter that never became a request
@@ -205,11 +206,21 @@ class Store:
         """What waits for people, the oldest first."""
         with translated(self._redis):
             ids = await self._redis.zrange(key(self.tenant, "pending"), offset, offset + limit - 1)
+        return await self._bodies(ids)
+
+    async def _bodies(self, ids: Iterable[object]) -> list[Request]:
+        with translated(self._redis):
             async with self._redis.pipeline(transaction=False) as pipe:
                 for id in ids:
                     pipe.hmget(key(self.tenant, "request", str(id)), "body", "short")
                 found = await pipe.execute()
         return [stored(body, short) for body, short in found if body is not None]
+
+    async def unseen(self, *, limit: int = 50) -> list[Request]:
+        """What ended without people's regular yes or no, and nobody has looked at since; the oldest first."""
+        with translated(self._redis):
+            ids = await self._redis.zrange(key(self.tenant, "unseen"), 0, limit - 1)
+        return await self._bodies(ids)
 
     async def count_pending(self) -> int:
         with translated(self._redis):
@@ -240,7 +251,7 @@ class Store:
                 pipe.delete(request, cards, *filter(None, shown), *theirs)
                 if short is not None:
                     pipe.hdel(key(self.tenant, "shorts"), short)
-                for queue in ("ids", "pending", "due", "draw"):
+                for queue in ("ids", "pending", "due", "draw", "unseen"):
                     pipe.zrem(key(self.tenant, queue), request_id)
                 await pipe.execute()
 
@@ -317,17 +328,20 @@ class Store:
             *(after.id, before.version, wire.write(wire.REQUEST, after)),
             *(wire.write(wire.ENTRY, entry), entry.hash),
             *_consequences(before, after, event),
+            ms(after.decision.at) if after.decision and is_to_be_looked_at(after) else "",
         ]
         try:
             return await self._commit_once(after, args)
         except Unavailable:
-            return await self._commit_once(
-                after, args
-            )  # only the reply was lost? Then this finds what was written
+            # Perhaps only the reply was lost: then this finds what was written.
+            return await self._commit_once(after, args)
 
     async def _commit_once(self, after: Request, args: list[str | int]) -> int | None:
+        keys = [*self._keys(after), key(self.tenant, "unseen")]
         with translated(self._redis):
-            seq: int | None = await self._commit(keys=self._keys(after), args=args)
+            seq: int | None = await self._commit(keys=keys, args=args)
+        if seq == PERMIT_GONE:
+            raise AlreadyUsed(after)
         return seq
 
     def _keys(self, request: Request) -> list[str]:
@@ -423,6 +437,8 @@ def _permit(before: Request | None, after: Request) -> str:
     if after.status is Status.APPROVED:
         permit = None if was_approved else permit_of(after)
         return "" if permit is None else wire.write(wire.PERMIT, permit)
+    if after.status is Status.WITHDRAWN:
+        return "!"  # unless the agent was faster
     return "-" if before is None or was_approved else ""
 
 

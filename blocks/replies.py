@@ -252,6 +252,7 @@ PERSON_UNKNOWN = (
 )
 OUR_FAULT = "Something went wrong on our side, so nothing was recorded. Its log says what; try again."
 NO_SUCH_MESSAGE = "No request belongs to this message."
+NOT_OPENED = "The dialog could not be opened, so nothing was decided. Try it again."
 
 
 def older_button(commands: Commands) -> str:

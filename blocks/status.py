@@ -106,7 +106,9 @@ def _ending(request: Request, decision: Decision) -> Told:
             return Told((by, " cancelled it, ", at, after), decision.text)
         case word:
             did = (
-                "approved with changes" if word == "edited" else one_line(word.replace("_", " "), RULE_CHARS)
+                _DID[word]
+                if word in ("edited", "overridden")
+                else one_line(word.replace("_", " "), RULE_CHARS)
             )
             return Told((by, f" {did}, ", at, after), decision.text)
 
@@ -159,6 +161,14 @@ _DID = {
     "expired": "ended it: nobody answered",
     "cancelled": "cancelled it",
     "undeliverable": "ended it: nobody could be reached",
+    "objected": "rejected (one of several)",
+    "overridden": "let it through past its normal path",
+    "withdrawn": "took the approval back",
+    "looked_at": "has looked at it",
+    "extended": "gave it more time",
+    "snoozed": "put off reminders",
+    "reminded": "reminded people",
+    "escalated": "brought more people in",
     "claimed": "began to run it",
     "executed": "ran it",
     "failed": "ran it, and it failed",

@@ -9,6 +9,7 @@
 -- KEYS[7]  outcome    string
 -- KEYS[8]  permit     string
 -- KEYS[9]  wake       stream of hints to the agent
+-- KEYS[10] unseen     sorted set of request ids that ended out of the ordinary, by when (ms)
 --
 -- ARGV[1]  id         of the request
 -- ARGV[2]  expected   the version the caller decided from
@@ -20,15 +21,18 @@
 -- ARGV[8]  draw       "1": it is to be drawn, now or when whoever is at it has done; "": as it is
 -- ARGV[9]  outcome    JSON; "-" deletes it; "" leaves it as it is
 -- ARGV[10] keep       ms that the outcome is kept for
--- ARGV[11] permit     JSON; "-" deletes it; "" leaves it as it is
+-- ARGV[11] permit     JSON; "-" deletes it; "!" deletes it, and nothing is written if it is gone already
+--                     (the agent has taken it); "" leaves it as it is
 -- ARGV[12] until      ms since the epoch at which the permit ends; "" without one
+-- ARGV[13] unseen     score; "" takes it out
 --
--- Returns the entry's number, also when this very commit was written before; nil if the version has moved on.
+-- Returns the entry's number, also when this very commit was written before; nil if the version has moved on;
+-- -1 if the permit had to be there and is gone.
 --
 -- There are no rules about approvals here; those are in machine.py.
 
 local id, expected, body, entry, head = unpack(ARGV, 1, 5)
-local pending, due, draw, outcome, keep, permit, until_ms = unpack(ARGV, 6, 12)
+local pending, due, draw, outcome, keep, permit, until_ms, unseen = unpack(ARGV, 6, 13)
 
 local next_version = string.format("%d", tonumber(expected) + 1)
 local version, known_head, known_seq = unpack(redis.call("HMGET", KEYS[1], "version", "head", "seq"))
@@ -38,7 +42,10 @@ end
 if version ~= expected then
   return nil
 end
-for _, index in ipairs({6, 7, 10, 12}) do
+if permit == "!" and redis.call("EXISTS", KEYS[8]) == 0 then
+  return -1
+end
+for _, index in ipairs({6, 7, 10, 12, 13}) do
   if ARGV[index] ~= "" and not tonumber(ARGV[index]) then
     return redis.error_reply("ERR ARGV " .. index .. " is not a number")
   end
@@ -70,7 +77,12 @@ elseif outcome ~= "" then
   redis.call("SET", KEYS[7], outcome, "PX", keep)
   redis.call("XADD", KEYS[9], "MAXLEN", "~", 1000, "*", "id", id)
 end
-if permit == "-" then
+if unseen == "" then
+  redis.call("ZREM", KEYS[10], id)
+else
+  redis.call("ZADD", KEYS[10], unseen, id)
+end
+if permit == "-" or permit == "!" then
   redis.call("DEL", KEYS[8])
 elseif permit ~= "" then
   redis.call("SET", KEYS[8], permit, "PXAT", until_ms)
