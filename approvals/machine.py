@@ -47,6 +47,7 @@ from approvals.errors import (
     NotQualified,
     NotYours,
     OwnRequest,
+    Refusal,
     TooMuch,
     WithAgent,
     WrongKind,
@@ -172,6 +173,15 @@ def check_person(request: Request, person: Person, *, now: datetime) -> None:
     if request.deadline is not None and now >= request.deadline:
         raise DeadlinePassed(request)
     _require_approver(request, person)
+
+
+def may_count(request: Request, person: Person) -> bool:
+    """Whether this person is one of those who may decide it, at whatever point it is."""
+    try:
+        _require_approver(request, person)
+    except Refusal:
+        return False
+    return True
 
 
 def _decide_pending(request: Request, command: _OfPending, now: datetime) -> Event:

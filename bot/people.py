@@ -13,7 +13,9 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from approvals.model import CHANNEL, Barred, Person, PersonId, Principal, Terms
+from approvals.machine import may_count
+from approvals.model import CHANNEL, Barred, Person, PersonId, Principal, Request
+from approvals.quorum import approvers_of, principals_of
 from bot.slack_errors import word_of
 
 logger = logging.getLogger(__name__)
@@ -85,15 +87,15 @@ class People:
         self.handles: _Cache[dict[str, str]] = _Cache(self._load_handles, HANDLES_S)
 
     async def person(
-        self, who: PersonId, terms: Terms, channel: str | None, *, team: str | None = None
+        self, who: PersonId, request: Request, channel: str | None, *, team: str | None = None
     ) -> Person:
-        """Who this is with regard to these terms; `team` is what the interaction says of their team.
+        """Who this is with regard to a request; `team` is what the interaction says of their team.
 
         What Slack doesn't tell raises nothing: a person of whom nothing could be learnt is barred as unknown.
         """
         try:
             profile = await self.profiles.get(who)
-            principals = [p for p in terms.approvers if who in await self.expand(p, channel)]
+            principals = [p for p in principals_of(request) if who in await self.expand(p, channel)]
         except LookupFailed:
             return Person(id=who, name=who, principals=frozenset(), barred=Barred.UNKNOWN)
         barred = profile.barred
@@ -124,16 +126,14 @@ class People:
             return await self.groups.get(principal)
         return frozenset({principal})
 
-    async def qualified(
-        self, terms: Terms, channel: str | None, besides: PersonId | None, enough: int
-    ) -> list[Person]:
-        """Up to `enough` people who may decide under these terms and can see `channel` (None: their own DMs).
+    async def qualified(self, request: Request, channel: str | None, enough: int) -> list[Person]:
+        """Up to `enough` people who may decide it and can see `channel` (None: their own DMs).
 
         Raises:
             LookupFailed: Slack could not be asked.
         """
         candidates: set[str] = set()
-        for principal in terms.approvers:
+        for principal in approvers_of(request):
             candidates |= await self.expand(principal, channel)
         if channel is not None:
             candidates &= await self.members.get(channel)
@@ -142,9 +142,8 @@ class People:
         for candidate in sorted(candidates):
             if len(found) >= enough:
                 break
-            person = await self.person(PersonId(candidate), terms, channel)
-            may = person.barred is None or (person.barred is Barred.GUEST and terms.guests)
-            if may and (person.id != besides or terms.self_approval):
+            person = await self.person(PersonId(candidate), request, channel)
+            if may_count(request, person):
                 found.append(person)
         return found
 
