@@ -174,8 +174,16 @@ class Desk:
         await self.cards.add_place(request.id, place, channel, thread_ts)
         return True
 
+    async def leave(self, channel: str) -> None:
+        """Have whatever waits in `channel` shown elsewhere; where there is no elsewhere, posting says so."""
+        offset = 0
+        while requests := await self.store.pending(limit=LISTED, offset=offset):
+            for request in requests:
+                await self.cards.leave(request.id, channel)
+            offset += len(requests)
+
     async def person(self, who: Who, request: Request) -> Person:
-        return await self._people.person(who.id, request.terms, await self.shown_in(request), team=who.team)
+        return await self._people.person(who.id, request, await self.shown_in(request), team=who.team)
 
     async def shown_in(self, request: Request) -> str | None:
         """The channel whose members "channel" means; None where requests go to people's own messages."""

@@ -154,19 +154,25 @@ class Posting:
             self._at_work.add(request_id)
             await self.draw(request_id)
         except Limited as limited:
-            await self._cards.postpone(request_id, limited.after_s)
+            await self._postpone(request_id, limited.after_s)
         except Unavailable as error:
             logger.warning(
                 "not drawn: %s", error, extra={"request_id": request_id}
             )  # its lease ends by itself
         except (SlackApiError, aiohttp.ClientError, TimeoutError, LookupFailed) as error:
             logger.warning("not drawn", extra={"request_id": request_id, "error": word_of(error)})
-            await self._cards.postpone(request_id, AGAIN_S)
+            await self._postpone(request_id, AGAIN_S)
         except Exception:  # a card that can't be drawn must not stop all others
             logger.exception("not drawn", extra={"request_id": request_id})
-            await self._cards.postpone(request_id, LEASE_S)
+            await self._postpone(request_id, LEASE_S)
         finally:
             self._at_work.discard(request_id)
+
+    async def _postpone(self, request_id: RequestId, delay_s: float) -> None:
+        try:
+            await self._cards.postpone(request_id, delay_s)
+        except Unavailable as error:
+            logger.warning("not postponed: %s", error, extra={"request_id": request_id})  # its lease ends
 
     async def draw(self, request_id: RequestId) -> None:
         """Make every message of one request equal to Redis."""
@@ -209,7 +215,7 @@ class Posting:
         try:
             channel = None if terms.channel == DM else await self._channels.id_of(terms.channel)
             enough = terms.quorum if channel else PEOPLE_IN_DM
-            approvers = await self._people.qualified(terms, channel, request.on_behalf_of, enough)
+            approvers = await self._people.qualified(request, channel, enough)
         except NoSuchChannel as error:
             raise Undrawable(str(error)) from error
         except LookupFailed as failed:
