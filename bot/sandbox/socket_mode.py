@@ -24,6 +24,7 @@ class SocketMode:
         self._clock = clock
         self._tickets: dict[str, float] = {}
         self._sockets: list[web.WebSocketResponse] = []
+        self._lines: dict[web.WebSocketResponse, asyncio.Transport | None] = {}  # what each one runs over
         self._turn = 0
         self._waiting: dict[str, asyncio.Future[Ack]] = {}
 
@@ -49,6 +50,7 @@ class SocketMode:
             await socket.close()
             return socket
         self._sockets.append(socket)
+        self._lines[socket] = request.transport
         self._changed()
         try:
             await _say(socket, self._hello())
@@ -95,14 +97,15 @@ class SocketMode:
     def abort(self) -> None:
         """Lose every connection without a word."""
         for socket in list(self._sockets):
+            line = self._lines.get(socket)
             self._forget(socket)
-            transport = socket.get_extra_info("transport")
-            if transport is not None:
-                transport.abort()
+            if line is not None:
+                line.abort()
 
     def _forget(self, socket: web.WebSocketResponse) -> None:
         if socket in self._sockets:
             self._sockets.remove(socket)
+            self._lines.pop(socket, None)
             self._changed()
 
     async def _listen(self, socket: web.WebSocketResponse) -> None:
