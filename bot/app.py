@@ -211,6 +211,7 @@ def _bolt(settings: Settings, client: AsyncWebClient, home: Home) -> AsyncApp | 
         request_verification_enabled=settings.app_token
         is None,  # Socket Mode comes through a door of its own
         process_before_response=True,
+        ignoring_self_events_enabled=False,  # that a message of ours was deleted counts as our own event
         authorize=_authorizer(settings, home),
     )
 

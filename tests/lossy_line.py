@@ -38,6 +38,11 @@ class LossyLine:
         """Lose the reply to the next thing sent that holds `word`."""
         self._lost_on = word
 
+    @property
+    def has_lost(self) -> bool:
+        """Whether what was to be lost has been."""
+        return self._lost_on is None
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._open += 1
         self._all_closed.clear()

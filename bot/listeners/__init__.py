@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from slack_bolt.async_app import AsyncApp
 
-from bot.listeners import commands, decisions, edits, facts, guard, home, threads, unknown
+from bot.listeners import commands, decisions, edits, facts, guard, home, losses, threads, unknown
 from bot.listeners.parts import Parts
 
 __all__ = ["Parts", "register"]
@@ -21,6 +21,7 @@ def register(app: AsyncApp, parts: Parts) -> None:
     decisions.register(app, parts)
     edits.register(app, parts)
     commands.register(app, parts)
+    losses.register(app, parts)
     threads.register(app, parts)
     home.register(app, parts)
     facts.register(app, parts)

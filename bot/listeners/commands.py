@@ -36,7 +36,7 @@ def _approve(parts: Parts) -> Listener:
         if found.request is None:
             await ack(text=found.words)
         elif await _must_be_read(parts, found.request):
-            await parts.open(slash.trigger_id, await parts.call_view(slash.who, found.request))
+            await parts.open(slash, await parts.call_view(slash.who, found.request))
             await ack()
         else:
             seen, note = found.request.fingerprint, slash.rest(1) or None
@@ -106,7 +106,7 @@ async def _show(parts: Parts, ack: AsyncAck, slash: Slash) -> None:
     if found.request is None:
         await ack(text=found.words)
         return
-    await parts.open(slash.trigger_id, await parts.request_view(slash.who, found.request))
+    await parts.open(slash, await parts.request_view(slash.who, found.request))
     await ack()
 
 

@@ -62,7 +62,7 @@ async def open_dialog(
     if verdict.refusal is not None or verdict.request is None:
         await parts.tell(click, verdict.refusal or replies.NO_SUCH_MESSAGE)
     else:
-        await parts.open(click.trigger_id, view(verdict.request), on_top=click.is_in_dialog)
+        await parts.open(click, view(verdict.request), on_top=click.is_in_dialog)
 
 
 # -- buttons and menus --------------------------------------------------------------------------------
@@ -140,7 +140,7 @@ async def _show(
         await parts.tell(click, verdict.words)
     else:
         drawn = await view(click.who, verdict.request)
-        await parts.open(click.trigger_id, drawn, on_top=click.is_in_dialog)
+        await parts.open(click, drawn, on_top=click.is_in_dialog)
 
 
 _ACTIONS: tuple[tuple[str | re.Pattern[str], Clicked], ...] = (

@@ -34,13 +34,7 @@ def register(app: AsyncApp, parts: Parts) -> None:
     async def left(event: Json) -> None:
         people.forget(channel=event.get("channel"))
 
-    for name in (
-        "channel_rename",
-        "channel_archive",
-        "channel_unarchive",
-        "channel_id_changed",
-        "channel_created",
-    ):
+    for name in ("channel_rename", "channel_unarchive", "channel_created"):
         app.event(name)(_forget_names(channels.forget_names))
 
 

@@ -11,12 +11,12 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from approvals.model import PersonId, Request
-from blocks import dialogs, home
+from blocks import dialogs, home, replies
 from blocks.replies import Commands
 from blocks.request import Offer, offer_for
 from bot.channels import Channels
 from bot.desk import Desk, Verdict
-from bot.payloads import Click, Who
+from bot.payloads import Click, Shortcut, Slash, Who
 from bot.people import People
 from bot.replying import Replier
 from bot.slack_errors import word_of
@@ -43,7 +43,7 @@ class Parts:
         elif click.view_id is not None and not click.is_home:
             await self._show(self.slack.views_update(view_id=click.view_id, view=dialogs.notice_view(text)))
         else:
-            await self.open(click.trigger_id, dialogs.notice_view(text))
+            await self.open(click, dialogs.notice_view(text))
 
     async def tell_verdict(self, click: Click, verdict: Verdict) -> None:
         """After a decision: silence where the card shows it, else words."""
@@ -80,16 +80,17 @@ class Parts:
         except (SlackApiError, aiohttp.ClientError, TimeoutError) as error:
             logger.warning("a private answer was not taken", extra={"error": type(error).__name__})
 
-    async def open(self, trigger_id: str, view: Json, *, on_top: bool = False) -> None:
-        """Open a dialog, or put it on top of the one that was clicked in."""
+    async def open(self, asked: Click | Slash | Shortcut, view: Json, *, on_top: bool = False) -> None:
+        """Open a dialog, or put it on top of the one that was clicked in; say so if Slack doesn't."""
         method = self.slack.views_push if on_top else self.slack.views_open
-        await self._show(method(trigger_id=trigger_id, view=view))
+        if not await self._show(method(trigger_id=asked.trigger_id, view=view)):
+            await self.replier.whisper(asked.response_url, replies.NOT_OPENED)
 
-    async def _show(self, call: Any) -> None:
+    async def _show(self, call: Any) -> bool:
         try:
             await call
-        except SlackApiError as error:
-            # The three seconds of a trigger are over, or the dialog was closed: the person clicks again.
+        except (SlackApiError, aiohttp.ClientError, TimeoutError) as error:
+            # The three seconds of a trigger are over, or the dialog was closed: the person tries again.
             logger.warning("a dialog could not be shown", extra={"error": word_of(error)})
-        except (aiohttp.ClientError, TimeoutError) as error:
-            logger.warning("a dialog could not be shown", extra={"error": type(error).__name__})
+            return False
+        return True

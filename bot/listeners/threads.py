@@ -43,13 +43,13 @@ def register(app: AsyncApp, parts: Parts) -> None:
         if request is None:
             await parts.replier.whisper(shortcut.response_url, replies.NO_SUCH_MESSAGE)
         else:
-            await parts.open(shortcut.trigger_id, await parts.request_view(shortcut.who, request))
+            await parts.open(shortcut, await parts.request_view(shortcut.who, request))
         await ack()
 
     @app.shortcut(OPEN_QUEUE)
     async def open_queue(ack: AsyncAck, body: Json) -> None:
         shortcut = Shortcut.parse(body)
-        await parts.open(shortcut.trigger_id, await parts.queue_view(shortcut.who))
+        await parts.open(shortcut, await parts.queue_view(shortcut.who))
         await ack()
 
 

@@ -62,7 +62,7 @@ async def let_leases_end(redis_url: str, tenant: str, *, agent: str = "billing")
     async with Redis.from_url(redis_url, decode_responses=True) as redis:
         for queue in (key(tenant, "draw"), key(tenant, "due")):
             for member in await redis.zrange(queue, 0, -1):
-                await redis.zincrby(queue, -10_000, member)
+                await redis.zincrby(queue, -10_000, str(member))
         inbox = key(tenant, "inbox", agent)
         for held in await redis.xpending_range(inbox, GROUP, "-", "+", 1000):
             await redis.xclaim(inbox, GROUP, "dead", 0, [held["message_id"]], idle=60_000, justid=True)
