@@ -91,6 +91,9 @@ class PageApi:
                 "team": {"id": self._world.app.team_id, "name": workspace.name},
                 "app": {"bot_user": self._world.app.bot_user, "app_id": self._world.app.app_id},
                 "users": [page_shapes.user(user) for user in workspace.users.values()],
+                "usergroups": [
+                    {"id": group.id, "handle": group.handle} for group in workspace.usergroups.values()
+                ],
                 "channels": [
                     page_shapes.channel(self._world, channel, me.id)
                     for channel in workspace.channels.values()

@@ -149,7 +149,10 @@ export function channelMention(channelId, label = null) {
 
 export const broadcast = (range) => h("span", { class: "mention mention-me" }, `@${range}`);
 
-export const groupMention = (id, label) => h("span", { class: "mention", data: { group: id } }, (label ?? id).replace(/^@?/, "@"));
+export function groupMention(id, label) {
+  const handle = label ?? workspace.groups.get(id) ?? id;
+  return h("span", { class: "mention", data: { group: id } }, handle.replace(/^@?/, "@"));
+}
 
 function special(command, label) {
   const [name, ...rest] = command.split("^");

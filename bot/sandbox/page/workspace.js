@@ -5,6 +5,7 @@ export const workspace = {
   me: null,
   team: { id: "", name: "" },
   users: new Map(),
+  groups: new Map(), // id → handle
   channels: new Map(),
   commands: [],
   shortcuts: [],
@@ -21,6 +22,7 @@ export function load(snapshot) {
   workspace.team = snapshot.team;
   workspace.app = snapshot.app ?? null;
   workspace.users = new Map(snapshot.users.map((user) => [user.id, user]));
+  workspace.groups = new Map((snapshot.usergroups ?? []).map((group) => [group.id, group.handle]));
   workspace.channels = new Map(snapshot.channels.map((channel) => [channel.id, channel]));
   workspace.commands = snapshot.commands ?? [];
   workspace.shortcuts = snapshot.shortcuts ?? [];
