@@ -1,4 +1,4 @@
-"""Every program in docs/agents.md is a file, and does what the page says."""
+"""Every program in the README and in docs/agents.md is a file, and does what the page says."""
 
 import asyncio
 import os
@@ -14,6 +14,7 @@ from tests.clerk import ADA, serving, yes
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "agents.md").read_text()
+README = (DOCS.parent / "README.md").read_text()
 # Each program, and what the page says it prints.
 SHOWN: dict[str, str] = dict(re.findall(r"```python\n(.*?)```\n+```text\n(.*?)```", PAGE, re.DOTALL))
 PROGRAMS = {path.read_text(): path for path in sorted((DOCS / "examples").glob("*.py"))}
@@ -44,6 +45,11 @@ async def test_a_program_prints_what_the_page_says(program: str, redis_url: str,
         said, complained = await running.communicate()
     assert complained.decode() == ""
     assert said.decode() == SHOWN[program]
+
+
+def test_the_program_of_the_readme_is_one_of_them() -> None:
+    (program,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    assert program in SHOWN
 
 
 def test_every_program_on_the_page_is_a_file() -> None:
