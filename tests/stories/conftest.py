@@ -7,7 +7,8 @@ import pytest
 from approvals import Approvals
 from bot.app import Service
 from bot.sandbox.server import Sandbox
-from tests.running import a_connected_bot, environment
+from tests.running import a_bot, a_connected_bot, environment, until
+from tests.stories.signing import House, free_port, is_serving, over_http
 
 
 @pytest.fixture
@@ -29,3 +30,14 @@ async def approvals(redis_url: str, tenant: str) -> AsyncIterator[Approvals]:
     """What an agent holds. The agent is called billing."""
     async with Approvals.connect(redis_url, agent="billing", tenant=tenant) as connected:
         yield connected
+
+
+@pytest.fixture
+async def house(redis_url: str, tenant: str) -> AsyncIterator[House]:
+    """Slack over signed HTTP, instead of `slack` and `bot`."""
+    url = f"http://127.0.0.1:{free_port()}"
+    async with Sandbox(rate_limits=False, request_url=f"{url}/slack/events", ack_timeout_s=2.0) as slack:
+        env = over_http(slack, redis_url, tenant, url)
+        async with a_bot(env, role="worker"), a_bot(env, role="web") as service:
+            await until(lambda: is_serving(url))
+            yield House(slack=slack, web=service, url=url)

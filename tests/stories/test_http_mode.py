@@ -1,14 +1,9 @@
 """Slack over signed HTTP, with `web` and `worker` apart: the same deeds, and nobody but Slack gets in."""
 
 import asyncio
-import hashlib
-import hmac
 import io
 import json
-import socket
 import time
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -18,39 +13,19 @@ import pytest
 from aiohttp import web
 
 from approvals import Approvals
-from bot.app import Service
 from bot.redis_server import RedisServer
-from bot.sandbox.model import Message
-from bot.sandbox.server import Sandbox
-from tests.running import a_bot, environment, redrawn, the_card, the_dialog, until
+from tests.running import a_bot, redrawn, the_card, the_dialog, until
+from tests.stories.signing import (
+    House,
+    a_click,
+    free_port,
+    is_serving,
+    post,
+    post_click,
+    signature,
+    status_of,
+)
 from tests.stories.watching import REFUND, events, logged, whispered
-
-SECRET = "sandbox-signing-secret"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class House:
-    slack: Sandbox
-    web: Service
-    url: str
-
-
-@pytest.fixture
-async def house(redis_url: str, tenant: str) -> AsyncIterator[House]:
-    """`web` and `worker` as two processes would be, and a Slack that calls the first."""
-    url = f"http://127.0.0.1:{_free_port()}"
-    async with Sandbox(rate_limits=False, request_url=f"{url}/slack/events", ack_timeout_s=2.0) as slack:
-        env = over_http(slack, redis_url, tenant, url)
-        async with a_bot(env, role="worker"), a_bot(env, role="web") as service:
-            await until(lambda: _is_serving(url))
-            yield House(slack=slack, web=service, url=url)
-
-
-def over_http(slack: Sandbox, redis_url: str, tenant: str, url: str) -> dict[str, str]:
-    env = environment(slack, redis_url, tenant, SLACK_SIGNING_SECRET=SECRET, PORT=url.rpartition(":")[2])
-    del env["SLACK_APP_TOKEN"]
-    return env
-
 
 # -- the same deeds ------------------------------------------------------------------------------------
 
@@ -193,7 +168,7 @@ async def test_a_private_answer_goes_to_slack_and_to_no_other_address(
     elsewhere.router.add_route("*", "/{any:.*}", listen)
     runner = web.AppRunner(elsewhere)
     await runner.setup()
-    port = _free_port()
+    port = free_port()
     await web.TCPSite(runner, "127.0.0.1", port).start()
     try:
         ticket = await approvals.submit("refund", REFUND)
@@ -210,11 +185,11 @@ async def test_a_private_answer_goes_to_slack_and_to_no_other_address(
 
 
 async def test_web_alone_tells_its_health_and_that_redis_is_away(tmp_path: Path, tenant: str) -> None:
-    url = f"http://127.0.0.1:{_free_port()}"
+    url = f"http://127.0.0.1:{free_port()}"
     async with RedisServer(tmp_path / "redis") as server, aiohttp.ClientSession(url) as session:
         env = {"REDIS_URL": server.url, "APPROVALS_TENANT": tenant, "PORT": url.rpartition(":")[2]}
         async with a_bot(env, role="web"):
-            await until(lambda: _is_serving(url))
+            await until(lambda: is_serving(url))
             assert await status_of(session, "/readyz") == 200
             await server.kill()
             assert await status_of(session, "/healthz") == 200
@@ -233,65 +208,3 @@ async def test_a_body_larger_than_slack_sends_is_turned_away(house: House) -> No
         session.post(f"{house.url}/slack/events", data=body, headers=headers) as answer,
     ):
         assert answer.status == 413
-
-
-# -- Slack's hand --------------------------------------------------------------------------------------
-
-
-def a_click(slack: Sandbox, card: Message, person: str = "U0ANA") -> dict[str, Any]:
-    """The payload of a press of Approve, as Slack sends it."""
-    buttons = [each for block in card.blocks or [] for each in block.get("elements", [])]
-    approve = next(each for each in buttons if each.get("action_id") == "approve")
-    known = slack.workspace.users.get(person)
-    return {
-        "type": "block_actions",
-        "user": {"id": person, "username": "x", "team_id": known.team_id if known else slack.app.team_id},
-        "api_app_id": slack.app.app_id,
-        "team": {"id": slack.app.team_id, "domain": "acme"},
-        "enterprise": None,
-        "is_enterprise_install": False,
-        "actions": [{"type": "button", "action_id": "approve", "block_id": "x", "value": approve["value"]}],
-        "container": {"type": "message", "message_ts": card.ts, "channel_id": card.channel},
-        "channel": {"id": card.channel, "name": "approvals"},
-        "message": {"ts": card.ts},
-        "trigger_id": "1.2.x",
-    }
-
-
-def signature(body: str, *, at: float | None = None) -> dict[str, str]:
-    moment = str(int(time.time() if at is None else at))
-    digest = hmac.new(SECRET.encode(), f"v0:{moment}:{body}".encode(), hashlib.sha256).hexdigest()
-    return {"X-Slack-Request-Timestamp": moment, "X-Slack-Signature": f"v0={digest}"}
-
-
-async def post_click(house: House, click: dict[str, Any]) -> int:
-    body = urlencode({"payload": json.dumps(click)})
-    return await post(house, body, signature(body))
-
-
-async def post(house: House, body: str, headers: Mapping[str, str]) -> int:
-    form = {"Content-Type": "application/x-www-form-urlencoded"}
-    async with (
-        aiohttp.ClientSession() as session,
-        session.post(f"{house.url}/slack/events", data=body, headers={**form, **headers}) as answer,
-    ):
-        return answer.status
-
-
-async def status_of(session: aiohttp.ClientSession, path: str) -> int:
-    async with session.get(path) as answer:
-        return answer.status
-
-
-async def _is_serving(url: str) -> bool:
-    try:
-        async with aiohttp.ClientSession(url) as session:
-            return await status_of(session, "/healthz") == 200
-    except aiohttp.ClientConnectionError:
-        return False
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
