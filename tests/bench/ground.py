@@ -19,6 +19,7 @@ from approvals.redis_door import open_redis
 from approvals.store import Store
 from bot.redis_server import RedisServer
 from tests.builders import a_request, terms
+from tests.running import until
 
 TENANT = Tenant("bench")
 CHANNEL = "#approvals"
@@ -36,11 +37,11 @@ class Ground:
     store: Store
     cards: Cards
 
-    async def waiting(self, count: int) -> list[Request]:
-        """Make `count` requests that wait for a click, and are drawn nowhere."""
-        made = [await self.store.create(a_request(tenant=TENANT)) for _ in range(count)]
+    async def one_more(self) -> Request:
+        """A request that waits for a click, and is drawn nowhere."""
+        request = await self.store.create(a_request(tenant=TENANT))
         await self.draw_nothing()
-        return made
+        return request
 
     async def fill(self, count: int) -> None:
         """Have `count` more requests pending, as they are once their cards are posted; ARGS_BYTES of args."""
@@ -59,10 +60,16 @@ class Ground:
             for _ in range(AT_ONCE):
                 tasks.create_task(some())
         await self.draw_nothing()
+        # So many at once make Redis rewrite its file, which slows whatever comes meanwhile.
+        await until(self._is_quiet, timeout_s=300)
 
     async def draw_nothing(self) -> None:
         """Take everything off the list of what is to be drawn, as if it had been."""
         await self.redis.delete(key(TENANT, "draw"))
+
+    async def _is_quiet(self) -> bool:
+        told = await self.redis.info("persistence")
+        return not told["aof_rewrite_in_progress"] and not told["aof_rewrite_scheduled"]
 
     async def memory_bytes(self) -> int:
         return int((await self.redis.info("memory"))["used_memory"])

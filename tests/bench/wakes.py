@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 
 from approvals import Approvals
 from approvals.commands import Approve
-from approvals.model import Request
+from approvals.ids import new_id
 from approvals.redis_door import open_redis
 from tests.bench.ground import TENANT, Ground
 from tests.bench.times import Times
@@ -22,7 +22,7 @@ from tests.running import until
 AFTER_COMMIT = "Committed → agent awake"
 WHOLE = "Decide → agent awake"
 BARE = "  bare XADD → XREAD"
-OTHER_WAITS = 100  # of the same agent, for requests that nobody decides: they share its one connection
+OTHER_WAITS = 100  # of the same agent, for what was never submitted: they share its one connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +34,11 @@ class _Wake:
 
 async def wakes(ground: Ground, count: int) -> dict[str, Times]:
     """Decide `count` requests that are waited for, one by one."""
-    requests = await ground.waiting(count + 1)
     async with (
         Approvals.connect(ground.url, agent="billing", tenant=TENANT) as approvals,
         _others_wait(ground, approvals),
     ):
-        found = [await _wake(ground, approvals, request) for request in requests][1:]
+        found = [await _wake(ground, approvals) for _ in range(count + 1)][1:]
     return {
         AFTER_COMMIT: Times(tuple(wake.awake - wake.committed for wake in found)),
         WHOLE: Times(tuple(wake.awake - wake.began for wake in found)),
@@ -47,7 +46,8 @@ async def wakes(ground: Ground, count: int) -> dict[str, Times]:
     }
 
 
-async def _wake(ground: Ground, approvals: Approvals, request: Request) -> _Wake:
+async def _wake(ground: Ground, approvals: Approvals) -> _Wake:
+    request = await ground.one_more()
     asked = await _calls(ground.redis, "mget")
 
     async def waited() -> float:
@@ -60,6 +60,7 @@ async def _wake(ground: Ground, approvals: Approvals, request: Request) -> _Wake
         began = time.perf_counter()
         await ground.store.change(request.id, Approve(by=a_person(), seen=request.fingerprint))
         committed = time.perf_counter()
+    await ground.draw_nothing()
     return _Wake(began=began, committed=committed, awake=waiting.result())
 
 
@@ -67,9 +68,7 @@ async def _wake(ground: Ground, approvals: Approvals, request: Request) -> _Wake
 async def _others_wait(ground: Ground, approvals: Approvals) -> AsyncIterator[None]:
     asked = await _calls(ground.redis, "mget")
     async with asyncio.TaskGroup() as tasks:
-        waits = [
-            tasks.create_task(approvals.wait(request.id)) for request in await ground.waiting(OTHER_WAITS)
-        ]
+        waits = [tasks.create_task(approvals.wait(new_id())) for _ in range(OTHER_WAITS)]
         await until(lambda: _has_looked(ground.redis, asked))
         try:
             yield
