@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -32,6 +33,7 @@ OUTCOMES_AT_ONCE = 1000
 GROUP = "service"
 ABANDONED_MS = 10_000  # a letter held longer than this belongs to a consumer that died
 ROUND_S = 1.0  # between two looks at who is an agent and what was abandoned
+_NAMED = re.compile(r'"id"\s*:\s*"(R-[0-9A-HJKMNP-TV-Z]{26})"')
 NOT_CLAIMED = "there is no leave to run it: never given, used already, taken back, or not used in time"
 
 
@@ -211,8 +213,9 @@ class Taken:
             return self.letter.id
         try:
             found = json.loads(self.raw[:LETTER_BYTES])
-        except (ValueError, RecursionError):
-            return None
+        except (ValueError, RecursionError):  # broken, but its agent waits for an answer
+            written = _NAMED.search(self.raw, 0, LETTER_BYTES)
+            return RequestId(written[1]) if written else None
         named = found.get("id") if isinstance(found, dict) else None
         return RequestId(named) if isinstance(named, str) and is_id(named) else None
 

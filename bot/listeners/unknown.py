@@ -9,7 +9,7 @@ from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltContext
 from slack_bolt.response import BoltResponse
 
 from approvals.errors import Unavailable
-from blocks import replies
+from blocks import dialogs, replies
 from blocks.ids import Stale
 from bot.listeners.parts import Json, Parts
 from bot.payloads import Click, Malformed, Slash
@@ -56,6 +56,10 @@ async def _failed(parts: Parts, error: Exception, body: Json) -> BoltResponse:
     """Nothing recorded, nothing acknowledged: Slack shows the click as failed, and we say why if we can."""
     if isinstance(error, Stale | Malformed):
         words = replies.older_button(parts.commands) if isinstance(error, Stale) else replies.UNREADABLE
+        if body.get("type") == "view_submission":  # the dialog itself is the only place to say it
+            return BoltResponse(
+                status=200, body={"response_action": "update", "view": dialogs.notice_view(words)}
+            )
         await _tell(parts, body, words)
         return BoltResponse(status=200, body="")
     if isinstance(error, Unavailable):
