@@ -88,19 +88,19 @@ async def _calls(redis: Redis, command: str) -> int:
 
 async def _bare(ground: Ground, count: int) -> Times:
     """The least a wake-up can be: one stream, one entry, one blocked reader."""
-    seconds = []
+    seconds, last = [], await ground.redis.xadd("bare:wake", {"id": "x"})
     async with open_redis(ground.url) as reader:
+
+        async def read(after: bytes | str) -> float:
+            await reader.xread({"bare:wake": after}, count=1, block=3000)
+            return time.perf_counter()
+
         for _ in range(count):
-
-            async def read() -> float:
-                await reader.xread({"bare:wake": "$"}, count=1, block=5000)
-                return time.perf_counter()
-
             async with asyncio.TaskGroup() as tasks:
-                reading = tasks.create_task(read())
+                reading = tasks.create_task(read(last))
                 await until(lambda: _is_blocked(ground.redis))
                 began = time.perf_counter()
-                await ground.redis.xadd("bare:wake", {"id": "x"}, maxlen=1000)
+                last = await ground.redis.xadd("bare:wake", {"id": "x"}, maxlen=1000)
             seconds.append(reading.result() - began)
     return Times(tuple(seconds))
 
