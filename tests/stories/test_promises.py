@@ -158,11 +158,13 @@ async def test_2_a_click_that_slack_delivers_twice_counts_once(
     assert slack.person("U0ANA").ephemerals() == []
 
 
-@pytest.mark.usefixtures("bot")
-async def test_2_an_approval_is_claimed_by_one_of_many(slack: Sandbox, approvals: Approvals) -> None:
-    ticket = await approvals.submit("refund", REFUND)
-    await slack.person("U0ANA").press("Approve", await the_card(slack))
-    await approvals.wait(ticket.id, timeout=5)
+async def test_2_an_approval_is_claimed_by_one_of_many_also_while_the_service_is_down(
+    slack: Sandbox, approvals: Approvals, redis_url: str, tenant: str
+) -> None:
+    async with a_connected_bot(slack, environment(slack, redis_url, tenant)):
+        ticket = await approvals.submit("refund", REFUND)
+        await slack.person("U0ANA").press("Approve", await the_card(slack))
+        await approvals.wait(ticket.id, timeout=5)
 
     async def claimed() -> bool:
         try:
