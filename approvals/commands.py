@@ -123,8 +123,9 @@ class GiveUp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expire:
-    """The deadline has come."""
+    """The deadline has come. Where silence is a yes, it is one only to what `was_shown`."""
 
+    was_shown: bool = False
     via: Via = Via.SERVICE
 
 

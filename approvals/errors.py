@@ -157,6 +157,14 @@ class NothingToSee(RequestRefusal):
         super().__init__(request, "there is nothing left to look at")
 
 
+class OwnOverride(RequestRefusal):
+    """Who let it through past its normal path isn't the one to look at that."""
+
+    def __init__(self, request: Request, person: Person) -> None:
+        super().__init__(request, f"{person.id} is the one who let it through")
+        self.person = person
+
+
 class NotAnOption(RequestRefusal):
     """The question has fixed options, and this is none of them."""
 

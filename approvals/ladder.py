@@ -4,26 +4,44 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from approvals.model import Request, Step
+from approvals.model import Remind, Request, Step
+
+MORNING = Step(after_s=0, remind=Remind.THREAD)  # who would have been called at night is called when it ends
+
+
+def steps_of(request: Request) -> tuple[Step, ...]:
+    """The ladder of its terms; before it the first call, if it was asked while nobody is to be called."""
+    return request.terms.ladder if may_call(request) else (MORNING, *request.terms.ladder)
+
+
+def may_call(request: Request) -> bool:
+    """Whether it was asked in hours in which its first card may call people."""
+    return request.terms.quiet is None or request.terms.quiet.is_open(request.created_at)
 
 
 def next_step(request: Request) -> Step | None:
     """The step of the ladder that comes next; None: all are done."""
-    steps = request.terms.ladder
+    steps = steps_of(request)
     return steps[request.climbed] if request.climbed < len(steps) else None
 
 
 def next_step_at(request: Request) -> datetime | None:
-    """When it comes. Pings wait for the hours in which people may be pinged, and while it is snoozed."""
+    """When it comes: a step calls people, so it waits for their hours; a reminder also while it is snoozed.
+
+    The steps come in their order, so those behind one that waits wait too. The deadline waits for nothing.
+    """
     step = next_step(request)
     if step is None:
         return None
     at = request.created_at + timedelta(seconds=step.after_s)
-    if step.remind is None:
-        return at
-    if request.snoozed_until is not None:
+    if step.remind is not None and request.snoozed_until is not None:
         at = max(at, request.snoozed_until)
     return at if request.terms.quiet is None else request.terms.quiet.next_opening(at)
+
+
+def is_to_remind(request: Request) -> bool:
+    """Whether any reminder is still to come, so that there is something to snooze."""
+    return any(step.remind is not None for step in steps_of(request)[request.climbed :])
 
 
 def pending_due(request: Request) -> datetime | None:

@@ -46,6 +46,7 @@ from approvals.errors import (
     NothingToSee,
     NotQualified,
     NotYours,
+    OwnOverride,
     OwnRequest,
     Refusal,
     TooMuch,
@@ -94,15 +95,18 @@ from approvals.model import (
     PersonId,
     Ping,
     Receipt,
+    Remind,
     Request,
     SentBack,
     Status,
+    Step,
     TrailLine,
     Vote,
 )
 from approvals.quorum import approvers_of, groups_of, is_met
 
 TIMER = Actor(id="timer", name="the deadline")
+LADDER = Actor(id="timer", name="the ladder")
 SERVICE = Actor(id="service", name="Countersign")
 TRAIL_LINES = 50  # the card's thread shows the newest; the audit log has all
 TRAIL_TEXT_CHARS = 1_000  # of each line: every change rewrites the whole request
@@ -168,8 +172,7 @@ def check_person(request: Request, person: Person, *, now: datetime) -> None:
     Raises:
         Refusal: it is resolved or past its deadline, or this person may not decide it.
     """
-    if not request.is_pending:
-        raise AlreadyResolved(request)
+    _require_pending(request)
     if request.deadline is not None and now >= request.deadline:
         raise DeadlinePassed(request)
     _require_approver(request, person)
@@ -185,9 +188,10 @@ def may_count(request: Request, person: Person) -> bool:
 
 
 def _decide_pending(request: Request, command: _OfPending, now: datetime) -> Event:
-    if not request.is_pending:
-        raise AlreadyResolved(request)
+    _require_pending(request)
     is_late = request.deadline is not None and now >= request.deadline
+    if is_late and _is_unseen_silence(request, command):
+        return Expired(by=TIMER, at=now)
     if is_late and not isinstance(command, Cancel | GiveUp):
         return _at_deadline(request, now)
     match command:
@@ -214,6 +218,19 @@ def _decide_pending(request: Request, command: _OfPending, now: datetime) -> Eve
             raise NotDue(request)
         case _:
             assert_never(command)
+
+
+def _is_unseen_silence(request: Request, command: _OfPending) -> bool:
+    """Whether it ends in a no although silence would be a yes: nobody could have seen it.
+
+    Raises:
+        DeadlinePassed: only the clock gives silence's yes, since it alone has looked whether it was shown.
+    """
+    if isinstance(command, Expire):
+        return not command.was_shown
+    if request.terms.on_deadline is OnDeadline.APPROVE and not isinstance(command, Cancel | GiveUp):
+        raise DeadlinePassed(request)
+    return False
 
 
 def _decide_by_person(request: Request, command: _ByPerson, now: datetime) -> Event:
@@ -325,9 +342,15 @@ def _take_back(request: Request, person: Person, now: datetime) -> Event:
 
 
 def _look_at(request: Request, person: Person, now: datetime) -> Event:
-    _require_approver(request, person)
+    """By who may decide it, or let it through; but an override is looked at by somebody else."""
+    _require_unbarred(request, person)
+    if not person.principals & (approvers_of(request) | frozenset(request.terms.override)):
+        raise NotQualified(request, person)
     if not is_to_be_looked_at(request):
         raise NothingToSee(request)
+    decision = request.decision
+    if decision is not None and decision.word == Overridden.word and decision.by.id == person.actor.id:
+        raise OwnOverride(request, person)
     return LookedAt(by=person.actor, at=now)
 
 
@@ -342,7 +365,7 @@ def _climb(request: Request, now: datetime) -> Event:
     if step is None or at is None or now < at:
         raise NotDue(request)
     kind = Escalated if step.add or step.channel else Reminded
-    return kind(by=TIMER, at=now, step=step)
+    return kind(by=LADDER, at=now, step=step)
 
 
 def _answer(request: Request, command: Answer, now: datetime) -> Event:
@@ -377,6 +400,11 @@ def _require_approver(request: Request, person: Person) -> None:
 def _require_unbarred(request: Request, person: Person) -> None:
     if person.barred and not (person.barred is Barred.GUEST and request.terms.guests):
         raise NotQualified(request, person, person.barred)
+
+
+def _require_pending(request: Request) -> None:
+    if not request.is_pending:
+        raise AlreadyResolved(request)
 
 
 def _require_with_people(request: Request) -> None:
@@ -466,8 +494,8 @@ def _extended(request: Request, event: Extended) -> Request:
 
 
 def _climbed(request: Request, event: Reminded | Escalated) -> Request:
-    step = event.step
-    pings = (Ping(step=request.climbed, where=step.remind, at=event.at),) if step.remind else ()
+    step, where = event.step, _where_to_ping(event.step)
+    pings = (Ping(step=request.climbed, where=where, at=event.at),) if where else ()
     return replace(
         request,
         climbed=request.climbed + 1,
@@ -475,6 +503,13 @@ def _climbed(request: Request, event: Reminded | Escalated) -> Request:
         channels=tuple(dict.fromkeys((*request.channels, *((step.channel,) if step.channel else ())))),
         pings=(*request.pings, *pings),
     )
+
+
+def _where_to_ping(step: Step) -> Remind | None:
+    """People who are added are told so, unless the card that comes into another channel tells them."""
+    if step.remind is None and step.add and step.channel is None:
+        return Remind.THREAD
+    return step.remind
 
 
 def _with_args(request: Request, event: Edited | Voted | Revised) -> Request:

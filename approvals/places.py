@@ -8,6 +8,17 @@ from typing import NewType
 
 Place = NewType("Place", str)  # "C0…" or "D0…": a card; "C0…/1699.22": a card in a thread
 TRAIL, FILE = "#trail", "#file"  # after the card's place: what lies in the thread under it
+PING, LOUD = "#ping", "#override"  # what is said once, with its card or without
+
+
+def is_card(place: Place) -> bool:
+    """Whether a card is shown there, and not what goes with it."""
+    return "#" not in place
+
+
+def is_said_once(place: Place) -> bool:
+    """Whether it is a message that is posted once and never drawn again."""
+    return PING in place or LOUD in place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

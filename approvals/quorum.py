@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from approvals.model import Person, Principal, Request, Terms, Vote
 
@@ -36,6 +37,11 @@ def missing(terms: Terms, votes: Sequence[Vote]) -> dict[str, int]:
     filled = _assigned(terms, votes)
     wanted = {group.name: group.needed - len(filled[group.name]) for group in terms.groups}
     return {name: count for name, count in wanted.items() if count > 0}
+
+
+def can_be_met(terms: Terms, people: Sequence[Person], at: datetime) -> bool:
+    """Whether these people would be enough if all of them said yes."""
+    return is_met(terms, [Vote(person=p.id, name=p.name, at=at, groups=groups_of(terms, p)) for p in people])
 
 
 def _assigned(terms: Terms, votes: Sequence[Vote]) -> dict[str, list[Vote]]:

@@ -26,6 +26,7 @@ from approvals.errors import (
     NothingToSee,
     NotQualified,
     NotYours,
+    OwnOverride,
     OwnRequest,
     Refusal,
     RequestNotFound,
@@ -103,6 +104,8 @@ def _refused(refusal: RequestRefusal, now: datetime, by: PersonId | None) -> str
             return f"Only who approved {what} can take it back."
         case AlreadyUsed():
             return f"It is too late to take {what} back: {agent} has begun."
+        case OwnOverride():
+            return f"You let {what} through yourself, so somebody else has to look at it."
         case NothingToSee():
             return f"There is nothing left to look at in {what}."
         case WithAgent():
@@ -116,7 +119,7 @@ def _refused(refusal: RequestRefusal, now: datetime, by: PersonId | None) -> str
         case NotDue():
             return f"It is not time for that yet: {what} can still be decided."
         case NotClaimable():
-            return f"{what} is {request.status}, so there is nothing to run or to report."
+            return f"{what} is {request.status}, so nothing is left to take back, to run or to report."
         case _:
             return f"The rules don't allow this for {what} now. Open its card to see how it stands."
 

@@ -119,7 +119,7 @@ async def run(service: Service, role: Role) -> None:
             if slack is not None and role != "web":
                 tasks.create_task(_take_letters(service), name="intake")
                 tasks.create_task(_posting(service, slack).run(), name="posting")
-                tasks.create_task(Deadlines(service.store).run(), name="deadlines")
+                tasks.create_task(Deadlines(service.store, service.cards).run(), name="deadlines")
                 if slack.bolt is not None and settings.app_token is not None:
                     tasks.create_task(
                         SocketDoor(slack.bolt, settings.app_token, slack.client).run(), name="slack"

@@ -5,51 +5,68 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from approvals.cards import Cards
+from approvals.commands import Command, Expire
 from approvals.errors import Refusal, Unavailable
 from approvals.machine import due_command, is_to_be_forgotten
-from approvals.model import RequestId
+from approvals.model import OnDeadline, Request, RequestId
+from approvals.places import is_card
 from approvals.store import Store
 
 logger = logging.getLogger(__name__)
 
 TICK_S = 0.5
-AT_ONCE = 100
+AT_ONCE = 64  # settled side by side by one worker, well within the lease under which they are taken
 
 
 class Deadlines:
-    """Expires, lapses and forgets requests, each at most once."""
+    """Climbs ladders, expires, lapses and forgets requests, each at most once."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, cards: Cards) -> None:
+        self._store, self._cards = store, cards
 
     async def run(self) -> None:
         while True:
             try:
                 due = await self._store.due(AT_ONCE)
-                for request_id in due:
-                    await self._settle_safely(request_id)
-                if len(due) < AT_ONCE:
+                async with asyncio.TaskGroup() as settling:
+                    for request_id in due:
+                        settling.create_task(self._settle_safely(request_id))
+                if not due:  # else a ladder may have its next step due already
                     await asyncio.sleep(TICK_S)
             except Unavailable as error:
                 logger.warning("no deadline can be kept: %s", error)
                 await asyncio.sleep(TICK_S)
 
     async def _settle_safely(self, request_id: RequestId) -> None:
+        """Settle one. What goes wrong must not stop the clock of all others; its lease brings it back."""
         try:
             await self.settle(request_id)
-        except Unavailable:
-            raise
-        except Exception:  # one broken record must not stop the clock of all others; its lease brings it back
+        except Unavailable as error:
+            logger.warning("a deadline was not kept: %s", error, extra={"request_id": request_id})
+        except Exception:
             logger.exception("a deadline could not be kept", extra={"request_id": request_id})
 
     async def settle(self, request_id: RequestId) -> None:
         """Do what the clock wants of one request, if it still wants anything."""
         try:
             request, now = await self._store.get(request_id)
-            command = due_command(request, now=now)
+            command: Command | None = due_command(request, now=now)
+            if isinstance(command, Expire):
+                command = Expire(was_shown=await self._was_shown(request))
             if command is not None:
                 await self._store.change(request_id, command)
             elif is_to_be_forgotten(request, now=now):
                 await self._store.forget(request_id)
         except Refusal:
             return  # somebody was a moment faster
+
+    async def _was_shown(self, request: Request) -> bool:
+        """Whether people could see the call. Asked only where it matters: most deadlines just expire."""
+        if request.terms.on_deadline is not OnDeadline.APPROVE:
+            return False
+        posted = await self._cards.posted(request.id)
+        return any(
+            is_card(each.place) and each.ts is not None and each.fingerprint == request.fingerprint
+            for each in posted.values()
+        )

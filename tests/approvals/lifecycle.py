@@ -44,7 +44,7 @@ COMMANDS: dict[str, Command] = {
     "Revise": Revise(args=LESS),
     "Cancel": Cancel(),
     "GiveUp": GiveUp(reason="nobody can be reached"),
-    "Expire": Expire(),
+    "Expire": Expire(was_shown=True),
     "Claim": Claim(),
     "Report, ok": Report(ok=True),
     "Report, failed": Report(ok=False),

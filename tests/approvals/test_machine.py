@@ -24,6 +24,7 @@ from approvals.errors import (
     AlreadyResolved,
     AlreadyVoted,
     ArgumentsChanged,
+    DeadlinePassed,
     InvalidCall,
     NotAnOption,
     NotClaimable,
@@ -335,8 +336,19 @@ class TestTheDeadline:
 
     def test_silence_approves_where_the_policy_says_so(self) -> None:
         request = a_request(terms=SILENT_YES)
-        event = decide(request, Expire(), now=deadline_of(request))
+        event = decide(request, Expire(was_shown=True), now=deadline_of(request))
         assert (event.word, event.by.id) == ("approved", "timer")
+
+    def test_silence_approves_nothing_that_nobody_could_see(self) -> None:
+        request = a_request(terms=SILENT_YES)
+        event = decide(request, Expire(was_shown=False), now=deadline_of(request))
+        assert (event.word, event.by.id) == ("expired", "timer")
+
+    def test_only_the_clock_gives_silence_its_yes(self) -> None:
+        request = a_request(terms=SILENT_YES)
+        for command in (yes(request), Reject(by=ANA), Revise(args=LESS)):
+            with pytest.raises(DeadlinePassed):
+                decide(request, command, now=deadline_of(request))
 
     @pytest.mark.parametrize(
         "command",
@@ -350,7 +362,7 @@ class TestTheDeadline:
         self, command: Command
     ) -> None:
         request = after(a_request(terms=terms(quorum=2, on_deadline=OnDeadline.APPROVE)), command)
-        assert decide(request, Expire(), now=deadline_of(request)).word == "expired"
+        assert decide(request, Expire(was_shown=True), now=deadline_of(request)).word == "expired"
 
     def test_silence_does_not_answer_questions(self) -> None:
         question = a_question(created_at=T0, terms=SILENT_YES)

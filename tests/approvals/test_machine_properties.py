@@ -180,7 +180,7 @@ class LifeOfARequest(RuleBasedStateMachine):
 
     @rule(
         command=st.sampled_from(
-            [Claim(), Report(ok=True), Report(ok=False), Lapse(), Expire(), Cancel(), GONE]
+            [Claim(), Report(ok=True), Report(ok=False), Lapse(), Expire(was_shown=True), Cancel(), GONE]
         )
     )
     @precondition(lambda self: self.is_old)

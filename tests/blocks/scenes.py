@@ -136,7 +136,7 @@ def _vote_with_edit() -> Request:
 
 def _expire_at(request: Request) -> Request:
     assert request.deadline is not None
-    return evolve(request, decide(request, Expire(), now=request.deadline))
+    return evolve(request, decide(request, Expire(was_shown=True), now=request.deadline))
 
 
 def _lapsed() -> Request:
