@@ -13,7 +13,10 @@ import pytest
 from aiohttp import web
 
 from approvals import Approvals
+from approvals.model import RequestId
+from bot.app import Service
 from bot.redis_server import RedisServer
+from bot.sandbox.server import Sandbox
 from tests.running import a_bot, redrawn, the_card, the_dialog, until
 from tests.stories.signing import (
     House,
@@ -59,6 +62,29 @@ async def test_an_answer_written_in_a_thread_arrives_over_http(house: House, app
         card = await the_card(house.slack, "Which colour?")
         house.slack.person("U0LEE").say("blue", thread_ts=card.ts)
     assert asking.result() == "blue"
+
+
+async def test_a_late_click_that_is_faster_than_the_timer_finds_the_deadlines_default(
+    approvals: Approvals, redis_url: str, tenant: str
+) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    async with Sandbox(rate_limits=False, request_url=f"{url}/slack/events") as slack:
+        env = over_http(slack, redis_url, tenant, url)
+        async with a_bot(env, role="web") as service:
+            await until(lambda: is_serving(url))
+            async with a_bot(env, role="worker"):
+                ticket = await approvals.submit("refund", REFUND, deadline=1)
+                card = await the_card(slack)
+            await until(lambda: _is_overdue(service, ticket.id))  # and no worker to notice
+            assert (await slack.person("U0ANA").press("Approve", card)).ok
+            await whispered(slack, "U0ANA", "expired")
+            assert (await approvals.wait(ticket.id, timeout=5)).status == "expired"
+            assert await events(service, ticket.id) == ["submitted", "asked", "expired", "refused"]
+
+
+async def _is_overdue(service: Service, request_id: RequestId) -> bool:
+    request, now = await service.store.get(request_id)
+    return request.is_pending and request.deadline is not None and now >= request.deadline
 
 
 # -- nobody else gets in -------------------------------------------------------------------------------
