@@ -23,6 +23,7 @@ from tests.stories.signing import (
     a_click,
     free_port,
     is_serving,
+    over_http,
     post,
     post_click,
     signature,
