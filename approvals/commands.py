@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from approvals.model import Actor, Args, Fingerprint, Person, Via
+from approvals.model import Actor, Args, Fingerprint, Freeze, Person, Via
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +137,21 @@ class Lapse:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """A freeze takes the approval away, for as long as it lasts."""
+
+    freeze: Freeze
+    via: Via = Via.SERVICE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """No freeze reaches it any more: the approval is given back, with the time that it had left."""
+
+    via: Via = Via.SERVICE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """The agent has taken the permit and is about to run the call."""
 
@@ -179,6 +194,8 @@ Command: TypeAlias = (
     | GiveUp
     | Expire
     | Lapse
+    | Hold
+    | Release
     | Claim
     | Report
     | RecordRefusal

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # only for the annotations: messages builds on canonical, and canonical on these errors
     from approvals.messages import Outcome
-    from approvals.model import Barred, Person, Request
+    from approvals.model import Barred, Freeze, Person, Request
 
 
 class ApprovalsError(Exception):
@@ -155,6 +155,14 @@ class NothingToSee(RequestRefusal):
 
     def __init__(self, request: Request) -> None:
         super().__init__(request, "there is nothing left to look at")
+
+
+class Frozen(RequestRefusal):
+    """Somebody has stopped everything that this request belongs to."""
+
+    def __init__(self, request: Request, freeze: Freeze) -> None:
+        super().__init__(request, f"{freeze.words} is frozen by {freeze.by.id}")
+        self.freeze = freeze
 
 
 class OwnOverride(RequestRefusal):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, TypeAlias
 
-from approvals.model import Actor, Args, Fingerprint, PersonId, Step
+from approvals.model import Actor, Args, Fingerprint, Freeze, PersonId, Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,6 +240,26 @@ class Lapsed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A freeze took the approval away before it was used."""
+
+    word: ClassVar[str] = "held"
+    by: Actor
+    at: datetime
+    freeze: Freeze
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Released:
+    """The approval was given back when the freeze ended."""
+
+    word: ClassVar[str] = "released"
+    by: Actor
+    at: datetime
+    held_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
     """An attempt that was not let through."""
 
@@ -277,5 +297,7 @@ Event: TypeAlias = (
     | Executed
     | Failed
     | Lapsed
+    | Held
+    | Released
     | Refused
 )

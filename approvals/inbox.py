@@ -107,7 +107,7 @@ class AgentInbox:
                 await pipe.watch(permit_key)
                 text = await pipe.get(permit_key)
                 if text is None:
-                    raise NotClaimed(f"{request_id}: {NOT_CLAIMED}")
+                    raise NotClaimed(f"{request_id}: {await self._why_not(request_id)}")
                 permit = wire.read(wire.PERMIT, text)
                 pipe.multi()  # type: ignore[no-untyped-call]  # redis-py left it so
                 pipe.getdel(permit_key)
@@ -124,6 +124,10 @@ class AgentInbox:
                         f"{request_id} may or may not have been claimed, so it must not be run: {error}"
                     ) from error
         return permit
+
+    async def _why_not(self, request_id: RequestId) -> str:
+        outcome = await self.outcome(request_id)
+        return outcome.held if outcome is not None and outcome.held is not None else NOT_CLAIMED
 
     async def last_wake(self) -> str:
         """Where the hints stand now: read it, then the outcomes, then `wakes` from here on."""

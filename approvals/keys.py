@@ -15,6 +15,8 @@ SHAPES: dict[str, tuple[str, ...]] = {
     "due": (),
     "draw": (),
     "unseen": (),
+    "approved": (),
+    "freezes": (),
     "cards": ("request id",),
     "message": ("channel", "timestamp"),
     "audit": (),

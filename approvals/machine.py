@@ -21,11 +21,13 @@ from approvals.commands import (
     Expire,
     Extend,
     GiveUp,
+    Hold,
     Lapse,
     LookAt,
     Override,
     RecordRefusal,
     Reject,
+    Release,
     Report,
     RequestChanges,
     Revise,
@@ -39,6 +41,7 @@ from approvals.errors import (
     AlreadyVoted,
     ArgumentsChanged,
     DeadlinePassed,
+    Frozen,
     NotAnOption,
     NotClaimable,
     NotDue,
@@ -69,12 +72,14 @@ from approvals.events import (
     Expired,
     Extended,
     Failed,
+    Held,
     Lapsed,
     LookedAt,
     Objected,
     Overridden,
     Refused,
     Rejected,
+    Released,
     Reminded,
     Revised,
     Snoozed,
@@ -89,6 +94,7 @@ from approvals.model import (
     Actor,
     Barred,
     Decision,
+    Freeze,
     Kind,
     OnDeadline,
     Person,
@@ -130,12 +136,13 @@ def begin(request: Request) -> tuple[Event, Event]:
     return Submitted(by=agent_of(request), at=at), answer
 
 
-def decide(request: Request, command: Command, *, now: datetime) -> Event:
+def decide(request: Request, command: Command, *, now: datetime, freeze: Freeze | None = None) -> Event:
     """Return the one event that `command` causes, without causing it.
 
     The deadline outranks people: a click that arrives late expires the request, even if the timer has not
     noticed yet. It does not outrank the agent that takes its request back, nor the news that nobody could be
-    reached: where silence means yes, both must still end in a no.
+    reached: where silence means yes, both must still end in a no. `freeze` is the one that reaches it now, if
+    any: nobody decides then, and silence is no yes.
 
     Raises:
         Refusal: the rules forbid `command` at this point.
@@ -154,28 +161,33 @@ def decide(request: Request, command: Command, *, now: datetime) -> Event:
             return kind(by=agent_of(request), at=now, text=result, duration_ms=duration_ms)
         case Lapse():
             return _lapse(request, now)
+        case Hold(freeze=reaching):
+            return _hold(request, reaching, now)
+        case Release():
+            return _release(request, now)
         case TakeBack(by=person):
             return _take_back(request, person, now)
         case LookAt(by=person):
             return _look_at(request, person, now)
         case _:
-            return _decide_pending(request, command, now)
+            return _decide_pending(request, command, now, freeze)
 
 
 _ByPerson = Approve | Reject | Answer | RequestChanges | Extend | Snooze
 _OfPending = _ByPerson | Override | Revise | Cancel | GiveUp | Climb | Expire
 
 
-def check_person(request: Request, person: Person, *, now: datetime) -> None:
+def check_person(request: Request, person: Person, *, now: datetime, freeze: Freeze | None = None) -> None:
     """Refuse what any decision of this person would be refused for now, without making one.
 
     Raises:
-        Refusal: it is resolved or past its deadline, or this person may not decide it.
+        Refusal: it is resolved, frozen or past its deadline, or this person may not decide it.
     """
     _require_pending(request)
     if request.deadline is not None and now >= request.deadline:
         raise DeadlinePassed(request)
     _require_approver(request, person)
+    _require_thawed(request, freeze)
 
 
 def may_count(request: Request, person: Person) -> bool:
@@ -187,18 +199,20 @@ def may_count(request: Request, person: Person) -> bool:
     return True
 
 
-def _decide_pending(request: Request, command: _OfPending, now: datetime) -> Event:
+def _decide_pending(request: Request, command: _OfPending, now: datetime, freeze: Freeze | None) -> Event:
     _require_pending(request)
     is_late = request.deadline is not None and now >= request.deadline
     if is_late and _is_unseen_silence(request, command):
         return Expired(by=TIMER, at=now)
     if is_late and not isinstance(command, Cancel | GiveUp):
-        return _at_deadline(request, now)
+        return _at_deadline(request, now, freeze)
     match command:
         case Approve() | Reject() | Answer() | RequestChanges() | Extend() | Snooze():
             _require_approver(request, command.by)
+            _require_thawed(request, None if isinstance(command, Extend | Snooze) else freeze)
             return _decide_by_person(request, command, now)
         case Override():
+            _require_thawed(request, freeze)
             return _override(request, command, now)
         case Climb():
             return _climb(request, now)
@@ -261,9 +275,9 @@ def _decide_by_person(request: Request, command: _ByPerson, now: datetime) -> Ev
             assert_never(command)
 
 
-def _at_deadline(request: Request, now: datetime) -> Event:
+def _at_deadline(request: Request, now: datetime, freeze: Freeze | None) -> Event:
     """Silence may be a yes only to a call that people could see, unchanged, for all of its time."""
-    was_open = request.sent_back is None and request.changed_at is None
+    was_open = request.sent_back is None and request.changed_at is None and freeze is None
     if request.terms.on_deadline is OnDeadline.APPROVE and request.kind is Kind.ACTION and was_open:
         return Approved(
             by=TIMER, at=now, text="nobody objected before the deadline, and the policy allows it then"
@@ -384,9 +398,25 @@ def _answer(request: Request, command: Answer, now: datetime) -> Event:
 
 def _lapse(request: Request, now: datetime) -> Event:
     _require_status(request, Status.APPROVED)
-    if request.claim_by is None or now < request.claim_by + CLAIM_GRACE:
+    if request.hold is not None or request.claim_by is None or now < request.claim_by + CLAIM_GRACE:
         raise NotDue(request)
     return Lapsed(by=TIMER, at=now)
+
+
+def _hold(request: Request, freeze: Freeze, now: datetime) -> Event:
+    """Whether it is in time is for Redis to say, as with a take-back."""
+    _require_status(request, Status.APPROVED)
+    if request.hold is not None or request.claim_by is None or now >= request.claim_by:
+        raise NotDue(request)
+    return Held(by=freeze.by, at=now, freeze=freeze)
+
+
+def _release(request: Request, now: datetime) -> Event:
+    _require_status(request, Status.APPROVED)
+    if request.hold is None or request.decision is None:
+        raise NotDue(request)
+    since = max(request.hold.at, request.decision.at)
+    return Released(by=SERVICE, at=now, held_s=(now - since).total_seconds())
 
 
 def _require_approver(request: Request, person: Person) -> None:
@@ -400,6 +430,11 @@ def _require_approver(request: Request, person: Person) -> None:
 def _require_unbarred(request: Request, person: Person) -> None:
     if person.barred and not (person.barred is Barred.GUEST and request.terms.guests):
         raise NotQualified(request, person, person.barred)
+
+
+def _require_thawed(request: Request, freeze: Freeze | None) -> None:
+    if freeze is not None:
+        raise Frozen(request, freeze)
 
 
 def _require_pending(request: Request) -> None:
@@ -476,6 +511,10 @@ def _apply(request: Request, event: Event) -> Request:  # noqa: C901  # one line
             return _reported(request, Status.FAILED, event)
         case Lapsed():
             return replace(request, status=Status.LAPSED)
+        case Held():
+            return replace(request, hold=event.freeze)
+        case Released():
+            return replace(request, hold=None, held_s=request.held_s + event.held_s)
         case _:
             assert_never(event)
 
@@ -544,7 +583,7 @@ def next_due(request: Request) -> datetime | None:
     if request.is_pending:
         return pending_due(request)
     if request.status is Status.APPROVED and request.claim_by is not None:
-        return request.claim_by + CLAIM_GRACE
+        return None if request.hold is not None else request.claim_by + CLAIM_GRACE
     return _forget_at(request)
 
 

@@ -10,7 +10,19 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal, TypeAlias
 
-from approvals.model import Action, Args, Fingerprint, Json, Kind, PersonId, Request, RequestId, Risk, Status
+from approvals.model import (
+    Action,
+    Args,
+    Fingerprint,
+    Freeze,
+    Json,
+    Kind,
+    PersonId,
+    Request,
+    RequestId,
+    Risk,
+    Status,
+)
 
 TEXT_CHARS = 16_000  # of one free text of an agent; a longer one is refused before it is sent
 RESULT_CHARS = 500  # of a receipt: an excerpt for people, not the data
@@ -94,6 +106,7 @@ class Outcome:
     text: str | None = None  # the note, the feedback, the answer, or the reason
     undeliverable: bool = False
     round: int = 0  # changes_requested: how often it has been sent back
+    held: str | None = None  # approved, but not to be used for now: why
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,15 +175,24 @@ def outcome_of(request: Request) -> Outcome | None:
         text=TAKEN_BACK if request.status is Status.WITHDRAWN else request.decision.text,
         undeliverable=request.decision.word == "undeliverable",
         round=request.round,
+        held=None if request.hold is None or request.status is not Status.APPROVED else _held(request.hold),
     )
+
+
+def _held(freeze: Freeze) -> str:
+    at = freeze.at.strftime("%Y-%m-%d %H:%M UTC")
+    return f"{freeze.by.name} froze {freeze.words} at {at}, so it can't be claimed until that is thawed"
 
 
 def permit_of(request: Request) -> Permit | None:
     """The permit that an approved action gives; None for everything else.
 
-    Only the commit that approves may write it: by the time of a later one its agent may have taken it.
+    Only the commit that approves, or gives it back after a freeze, may write it: by the time of any other its
+    agent may have taken it.
     """
-    if request.status is not Status.APPROVED or request.decision is None or request.claim_by is None:
+    if request.status is not Status.APPROVED or request.decision is None or request.hold is not None:
+        return None
+    if request.claim_by is None:
         return None
     return Permit(
         id=request.id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import NewType, TypeAlias
+from typing import NewType, TypeAlias, assert_never
 
 from approvals.calendars import Calendar
 
@@ -210,6 +210,37 @@ class TrailLine:
     text: str | None = None
 
 
+class Reach(StrEnum):
+    """What a freeze stops."""
+
+    ALL = "all"
+    AGENT = "agent"
+    TOOL = "tool"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Freeze:
+    """Everything that it reaches is stopped until somebody thaws it."""
+
+    reach: Reach
+    name: str = ""  # of the agent, or a glob of tools
+    by: Actor
+    at: datetime
+    why: str | None = None
+
+    @property
+    def words(self) -> str:
+        match self.reach:
+            case Reach.ALL:
+                return "everything"
+            case Reach.AGENT:
+                return f"agent {self.name}"
+            case Reach.TOOL:
+                return f"tool {self.name}"
+            case _:
+                assert_never(self.reach)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ping:
     """A reminder that is to be posted, once."""
@@ -256,6 +287,8 @@ class Request:
     sent_back: SentBack | None = None
     round: int = 0  # how often it has been sent back
     decision: Decision | None = None
+    hold: Freeze | None = None  # its approval can't be used while this freeze lasts
+    held_s: float = 0  # for how long earlier freezes have kept its approval
     claimed_at: datetime | None = None
     receipt: Receipt | None = None
     trail: tuple[TrailLine, ...] = ()
@@ -269,4 +302,4 @@ class Request:
         """When an approval that nobody has used lapses."""
         if self.decision is None:
             return None
-        return self.decision.at + timedelta(seconds=self.terms.use_within_s)
+        return self.decision.at + timedelta(seconds=self.terms.use_within_s + self.held_s)

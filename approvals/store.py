@@ -15,20 +15,24 @@ from redis.asyncio import Redis
 
 from approvals import wire
 from approvals.audit import GENESIS, Entry, entry_of, link
+from approvals.brakes import freeze_on, stopped
 from approvals.commands import Command
 from approvals.errors import AlreadyUsed, AmbiguousId, RequestNotFound, Unavailable
 from approvals.events import Event, Refused
+from approvals.freezes import NOT_FROZEN, Freezes, Frozen, frozen
 from approvals.ids import ALPHABET, LETTERS, is_id
 from approvals.inbox import GROUP, LetterRef, Taken
 from approvals.keys import is_written_as, key
 from approvals.machine import SERVICE, begin, decide, evolve, is_to_be_looked_at, next_due
 from approvals.messages import Outcome, OutcomeStatus, is_auto, outcome_of, permit_of
-from approvals.model import Actor, Json, Request, RequestId, Status, Tenant, Via
+from approvals.model import Action, Actor, Freeze, Json, Kind, Request, RequestId, Status, Tenant, Via
 from approvals.places import Posted
 from approvals.redis_door import due_ms, follow, moment, ms, script, translated
+from approvals.registers import held
 
 CHANGE_TIMEOUT_S = 2.0
 PERMIT_GONE = -1  # what commit.lua answers
+FREEZES_CHANGED = -1  # what create.lua answers
 FRESH_S = 0.05  # a clock read longer ago than this is read again before it decides about a deadline
 LEASE_S = 10.0
 REFUSED_KEPT_S = 90 * 24 * 3600  # the outcome of a letter that never became a request
@@ -57,6 +61,11 @@ class _Kept:
     request: Request
     head: str  # hash of the newest entry of its chain
     now: datetime
+    frozen: Frozen
+
+    @property
+    def freeze(self) -> Freeze | None:
+        return freeze_on(self.frozen.freezes, self.request.agent, self.request.tool)
 
 
 class Store:
@@ -65,6 +74,7 @@ class Store:
     def __init__(self, redis: Redis, tenant: str) -> None:
         self._redis, self.tenant = redis, Tenant(tenant)
         self._audit, self._seq = key(tenant, "audit"), key(tenant, "audit:seq")
+        self.freezes = Freezes(redis, tenant)
         self._turns: WeakValueDictionary[RequestId, asyncio.Lock] = WeakValueDictionary()
         self._turn_to_refuse = asyncio.Lock()
         self._create = script(redis, "create")
@@ -88,25 +98,43 @@ class Store:
             RequestNotFound: the id is another agent's; the letter is still to be refused.
             Unavailable: Redis was away; to create it again is harmless.
         """
+        async with _bounded(f"{request.id} could not be created"):
+            while True:
+                frozen = await self.freezes.now() if request.terms.action is Action.ALLOW else NOT_FROZEN
+                freeze = freeze_on(frozen.freezes, request.agent, request.tool)
+                asked = request if freeze is None else replace(request, terms=stopped(request.terms, freeze))
+                if created := await self._created(asked, frozen, letter, via):
+                    return created
+
+    async def _created(
+        self, request: Request, frozen: Frozen, letter: LetterRef | None, via: Via
+    ) -> Request | None:
+        """The request, or None if it would be let through and what is frozen has changed."""
         submitted, answer = begin(request)
         after = evolve(request, answer)
         first = link(GENESIS, entry_of(request, request, submitted, via=via))
         second = link(first.hash, entry_of(request, after, answer, via=Via.SERVICE))
-        inbox = key(self.tenant, "inbox", request.agent)
-        ids, shorts = key(self.tenant, "ids"), key(self.tenant, "shorts")
+        names = ("ids", "shorts")
         with translated(self._redis):
             reply = await self._create(
-                keys=[*self._keys(after), ids, shorts, inbox],
+                keys=[
+                    *(*self._keys(after), *(key(self.tenant, name) for name in names)),
+                    key(self.tenant, "inbox", request.agent),
+                    *(key(self.tenant, "approved"), key(self.tenant, "freezes")),
+                ],
                 args=[
                     *(after.id, after.version, wire.write(wire.REQUEST, after)),
                     *(wire.write(wire.ENTRY, second), second.hash),
                     *_consequences(None, after, answer),
                     *(after.agent, wire.write(wire.ENTRY, first)),
                     *(letter.entry_id if letter else "", GROUP),
+                    *(_approved(after), frozen.version),
                 ],
             )
         if reply is None:
             raise RequestNotFound(request.id)
+        if reply == [FREEZES_CHANGED]:
+            return None
         is_new, short, *body = reply
         return replace(after, short=short) if is_new else stored(body[0], short)
 
@@ -222,6 +250,12 @@ class Store:
             ids = await self._redis.zrange(key(self.tenant, "unseen"), 0, limit - 1)
         return await self._bodies(ids)
 
+    async def approved(self, *, limit: int, offset: int = 0) -> list[Request]:
+        """Whose approvals are not used yet, the oldest first."""
+        with translated(self._redis):
+            ids = await self._redis.zrange(key(self.tenant, "approved"), offset, offset + limit - 1)
+        return await self._bodies(ids)
+
     async def count_pending(self) -> int:
         with translated(self._redis):
             return await self._redis.zcard(key(self.tenant, "pending"))
@@ -251,7 +285,7 @@ class Store:
                 pipe.delete(request, cards, *filter(None, shown), *theirs)
                 if short is not None:
                     pipe.hdel(key(self.tenant, "shorts"), short)
-                for queue in ("ids", "pending", "due", "draw", "unseen"):
+                for queue in ("ids", "pending", "due", "draw", "unseen", "approved"):
                     pipe.zrem(key(self.tenant, queue), request_id)
                 await pipe.execute()
 
@@ -295,10 +329,10 @@ class Store:
     async def _try(self, request_id: RequestId, command: Command | Commanding) -> Change | None:
         """Apply `command`, or return None if somebody else was faster."""
         wanted, kept = await self._wanted(command, await self._kept(request_id))
-        event = decide(kept.request, wanted, now=kept.now)
+        event = decide(kept.request, wanted, now=kept.now, freeze=kept.freeze)
         after = evolve(kept.request, event)
         entry = link(kept.head, entry_of(kept.request, after, event, via=wanted.via))
-        seq = await self._committed(kept.request, after, event, entry)
+        seq = await self._committed(kept, after, event, entry)
         return None if seq is None else Change(request=after, event=event, seq=seq)
 
     async def _wanted(self, command: Command | Commanding, kept: _Kept) -> tuple[Command, _Kept]:
@@ -317,18 +351,21 @@ class Store:
             async with self._redis.pipeline(transaction=False) as pipe:
                 pipe.hmget(key(self.tenant, "request", request_id), "body", "short", "head")
                 pipe.time()
-                (body, short, head), time = await pipe.execute()
+                pipe.hgetall(key(self.tenant, "freezes"))
+                (body, short, head), time, fields = await pipe.execute()
         if body is None:
             raise RequestNotFound(request_id)
-        return _Kept(request=stored(body, short), head=head, now=moment(time))
+        return _Kept(request=stored(body, short), head=head, now=moment(time), frozen=frozen(held(fields)))
 
-    async def _committed(self, before: Request, after: Request, event: Event, entry: Entry) -> int | None:
+    async def _committed(self, kept: _Kept, after: Request, event: Event, entry: Entry) -> int | None:
         """The number of the entry, or None if somebody else was faster."""
+        before = kept.request
         args = [
             *(after.id, before.version, wire.write(wire.REQUEST, after)),
             *(wire.write(wire.ENTRY, entry), entry.hash),
             *_consequences(before, after, event),
             ms(after.decision.at) if after.decision and is_to_be_looked_at(after) else "",
+            *(_approved(after), kept.frozen.version),
         ]
         try:
             return await self._commit_once(after, args)
@@ -337,7 +374,8 @@ class Store:
             return await self._commit_once(after, args)
 
     async def _commit_once(self, after: Request, args: list[str | int]) -> int | None:
-        keys = [*self._keys(after), key(self.tenant, "unseen")]
+        names = ("unseen", "approved", "freezes")
+        keys = [*self._keys(after), *(key(self.tenant, name) for name in names)]
         with translated(self._redis):
             seq: int | None = await self._commit(keys=keys, args=args)
         if seq == PERMIT_GONE:
@@ -432,14 +470,22 @@ def _outcome(before: Request | None, after: Request) -> str:
 
 
 def _permit(before: Request | None, after: Request) -> str:
-    """Given when it becomes approved and never again: the agent may have taken it since."""
+    """Given when it becomes approved, or a freeze ends, and never else: the agent may have taken it since."""
     was_approved = before is not None and before.status is Status.APPROVED
+    was_held = before is not None and before.hold is not None
     if after.status is Status.APPROVED:
-        permit = None if was_approved else permit_of(after)
+        if was_approved and not was_held:
+            return "" if after.hold is None else "!"
+        permit = permit_of(after)
         return "" if permit is None else wire.write(wire.PERMIT, permit)
-    if after.status is Status.WITHDRAWN:
+    if after.status is Status.WITHDRAWN and not was_held:
         return "!"  # unless the agent was faster
     return "-" if before is None or was_approved else ""
+
+
+def _approved(request: Request) -> int | str:
+    is_unused = request.status is Status.APPROVED and request.kind is Kind.ACTION
+    return ms(request.decision.at) if is_unused and request.decision else ""
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from approvals.audit import Entry
 from approvals.errors import ApprovalsError, InvalidCall
 from approvals.messages import Letter, Outcome, Permit
-from approvals.model import Request
+from approvals.model import Freeze, Request
 from approvals.places import Posted
 
 T = TypeVar("T")
@@ -20,6 +20,7 @@ OUTCOME = TypeAdapter(Outcome)
 PERMIT = TypeAdapter(Permit)
 ENTRY = TypeAdapter(Entry)
 POSTED = TypeAdapter(Posted)
+FREEZE = TypeAdapter(Freeze)
 
 
 class Unreadable(ApprovalsError):

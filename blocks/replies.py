@@ -19,6 +19,7 @@ from approvals.errors import (
     AmbiguousId,
     ArgumentsChanged,
     DeadlinePassed,
+    Frozen,
     NotAnOption,
     NotClaimable,
     NotDue,
@@ -87,11 +88,11 @@ def _refused(refusal: RequestRefusal, now: datetime, by: PersonId | None) -> str
                 f"{what} changed after your card was drawn, so nothing was decided. Look again, then decide."
             )
         case NotQualified(barred=None):
-            return f"You can't decide {what}: it is for {deciders(request.terms.approvers)}."
+            return f"You can't decide {what}: {_is_for(request)}"
         case NotQualified(barred=Barred() as barred):
-            return f"You can't decide {what}: {_barred(barred)} {_who_can(request)}"
+            return f"You can't decide {what}: {_barred(barred)} I{_is_for(request)[1:]}"
         case OwnRequest():
-            return f"You can't decide {what}: {agent} asks on your behalf. {_who_can(request)}"
+            return f"You can't decide {what}: {agent} asks on your behalf. I{_is_for(request)[1:]}"
         case AlreadyVoted():
             return f"You have approved {what} already. It needs {_still_needed(request)}."
         case AlreadyObjected():
@@ -116,6 +117,9 @@ def _refused(refusal: RequestRefusal, now: datetime, by: PersonId | None) -> str
             return f"{what} takes one of its options only: {_options(request)}."
         case NothingSaid():
             return f"{what} needs your words. Write what {agent} should know, and send it again."
+        case Frozen(freeze=freeze):
+            who, at = escape(name(freeze.by.name)), _when(freeze.at, now)
+            return f"You can't decide {what} now: {who} froze {escape(freeze.words)} at {at}."
         case NotDue():
             return f"It is not time for that yet: {what} can still be decided."
         case NotClaimable():
@@ -151,11 +155,8 @@ def _too_late(request: Request, now: datetime, by: PersonId | None) -> str:
 
 def _did(request: Request) -> str:
     word = request.decision.word if request.decision else str(request.status)
-    return (
-        "approved (with changes)"
-        if word == "edited"
-        else escape(one_line(word.replace("_", " "), TYPED_CHARS))
-    )
+    told = {"edited": "approved (with changes)", "overridden": "let through"}.get(word)
+    return told or escape(one_line(word.replace("_", " "), TYPED_CHARS))
 
 
 def _barred(barred: Barred) -> str:
@@ -174,8 +175,8 @@ def _barred(barred: Barred) -> str:
             assert_never(barred)
 
 
-def _who_can(request: Request) -> str:
-    return f"It is for {deciders(request.terms.approvers)}."
+def _is_for(request: Request) -> str:
+    return f"it is for {deciders((*request.terms.approvers, *request.added))}."
 
 
 def _options(request: Request) -> str:
@@ -232,6 +233,18 @@ def recorded(request: Request) -> str:
             return f"You answered {what}. {agent} has your words."
         case "changes_requested":
             return f"You sent {what} back. {agent} has your words, and {what} stays open until it is revised."
+        case "objected":
+            left = request.terms.rejections - len(request.objections)
+            return f"Your rejection of {what} counts. It ends when {_people(left)} more reject it."
+        case "overridden":
+            return (
+                f"You let {what} through past its normal path, and everybody was told so. "
+                f"It stays listed until somebody else has looked at it."
+            )
+        case "withdrawn":
+            return f"You took {what} back in time: {agent} had not begun, and was told."
+        case "looked_at":
+            return f"You have looked at {what}; it is off the list."
         case "expired":
             return f"{what} expired before you decided; {agent} was told nobody answered. It can ask again."
         case _:
@@ -280,6 +293,13 @@ def usage_reject(commands: Commands) -> str:
     return f"Type `/{commands.reject} ID reason`. `/{commands.approvals}` lists the ids."
 
 
+def usage_override(commands: Commands) -> str:
+    return (
+        f"Type `/{commands.approvals} override ID reason` to let a request through past its normal path. "
+        "Everybody is told, and somebody else looks at it afterwards."
+    )
+
+
 def help_text(commands: Commands) -> str:
     """What can be typed, a line each."""
     return "\n".join(
@@ -290,6 +310,8 @@ def help_text(commands: Commands) -> str:
             f"• `/{commands.approvals} ID`: one request, with its buttons",
             f"• `/{commands.approve} ID [note]`: approve it",
             f"• `/{commands.reject} ID reason`: reject it; the agent gets your reason",
+            f"• `/{commands.approvals} expired`: what ended unanswered, and nobody has looked at yet",
+            f"• `/{commands.approvals} override ID reason`: let it through past its normal path, aloud",
             "An id's first letters are enough, such as `R-7K2M`. In a thread, where Slack takes no commands, "
             "mention this app with the id, and it brings up the card.",
         )

@@ -7,7 +7,8 @@ from datetime import datetime
 from itertools import starmap
 
 from approvals.durations import tell_duration
-from approvals.model import Decision, Kind, OnDeadline, Request, Status, TrailLine
+from approvals.model import Actor, Decision, Kind, OnDeadline, Request, Status, TrailLine, Vote
+from approvals.quorum import missing
 from blocks.pieces import Line, Moment, Strong
 from blocks.text import name, one_line
 
@@ -35,6 +36,8 @@ class Told:
 
 def mark(request: Request) -> str:
     """The sign before the headline; the sentence below it says the same in words."""
+    if request.decision is not None and request.decision.word == "overridden":
+        return "⚠ "
     return _MARKS.get(request.status, "✓ ")
 
 
@@ -44,32 +47,64 @@ def story(request: Request, now: datetime) -> list[Told]:
         return _pending(request, now)
     if request.decision is None:
         return []
-    votes = [
-        Told((Strong(name(vote.name)), " approved, ", _at(request, vote.at)), vote.note)
-        for vote in request.votes[-VOTES:]
-    ]
-    return [*votes, _ending(request, request.decision), *_afterwards(request, request.decision)]
+    votes = [Told(_voted(request, vote), vote.note) for vote in request.votes[-VOTES:]]
+    seen = [Told((Strong(name(request.looked_at.name)), " has looked at it."))] if request.looked_at else []
+    ending = _ending(request, request.decision)
+    return [*votes, ending, *_afterwards(request, request.decision), *seen]
 
 
 def _pending(request: Request, now: datetime) -> list[Told]:
-    quorum, told = request.terms.quorum, []
-    for number, vote in list(enumerate(request.votes, 1))[-VOTES:]:
-        line: Line = (
-            f"{number} of {quorum} · ",
-            Strong(name(vote.name)),
-            " approved, ",
-            _at(request, vote.at),
-        )
-        told.append(Told(line, vote.note))
-    if quorum > 1 and not told:
-        told.append(Told((f"0 of {quorum} · it needs {quorum} different people",)))
+    told = [*_votes(request), *_objections(request)]
     if request.sent_back:
         back = request.sent_back
         by: Line = (Strong(name(back.by.name)), " asked for changes, ", _at(request, back.at))
         told.append(Told((*by, f". {name(request.agent)} has it now:"), back.feedback))
     if request.deadline is not None and now >= request.deadline:
         told.append(Told(("Its deadline has passed; nothing can be decided any more.",)))
+    elif request.snoozed_until is not None and now < request.snoozed_until:
+        told.append(Told(("Reminders wait until ", _at(request, request.snoozed_until), ".")))
     return told
+
+
+def _votes(request: Request) -> list[Told]:
+    """Who said yes so far, and who is still missing: of so many people, or of each group."""
+    terms, numbered = request.terms, list(enumerate(request.votes, 1))
+    if terms.groups:
+        wanted = missing(terms, request.votes)
+        counts = (
+            f"{group.needed - wanted.get(group.name, 0)} of {group.needed} {name(group.name)}"
+            for group in terms.groups
+        )
+        return [
+            Told((" · ".join(counts),)),
+            *(Told(_voted(request, vote), vote.note) for vote in request.votes[-VOTES:]),
+        ]
+    if terms.quorum > 1 and not numbered:
+        return [Told((f"0 of {terms.quorum} · it needs {terms.quorum} different people",))]
+    return [
+        Told((f"{number} of {terms.quorum} · ", *_voted(request, vote)), vote.note)
+        for number, vote in numbered[-VOTES:]
+    ]
+
+
+def _voted(request: Request, vote: Vote) -> Line:
+    by = Actor(id=f"slack:{vote.person}", name=vote.name)
+    return (Strong(name(vote.name)), f" {_approved(request, by)}, ", _at(request, vote.at))
+
+
+def _approved(request: Request, by: Actor) -> str:
+    """That somebody said yes; aloud, where it was to what is asked for on their own behalf."""
+    return "approved their own request" if by.id == f"slack:{request.on_behalf_of}" else "approved"
+
+
+def _objections(request: Request) -> list[Told]:
+    needed = request.terms.rejections
+    return [
+        Told(
+            (f"{number} of {needed} rejections · ", Strong(name(no.name)), ", ", _at(request, no.at)), no.note
+        )
+        for number, no in list(enumerate(request.objections, 1))[-VOTES:]
+    ]
 
 
 def until(request: Request) -> Line:
@@ -104,18 +139,23 @@ def _ending(request: Request, decision: Decision) -> Told:
             return Told((by, " answered instead of letting it run, ", at, after), decision.text)
         case "cancelled":
             return Told((by, " cancelled it, ", at, after), decision.text)
+        case "overridden":
+            past = (Strong("Let through past its normal path"), " by ", by, ", ", at, after)
+            return Told(past, decision.text)
+        case "approved" | "edited":
+            changed = " with changes" if decision.word == "edited" else ""
+            return Told((by, f" {_approved(request, decision.by)}{changed}, ", at, after), decision.text)
         case word:
-            did = (
-                _DID[word]
-                if word in ("edited", "overridden")
-                else one_line(word.replace("_", " "), RULE_CHARS)
-            )
-            return Told((by, f" {did}, ", at, after), decision.text)
+            return Told((by, f" {one_line(word.replace('_', ' '), RULE_CHARS)}, ", at, after), decision.text)
 
 
 def _afterwards(request: Request, decision: Decision) -> list[Told]:
     agent = Strong(name(request.agent))
     match request.status:
+        case Status.APPROVED if request.hold is not None:
+            hold = request.hold
+            froze: Line = (Strong(name(hold.by.name)), f" froze {one_line(hold.words, RULE_CHARS)}, ")
+            return [Told((*froze, _at(request, hold.at), "; until that is thawed ", agent, " can't run it."))]
         case Status.APPROVED if request.claim_by is not None:
             return [Told((agent, " may run it once, until ", _at(request, request.claim_by)))]
         case Status.EXECUTING if request.claimed_at is not None:
@@ -128,9 +168,17 @@ def _afterwards(request: Request, decision: Decision) -> list[Told]:
         case Status.LAPSED:
             return [Told((Strong("Never run:"), " the approval lapsed, ", _at(request, _last(request)), "."))]
         case Status.WITHDRAWN:
-            return [Told((Strong("Taken back"), " before it ran, ", _at(request, _last(request)), "."))]
+            return [_taken_back(request)]
         case _:
             return []
+
+
+def _taken_back(request: Request) -> Told:
+    line = next((line for line in reversed(request.trail) if line.word == "withdrawn"), None)
+    if line is None:
+        return Told((Strong("Taken back"), " before it ran."))
+    in_time = f", in time: {name(request.agent)} had not begun."
+    return Told((Strong(name(line.by.name)), " took it back, ", _at(request, line.at), in_time))
 
 
 def _seconds(duration_ms: int) -> str:
@@ -169,6 +217,8 @@ _DID = {
     "snoozed": "put off reminders",
     "reminded": "reminded people",
     "escalated": "brought more people in",
+    "held": "took the approval away for now, by a freeze",
+    "released": "gave the approval back",
     "claimed": "began to run it",
     "executed": "ran it",
     "failed": "ran it, and it failed",
@@ -184,4 +234,6 @@ def trail_lines(request: Request) -> list[Told]:
 
 def _trail_line(request: Request, line: TrailLine) -> Told:
     did = _DID.get(line.word, one_line(line.word.replace("_", " "), RULE_CHARS))
+    if line.word in ("voted", "approved", "edited"):
+        did = did.replace("approved", _approved(request, line.by))
     return Told((_at(request, line.at), "  ", Strong(name(line.by.name)), f" {did}"), line.text)

@@ -30,7 +30,10 @@ from bot import durability, listeners, logs, web
 from bot.channels import Channels
 from bot.deadlines import Deadlines
 from bot.desk import Desk
+from bot.freezing import Freezing
 from bot.intake import Intake
+from bot.operators import Operators
+from bot.owners import Owners
 from bot.people import Home, People
 from bot.posting import Posting
 from bot.replying import Replier
@@ -85,7 +88,7 @@ async def built(settings: Settings, *, with_slack: bool = True) -> AsyncIterator
         await _check_redis(redis, settings)
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SLACK_CALL_S)) as session:
             has_slack = with_slack and settings.bot_token is not None
-            slack = await _slack(settings, session, store, cards) if has_slack else None
+            slack = await _slack(settings, session, store, cards, policy) if has_slack else None
             yield Service(
                 settings=settings, redis=redis, store=store, cards=cards, policy=policy, slack=slack
             )
@@ -120,6 +123,7 @@ async def run(service: Service, role: Role) -> None:
                 tasks.create_task(_take_letters(service), name="intake")
                 tasks.create_task(_posting(service, slack).run(), name="posting")
                 tasks.create_task(Deadlines(service.store, service.cards).run(), name="deadlines")
+                tasks.create_task(Freezing(service.store).run(), name="freezing")
                 if slack.bolt is not None and settings.app_token is not None:
                     tasks.create_task(
                         SocketDoor(slack.bolt, settings.app_token, slack.client).run(), name="slack"
@@ -170,7 +174,9 @@ async def _check_redis(redis: Redis, settings: Settings) -> None:
     await durability.check(redis, settings.durability)
 
 
-async def _slack(settings: Settings, session: aiohttp.ClientSession, store: Store, cards: Cards) -> Slack:
+async def _slack(
+    settings: Settings, session: aiohttp.ClientSession, store: Store, cards: Cards, policy: policies.Policy
+) -> Slack:
     client = AsyncWebClient(
         token=settings.bot_token,
         base_url=settings.slack_api_url,
@@ -196,6 +202,9 @@ async def _slack(settings: Settings, session: aiohttp.ClientSession, store: Stor
             slack=client,
             replier=replier,
             commands=settings.commands,
+            owners=Owners(lambda: policy, people, store),
+            operators=Operators(lambda: policy, client, channels),
+            freezing=Freezing(store),
         )
         listeners.register(bolt, parts)
     return Slack(client=client, people=people, channels=channels, desk=desk, bolt=bolt)

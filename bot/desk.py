@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeAlias
 
+from approvals.brakes import freeze_on
 from approvals.cards import Cards
 from approvals.commands import Answer, Approve, Command, RecordRefusal, Reject, RequestChanges
 from approvals.errors import AlreadyResolved, ArgumentsChanged, Refusal, RequestNotFound, RequestRefusal
@@ -107,7 +108,9 @@ class Desk:
         """Check that `who` may decide what they saw, before a dialog opens; it is checked again after."""
         try:
             request, now = await self.store.get(seen.request_id)
-            check_person(request, await self.person(who, request), now=now)
+            frozen = await self.store.freezes.now()
+            freeze = freeze_on(frozen.freezes, request.agent, request.tool)
+            check_person(request, await self.person(who, request), now=now, freeze=freeze)
             if not seen.fits(request):
                 raise ArgumentsChanged(request)
         except RequestNotFound as refusal:

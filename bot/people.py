@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -102,6 +102,18 @@ class People:
         if barred is None and team is not None and not self._is_home(team):
             barred = Barred.EXTERNAL
         return Person(id=who, name=profile.name, principals=frozenset(principals), barred=barred)
+
+    async def is_one_of(
+        self, who: PersonId, principals: Iterable[Principal], *, team: str | None = None
+    ) -> bool:
+        """Whether a person is one of these, apart from any request. Who is barred, or unknown, is not."""
+        try:
+            profile = await self.profiles.get(who)
+            if profile.barred is not None or (team is not None and not self._is_home(team)):
+                return False
+            return any([who in await self.expand(principal, None) for principal in principals])
+        except LookupFailed:
+            return False
 
     async def name_of(self, who: PersonId) -> str:
         """A person's name for the record, or their id if Slack doesn't tell."""

@@ -10,6 +10,8 @@
 -- KEYS[8]  permit     string
 -- KEYS[9]  wake       stream of hints to the agent
 -- KEYS[10] unseen     sorted set of request ids that ended out of the ordinary, by when (ms)
+-- KEYS[11] approved   sorted set of request ids whose approval is not used yet, by when it was given (ms)
+-- KEYS[12] freezes    hash of what is frozen; its field `version` counts the changes
 --
 -- ARGV[1]  id         of the request
 -- ARGV[2]  expected   the version the caller decided from
@@ -25,14 +27,18 @@
 --                     (the agent has taken it); "" leaves it as it is
 -- ARGV[12] until      ms since the epoch at which the permit ends; "" without one
 -- ARGV[13] unseen     score; "" takes it out
+-- ARGV[14] approved   score; "" takes it out
+-- ARGV[15] freezes    the version that the caller knew
 --
--- Returns the entry's number, also when this very commit was written before; nil if the version has moved on;
+-- Returns the entry's number, also when this very commit was written before; nil if the version has moved on,
+-- or a permit would be given and what is frozen has changed;
 -- -1 if the permit had to be there and is gone.
 --
 -- There are no rules about approvals here; those are in machine.py.
 
 local id, expected, body, entry, head = unpack(ARGV, 1, 5)
 local pending, due, draw, outcome, keep, permit, until_ms, unseen = unpack(ARGV, 6, 13)
+local approved, freezes = unpack(ARGV, 14, 15)
 
 local next_version = string.format("%d", tonumber(expected) + 1)
 local version, known_head, known_seq = unpack(redis.call("HMGET", KEYS[1], "version", "head", "seq"))
@@ -42,10 +48,14 @@ end
 if version ~= expected then
   return nil
 end
+local is_given = permit ~= "" and permit ~= "-" and permit ~= "!"
+if is_given and (redis.call("HGET", KEYS[12], "version") or "0") ~= freezes then
+  return nil
+end
 if permit == "!" and redis.call("EXISTS", KEYS[8]) == 0 then
   return -1
 end
-for _, index in ipairs({6, 7, 10, 12, 13}) do
+for _, index in ipairs({6, 7, 10, 12, 13, 14}) do
   if ARGV[index] ~= "" and not tonumber(ARGV[index]) then
     return redis.error_reply("ERR ARGV " .. index .. " is not a number")
   end
@@ -82,9 +92,14 @@ if unseen == "" then
 else
   redis.call("ZADD", KEYS[10], unseen, id)
 end
+if approved == "" then
+  redis.call("ZREM", KEYS[11], id)
+else
+  redis.call("ZADD", KEYS[11], approved, id)
+end
 if permit == "-" or permit == "!" then
   redis.call("DEL", KEYS[8])
-elseif permit ~= "" then
+elseif is_given then
   redis.call("SET", KEYS[8], permit, "PXAT", until_ms)
 end
 return tonumber(seq)

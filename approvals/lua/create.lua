@@ -12,6 +12,8 @@
 -- KEYS[10] ids        sorted set of every kept request id, all scored 0
 -- KEYS[11] shorts     hash of every kept request's id by its short id
 -- KEYS[12] inbox      stream that the letter lies in
+-- KEYS[13] approved   sorted set of request ids whose approval is not used yet, by when it was given (ms)
+-- KEYS[14] freezes    hash of what is frozen; its field `version` counts the changes
 --
 -- ARGV[1]  id         of the request
 -- ARGV[2]  version    of the request
@@ -29,13 +31,16 @@
 -- ARGV[14] submitted  the first of the audit log's two entries, as JSON
 -- ARGV[15] letter     its id in the inbox; "" for none
 -- ARGV[16] group      that the letter was read by
+-- ARGV[17] approved   score; "" for none
+-- ARGV[18] freezes    the version that the caller knew
 --
 -- Returns {1, short} if it was new, {0, short, body} if this agent has it already (the letter is taken out all the
--- same), nil if the id is another agent's (the letter stays).
+-- same), nil if the id is another agent's (the letter stays), {-1} if a permit would be given and what is frozen
+-- has changed.
 
 local id, version, body, entry, head = unpack(ARGV, 1, 5)
 local pending, due, draw, outcome, keep, permit, until_ms = unpack(ARGV, 6, 12)
-local agent, submitted, letter, group = unpack(ARGV, 13, 16)
+local agent, submitted, letter, group, approved, freezes = unpack(ARGV, 13, 18)
 
 local function take_out_letter()
   if letter ~= "" then
@@ -60,7 +65,10 @@ if owner then
   take_out_letter()
   return {0, known_short, known_body}
 end
-for _, index in ipairs({2, 6, 7, 10, 12}) do
+if permit ~= "-" and (redis.call("HGET", KEYS[14], "version") or "0") ~= freezes then
+  return {-1}
+end
+for _, index in ipairs({2, 6, 7, 10, 12, 17}) do
   if ARGV[index] ~= "" and not tonumber(ARGV[index]) then
     return redis.error_reply("ERR ARGV " .. index .. " is not a number")
   end
@@ -94,6 +102,9 @@ if outcome == "-" then
 else
   redis.call("SET", KEYS[7], outcome, "PX", keep)
   redis.call("XADD", KEYS[9], "MAXLEN", "~", 1000, "*", "id", id)
+end
+if approved ~= "" then
+  redis.call("ZADD", KEYS[13], approved, id)
 end
 if permit ~= "-" then
   redis.call("SET", KEYS[8], permit, "PXAT", until_ms)

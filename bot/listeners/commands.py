@@ -12,6 +12,7 @@ from approvals.model import Person, Request, Risk
 from blocks import replies
 from blocks.request import Offer, offer_for
 from bot.desk import Decides
+from bot.listeners import freezes
 from bot.listeners.parts import Json, Parts
 from bot.payloads import Slash
 
@@ -87,6 +88,10 @@ def _approvals(parts: Parts) -> Listener:
                 await _list(parts, ack, slash, only_mine=False)
             case ["help"]:
                 await ack(text=replies.help_text(parts.commands))
+            case ["freeze", *_]:
+                await freezes.freeze(parts, ack, slash)
+            case ["thaw", *_]:
+                await freezes.thaw(parts, ack, slash)
             case [_]:
                 await _show(parts, ack, slash)
             case _:

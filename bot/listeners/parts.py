@@ -16,6 +16,9 @@ from blocks.replies import Commands
 from blocks.request import Offer, offer_for
 from bot.channels import Channels
 from bot.desk import Desk, Verdict
+from bot.freezing import Freezing
+from bot.operators import Operators
+from bot.owners import Owners
 from bot.payloads import Click, Shortcut, Slash, Who
 from bot.people import People
 from bot.replying import Replier
@@ -35,6 +38,9 @@ class Parts:
     slack: AsyncWebClient
     replier: Replier
     commands: Commands
+    owners: Owners
+    operators: Operators
+    freezing: Freezing
 
     async def tell(self, click: Click, text: str) -> None:
         """Say something to the person who clicked, where they clicked: by the message, or in the dialog."""

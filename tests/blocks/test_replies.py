@@ -9,7 +9,7 @@ import pytest
 from approvals import errors
 from approvals.commands import Approve, Reject
 from approvals.errors import Refusal, RequestRefusal
-from approvals.model import Action, Barred, PersonId, Principal
+from approvals.model import Action, Barred, Freeze, PersonId, Principal, Reach
 from blocks import replies
 from blocks.replies import Commands
 from tests.blocks.scenes import ANA, KIM, SCENES, after, asked, now_for, scene, yes
@@ -36,6 +36,7 @@ EXAMPLES: dict[type[Refusal], Refusal] = {
     errors.AlreadyUsed: errors.AlreadyUsed(scene("approved")),
     errors.OwnOverride: errors.OwnOverride(scene("approved"), ANA),
     errors.NothingToSee: errors.NothingToSee(scene("approved")),
+    errors.Frozen: errors.Frozen(REQUEST, Freeze(reach=Reach.AGENT, name="billing", by=KIM.actor, at=T0)),
     errors.NotClaimable: errors.NotClaimable(REQUEST),
 }
 

@@ -1,0 +1,160 @@
+"""A freeze against a real Redis: no permit slips past it, and what it took away comes back as it was."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+from redis.asyncio import Redis
+
+from approvals import NotClaimed
+from approvals.audit import verify
+from approvals.commands import Approve, Claim, Expire, TakeBack
+from approvals.errors import Frozen
+from approvals.inbox import AgentInbox
+from approvals.keys import key
+from approvals.machine import decide, evolve
+from approvals.model import Action, Freeze, OnDeadline, Reach, Request, Status, Via
+from approvals.redis_door import open_redis
+from approvals.store import Store
+from bot.freezing import Freezing
+from tests.builders import T0, a_person, a_request, terms
+
+ANA = a_person()
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    async with open_redis(redis_url) as redis:
+        yield redis
+
+
+@pytest.fixture
+def store(redis: Redis, tenant: str) -> Store:
+    return Store(redis, tenant)
+
+
+@pytest.fixture
+def billing(redis: Redis, tenant: str) -> AgentInbox:
+    return AgentInbox(redis, tenant, "billing")
+
+
+def a_freeze(reach: Reach = Reach.ALL, name: str = "") -> Freeze:
+    return Freeze(reach=reach, name=name, by=ANA.actor, at=T0)
+
+
+def yes(request: Request) -> Approve:
+    return Approve(by=ANA, seen=request.fingerprint)
+
+
+async def frozen(store: Store, freeze: Freeze) -> None:
+    await store.freezes.freeze(freeze, Via.SLACK)
+    await Freezing(store).sweep(await store.freezes.now())
+
+
+async def thawed(store: Store, freeze: Freeze) -> None:
+    assert await store.freezes.thaw(freeze, ANA.actor, Via.SLACK)
+    await Freezing(store).sweep(await store.freezes.now())
+
+
+async def test_no_approval_that_races_a_freeze_leaves_a_permit(
+    store: Store, redis: Redis, tenant: str
+) -> None:
+    requests = [await store.create(a_request(tenant=tenant)) for _ in range(30)]
+    approved: list[Request] = []
+
+    async def approve(request: Request) -> None:
+        try:
+            approved.append((await store.change(request.id, yes(request))).request)
+        except Frozen:
+            return
+
+    async with asyncio.TaskGroup() as group:
+        for number, request in enumerate(requests):
+            group.create_task(approve(request))
+            if number == 15:
+                group.create_task(frozen(store, a_freeze()))
+    await Freezing(store).sweep(await store.freezes.now())
+    assert [name async for name in redis.scan_iter(match=key(tenant, "audit")[:-5] + "permit:*")] == []
+    held = [(await store.get(request.id))[0] for request in approved]
+    assert all(request.hold is not None for request in held)
+    assert verify([entry async for entry in store.log()], last_seq=await store.last_seq()) is None
+
+
+async def test_a_permit_decided_before_a_freeze_is_not_written_after_it(
+    store: Store, billing: AgentInbox, tenant: str
+) -> None:
+    """The freeze comes between the reading of the request and the commit."""
+    request = await store.create(a_request(tenant=tenant))
+
+    async def slowly(seen: Request) -> Approve:
+        await store.freezes.freeze(a_freeze(), Via.SLACK)
+        return yes(seen)
+
+    with pytest.raises(Frozen):
+        await store.change(request.id, slowly)
+    with pytest.raises(NotClaimed):
+        await billing.claim(request.id)
+
+
+async def test_a_held_approval_comes_back_with_the_time_it_had_left(
+    store: Store, billing: AgentInbox, tenant: str
+) -> None:
+    request = await store.create(a_request(tenant=tenant))
+    before = (await store.change(request.id, yes(request))).request
+    freeze = a_freeze(Reach.TOOL, "ref*")
+    await frozen(store, freeze)
+    with pytest.raises(NotClaimed, match="Ana Duarte froze tool ref"):
+        await billing.claim(request.id)
+    await thawed(store, freeze)
+    after = (await store.get(request.id))[0]
+    assert before.claim_by is not None
+    assert after.claim_by is not None
+    assert after.claim_by - before.claim_by == timedelta(seconds=after.held_s) > timedelta()
+    assert (await billing.claim(request.id)).expires_at == after.claim_by
+
+
+async def test_what_was_claimed_before_the_freeze_has_begun_and_is_counted(
+    store: Store, billing: AgentInbox, tenant: str
+) -> None:
+    request = await store.create(a_request(tenant=tenant))
+    await store.change(request.id, yes(request))
+    await billing.claim(request.id)
+    await store.freezes.freeze(a_freeze(), Via.SLACK)
+    swept = await Freezing(store).sweep(await store.freezes.now())
+    assert (swept.held, swept.begun) == (0, 1)
+    assert (await store.change(request.id, Claim())).request.status is Status.EXECUTING
+
+
+async def test_a_freeze_stops_what_it_reaches_only(store: Store, tenant: str) -> None:
+    await frozen(store, a_freeze(Reach.AGENT, "deployer"))
+    await frozen(store, a_freeze(Reach.TOOL, "deploy"))
+    request = await store.create(a_request(tenant=tenant))
+    assert (await store.change(request.id, yes(request))).request.status is Status.APPROVED
+
+
+async def test_what_a_rule_allows_is_asked_while_it_is_frozen(store: Store, tenant: str) -> None:
+    await frozen(store, a_freeze(Reach.AGENT, "billing"))
+    request = await store.create(a_request(tenant=tenant, terms=terms(action=Action.ALLOW)))
+    assert request.is_pending
+    assert "Ana Duarte froze agent billing" in request.terms.because
+    with pytest.raises(Frozen):
+        await store.change(request.id, yes(request))
+
+
+async def test_a_held_approval_can_be_taken_back(store: Store, billing: AgentInbox, tenant: str) -> None:
+    request = await store.create(a_request(tenant=tenant))
+    await store.change(request.id, yes(request))
+    await frozen(store, a_freeze())
+    assert (await store.change(request.id, TakeBack(by=ANA))).request.status is Status.WITHDRAWN
+    await thawed(store, a_freeze())
+    with pytest.raises(NotClaimed):
+        await billing.claim(request.id)
+
+
+def test_silence_is_no_yes_while_it_is_frozen() -> None:
+    request = a_request(created_at=T0, terms=terms(on_deadline=OnDeadline.APPROVE))
+    late = T0 + timedelta(hours=2)
+    assert evolve(request, decide(request, Expire(was_shown=True), now=late)).status is Status.APPROVED
+    stopped = decide(request, Expire(was_shown=True), now=late, freeze=a_freeze())
+    assert evolve(request, stopped).status is Status.EXPIRED

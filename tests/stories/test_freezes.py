@@ -1,0 +1,108 @@
+"""Somebody pulls the brake: what waits, what comes and what was approved stops at once, and goes on after."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from approvals import Approvals, NotClaimed
+from approvals.freezes import Freezes
+from approvals.model import Actor, Freeze, Reach, Via
+from approvals.redis_door import open_redis
+from bot.app import Service
+from bot.sandbox.server import Sandbox
+from tests.running import a_connected_bot, a_policy, environment, redrawn, the_card
+from tests.stories.watching import REFUND, events, logged, whispered
+
+POLICY = """
+version = 1
+
+[defaults]
+channel = "#approvals"
+
+[[rule]]
+name = "reads"
+tools = ["read_*"]
+action = "allow"
+
+[owners]
+freeze = ["@sre-oncall"]
+operators_channel = "#approvals-ops"
+"""
+
+
+@pytest.fixture
+async def bot(slack: Sandbox, redis_url: str, tenant: str, tmp_path: Path) -> AsyncIterator[Service]:
+    env = environment(slack, redis_url, tenant, APPROVALS_POLICY=a_policy(tmp_path, POLICY))
+    async with a_connected_bot(slack, env) as service:
+        yield service
+
+
+async def test_a_freeze_stops_what_waits_what_comes_and_what_was_approved(
+    slack: Sandbox, approvals: Approvals, bot: Service
+) -> None:
+    approved = await approvals.submit("refund", REFUND)
+    card = await the_card(slack, "c_42")
+    assert (await slack.person("U0ANA").press("Approve", card)).ok
+    assert (await approvals.wait(approved.id, timeout=5)).status == "approved"
+    waiting = await approvals.submit("refund", {"customer": "c_17", "amount": 35})
+    other = await the_card(slack, "c_17")
+    lee = slack.person("U0LEE")
+    assert (await lee.slash("/approvals", "freeze agent billing it refunds twice")).ok
+    await whispered(slack, "U0LEE", "1 approval was not used yet")
+    with pytest.raises(NotClaimed, match="Lee Park froze agent billing"):
+        await approvals.claim(approved.id)
+    assert "Lee Park" in (await redrawn(slack, card, "can't run it")).shown
+    for button in ("Approve", "Reject…"):
+        assert (await slack.person("U0ANA").press(button, other)).ok
+        await whispered(slack, "U0ANA", "Lee Park froze agent billing")
+    reading = await approvals.submit("read_mail", {"box": "inbox"})
+    await the_card(slack, "inbox")
+    assert await events(bot, waiting.id) == ["submitted", "asked", "refused", "refused"]
+    await slack.until(lambda: [m for m in slack.messages("C0OPS") if "it refunds twice" in m.shown])
+
+    assert (await lee.slash("/approvals", "freeze")).ok
+    await whispered(slack, "U0LEE", "it refunds twice")
+    assert (await lee.slash("/approvals", "thaw agent billing")).ok
+    await whispered(slack, "U0LEE", "1 approval was given back")
+    assert (await approvals.claim(approved.id)).args == REFUND
+    assert (await slack.person("U0ANA").press("Approve", other)).ok
+    assert (await approvals.wait(waiting.id, timeout=5)).status == "approved"
+    assert await events(bot, reading.id) == ["submitted", "asked"]
+    told = [(entry.event, entry.actor) for entry in await bot.store.entries() if entry.request == ""]
+    assert told == [("frozen", "slack:U0LEE"), ("thawed", "slack:U0LEE")]
+
+
+@pytest.mark.parametrize("typed", ["freeze all", "thaw all", "freeze tool *"])
+async def test_nobody_else_can_pull_the_brake(
+    slack: Sandbox, approvals: Approvals, bot: Service, typed: str
+) -> None:
+    for person in ("U0KIM", "U0GUS"):
+        assert (await slack.person(person).slash("/approvals", typed)).ok
+        await whispered(slack, person, "here: that is for")
+    assert (await bot.store.freezes.now()).freezes == ()
+    refused = [entry for entry in await bot.store.entries() if entry.event == "refused"]
+    assert [entry.actor for entry in refused] == ["slack:U0KIM", "slack:U0GUS"]
+
+
+async def test_a_freeze_outlives_a_restart_and_what_a_crash_left_undone_is_done(
+    slack: Sandbox, approvals: Approvals, redis_url: str, tenant: str, tmp_path: Path
+) -> None:
+    env = environment(slack, redis_url, tenant, APPROVALS_POLICY=a_policy(tmp_path, POLICY))
+    async with a_connected_bot(slack, env):
+        ticket = await approvals.submit("refund", REFUND)
+        assert (await slack.person("U0ANA").press("Approve", await the_card(slack, "c_42"))).ok
+        await approvals.wait(ticket.id, timeout=5)
+    # The worker that was told to freeze dies before it has taken anything away.
+    lee = Actor(id="slack:U0LEE", name="Lee Park")
+    freeze = Freeze(reach=Reach.ALL, by=lee, at=datetime.now(UTC))
+    async with open_redis(redis_url) as redis:
+        await Freezes(redis, tenant).freeze(freeze, Via.SLACK)
+    async with a_connected_bot(slack, env) as bot:
+        await logged(bot, ticket.id, "held")
+        with pytest.raises(NotClaimed, match="Lee Park froze everything"):
+            await approvals.claim(ticket.id)
+        await bot.store.freezes.thaw(freeze, lee, Via.SLACK)
+        await logged(bot, ticket.id, "released")
+        await approvals.claim(ticket.id)
