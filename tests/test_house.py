@@ -2,6 +2,7 @@
 
 import ast
 import re
+import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 TOPS = ("approvals", "blocks", "bot")
-PURE_LIBRARIES = {"rfc8785"}
+PURE_LIBRARIES = {"rfc8785", "cel_expr_python"}
 BROUGHT_ALONG = {"pydantic_core"}  # half of pydantic, in the one version that its other half asks for
 GROUND_FLOOR = {f"approvals.{name}" for name in ("audit", "digest", "errors", "machine", "model", "policy")}
 AGENTS_SIDE = {
@@ -104,6 +105,8 @@ def _libraries(module: str) -> set[str]:
         return {"aiohttp"}
     if _within(module, "blocks"):
         return {"slack_sdk.models"}  # the rest of it talks to Slack
+    if _within(module, "approvals.policy"):
+        return wheel | {"cel_expr_python"}  # the service's; where it is missing conditions are refused
     return wheel | service if _within(module, "bot") else wheel
 
 
@@ -117,6 +120,13 @@ def test_imports_point_down(module: str) -> None:
 def test_libraries_are_declared_and_belong_on_that_floor(module: str) -> None:
     known = _libraries(module) | BROUGHT_ALONG | sys.stdlib_module_names | {*TOPS}
     assert {name for name in _imports(module) if not _within(name, *known)} == set()
+
+
+def test_what_agents_install_does_without_the_engine_for_conditions() -> None:
+    program = (
+        "import sys; sys.modules['cel_expr_python'] = None; import approvals, approvals.cli, approvals.sync"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT, timeout=50)
 
 
 @pytest.mark.parametrize("module", sorted(GROUND_FLOOR & OURS.keys()))

@@ -1,18 +1,33 @@
 """The policy: which calls need whom, by when. A file becomes values; those and a call give terms. Pure."""
 
+from approvals.policy.agreeing import why_unanswerable
+from approvals.policy.deciding import (
+    Match,
+    Spend,
+    candidates,
+    rate_spend,
+    terms_for,
+    too_fast,
+)
 from approvals.policy.faults import Fault, PolicyFaults
 from approvals.policy.parsing import parse
-from approvals.policy.rules import DEFAULT, Facts, Policy, Rule, Settings, terms_for, why_unanswerable
+from approvals.policy.rules import DEFAULT, Facts, Policy, Rule, Settings, Stage
 
 __all__ = [
     "DEFAULT",
     "Facts",
     "Fault",
+    "Match",
     "Policy",
     "PolicyFaults",
     "Rule",
     "Settings",
+    "Spend",
+    "Stage",
+    "candidates",
     "parse",
+    "rate_spend",
     "terms_for",
+    "too_fast",
     "why_unanswerable",
 ]

@@ -24,8 +24,10 @@ def covers(earlier: Iterable[str], later: Iterable[str]) -> bool:
 
 
 def _covers(wide: str, narrow: str) -> bool:
-    if wide == narrow:
+    if wide in (narrow, ANYTHING):
         return True
+    if not narrow.startswith(wide.partition(ANYTHING)[0]):
+        return False
     # A narrow `*` or `?` can only be matched by a wide `*`, which then takes whatever it stands for.
     are_plain = not set(wide) & set("?[") and "[" not in narrow
     return are_plain and fnmatchcase(narrow, wide)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from enum import StrEnum
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from approvals.durations import parse_duration
 from approvals.model import PersonId
 from approvals.policy.globs import GLOB_CHARS
 from approvals.policy.tables import Wrong, tell, told
 
+T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
+Reader: TypeAlias = Callable[[object], T]
 
 TEXT_CHARS = 500
 NAME_CHARS = 100
@@ -48,12 +50,6 @@ def whole_number(least: int) -> Callable[[object], int]:
     return read
 
 
-def quorum(value: object) -> int:
-    if isinstance(value, dict):
-        raise Wrong("for each group is not supported yet by this version", "use one number")
-    return whole_number(1)(value)
-
-
 def span_or_never(value: object) -> int | None:
     try:
         return parse_duration(_text(value, 'use a duration such as "30m", "4h", "1d" or "never"'))
@@ -75,6 +71,21 @@ def line_of_text(value: object) -> str:
     if not text or len(text) > TEXT_CHARS or not text.isprintable():
         raise Wrong(f"is {tell(value)}", f"write one line of 1 to {TEXT_CHARS} characters")
     return text
+
+
+def share(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise Wrong(f"is {tell(value)}", "use a number from 0 to 1")
+    return float(value)
+
+
+def rate(value: object) -> tuple[int, int]:
+    """So many in so many seconds."""
+    mend = 'write how many in which time, such as "60/1h"'
+    count, _, per = _text(value, mend).partition("/")
+    if not re.fullmatch(r"[1-9][0-9]{0,4}", count.strip()):
+        raise Wrong(f"is {tell(value)}", mend)
+    return int(count), span(per)
 
 
 def name(value: object) -> str:

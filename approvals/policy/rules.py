@@ -1,26 +1,53 @@
-"""The policy as values, and what it says of one call: the first rule that fits gives the terms."""
+"""The policy as values: what the file says, read and checked."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, time
+from enum import StrEnum
 
-from approvals.durations import LONGEST_S
+from approvals.calendars import Calendar
 from approvals.model import (
     CHANNEL,
     Action,
     AgentName,
     Args,
+    Group,
     Kind,
     OnDeadline,
     PersonId,
     Principal,
     Risk,
-    Terms,
+    Step,
 )
-from approvals.policy.globs import ANYTHING, matches
+from approvals.policy.conditions import Amount, Condition, Language, View
+from approvals.policy.globs import ANYTHING
 
 DEFAULTS = "defaults"  # what the terms of a call that no rule fits name as their rule
+STAGES = "stages"  # what those of a call name that its tool's stage decided
+RESERVED_NAMES = (DEFAULTS, STAGES, "off", "rate")
+
+
+class Stage(StrEnum):
+    """What a tool may do at all."""
+
+    DISABLED = "disabled"
+    APPROVAL = "approval"
+    AUTONOMOUS = "autonomous"
+
+
+class Assurance(StrEnum):
+    """How sure it must be who decides."""
+
+    CLICK = "click"
+
+
+class By(StrEnum):
+    """Who has a budget of their own."""
+
+    AGENT = "agent"
+    TOOL = "tool"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +60,12 @@ class Approvers:
     @property
     def at_most(self) -> int | None:
         """How many people these can be; None where Slack alone knows."""
-        is_everyone_named = all(principal[0] in "UW" for principal in self.principals)
-        return len(self.principals) if is_everyone_named else None
+        return at_most(self.principals)
+
+
+def at_most(principals: tuple[Principal, ...]) -> int | None:
+    is_everyone_named = all(principal[0] in "UW" for principal in principals)
+    return len(principals) if is_everyone_named else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,13 +76,60 @@ class Settings:
     channel: str | None = None  # None: where the service puts requests when the policy doesn't say
     approvers: Approvers = field(default_factory=Approvers)
     quorum: int = 1
+    groups: tuple[Group, ...] = ()  # if any, they and not `quorum` say who must agree
+    rejections: int = 1
     deadline_s: int | None = 3600  # None: never
     on_deadline: OnDeadline = OnDeadline.EXPIRE
     risk: Risk = Risk.MEDIUM
     use_within_s: int = 3600
-    burst: int = 5  # kept for digests, which are still to come
+    burst: int = 5  # more than so many at once for one channel become a digest; 0: never
     self_approval: bool = False
     guests: bool = False
+    assurance: Assurance = Assurance.CLICK
+    extend_s: int = 0
+    sample: float = 0.0  # for reviews, which are still to come
+    ladder: tuple[Step, ...] = ()
+    quiet: Calendar | None = None
+    digest: str | None = None  # the name of one of the policy's digests
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """How much a rule may let through; past it the rule stops matching."""
+
+    count: int | None = None
+    amount: Amount | None = None
+    limit_micros: int | None = None
+    per_s: int
+    by: By | None = None  # None: one for all
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    count: int
+    per_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Digest:
+    """When requests that were held for one message are shown, and what its headline adds up."""
+
+    name: str
+    at: tuple[time, ...] = ()
+    tz: str = "UTC"
+    every_s: int | None = None
+    when: int | None = None  # as soon as so many wait
+    sum: Amount | None = None
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owners:
+    """Who may change what."""
+
+    policy: tuple[Principal, ...] = ()
+    override: tuple[Principal, ...] = ()
+    freeze: tuple[Principal, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,15 +138,10 @@ class Rule:
     tools: tuple[str, ...] = (ANYTHING,)
     agents: tuple[str, ...] = (ANYTHING,)
     kind: Kind | None = None  # None: both
+    when: Condition | None = None
+    budget: Budget | None = None
     reason: str | None = None  # told instead of our own sentence
     settings: Settings
-
-    def fits(self, facts: Facts) -> bool:
-        return (
-            (self.kind is None or self.kind is facts.kind)
-            and matches(self.tools, facts.tool)
-            and matches(self.agents, facts.agent)
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,14 +149,42 @@ class Policy:
     version: str  # names its content
     defaults: Settings = field(default_factory=Settings)
     rules: tuple[Rule, ...] = ()
+    calendars: Mapping[str, Calendar] = field(default_factory=dict)
+    digests: Mapping[str, Digest] = field(default_factory=dict)
+    stages: Mapping[str, Stage] = field(default_factory=dict)
+    owners: Owners = field(default_factory=Owners)
+    rate: Rate | None = None  # asks of one agent
+    pause_after: int | None = None  # refusals in a row, then the agent is paused
+    collapse: bool = False  # whether identical pending calls share one card
     retention_s: int = 90 * 24 * 3600
     operators: Mapping[str, PersonId] = field(default_factory=dict)  # login name on a terminal → Slack user
     operators_channel: str | None = None
+    language: Language | None = None  # of its conditions; None where it has none
+
+    def view(self, facts: Facts) -> View | None:
+        """A call as this policy's conditions see it."""
+        return None if self.language is None else self.language.view(dict(self.seen(facts)))
+
+    def seen(self, facts: Facts) -> Iterator[tuple[str, object]]:
+        """The variables of conditions. The clock's are left out where nobody told the time."""
+        yield from {
+            "tool": facts.tool,
+            "args": facts.args,
+            "agent": facts.agent,
+            "kind": facts.kind.value,
+        }.items()
+        yield "risk", max(self.defaults.risk, facts.risk or Risk.LOW, key=list(Risk).index).value
+        yield "confidence", 1.0 if facts.confidence is None else float(facts.confidence)
+        yield "tags", list(facts.tags)
+        yield "environment", facts.environment
+        if facts.now is not None:
+            yield "now", facts.now
+            for name, calendar in self.calendars.items():
+                yield name, calendar.is_open(facts.now)
 
 
-DEFAULT = Policy(
-    version="built-in"
-)  # without a file everything is asked, and anyone in the channel may decide
+# Without a file everything is asked, and anyone in the channel may decide.
+DEFAULT = Policy(version="built-in")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,71 +198,7 @@ class Facts:
     risk: Risk | None = None  # as the agent sees it
     on_behalf_of: PersonId | None = None
     deadline_s: int | None = None  # as the agent wishes it
-
-
-def terms_for(policy: Policy, facts: Facts, *, channel: str = "#approvals") -> Terms:
-    """Say what `policy` wants of one call; `channel` is where it is shown when the policy names none.
-
-    The agent's wishes count in one direction only: more risk, less time. Where silence means yes, neither may
-    bring that yes about: the request then expires.
-    """
-    rule = next((rule for rule in policy.rules if rule.fits(facts)), None)
-    settings = rule.settings if rule else policy.defaults
-    action = settings.action
-    if facts.kind is Kind.QUESTION and action is Action.ALLOW:
-        action = Action.ASK  # only a person can answer it
-    risk = max(settings.risk, facts.risk or settings.risk, key=list(Risk).index)
-    deadline_s = _deadline_s(settings.deadline_s, facts.deadline_s)
-    may_be_silent = not risk.is_at_least(Risk.HIGH) and deadline_s == settings.deadline_s
-    return Terms(
-        rule=rule.name if rule else DEFAULTS,
-        policy=policy.version,
-        action=action,
-        because=_because(rule, settings, action),
-        channel=settings.channel or channel,
-        approvers=settings.approvers.principals,
-        quorum=settings.quorum,
-        deadline_s=deadline_s,
-        on_deadline=settings.on_deadline if may_be_silent else OnDeadline.EXPIRE,
-        risk=risk,
-        use_within_s=settings.use_within_s,
-        self_approval=settings.self_approval,
-        guests=settings.guests,
-        retention_s=policy.retention_s,
-    )
-
-
-def _deadline_s(ours: int | None, asked: int | None) -> int | None:
-    if asked is None:
-        return ours
-    return min(max(asked, 1), LONGEST_S if ours is None else ours)
-
-
-def _because(rule: Rule | None, settings: Settings, action: Action) -> str:
-    if rule and rule.reason:
-        return rule.reason
-    who = f"rule “{rule.name}”" if rule else "no rule speaks of this call, so the policy's default"
-    if action is not settings.action:
-        return f"{who} would allow it, but a question needs a person: it is for {settings.approvers.words}"
-    match action:
-        case Action.ALLOW:
-            return f"{who} allows it without asking"
-        case Action.DENY:
-            return f"{who} does not allow it"
-        case Action.ASK:
-            count = f"{settings.quorum} of: " if settings.quorum > 1 else ""
-            return f"{who} asks for {count}{settings.approvers.words}"
-
-
-def why_unanswerable(terms: Terms, on_behalf_of: PersonId | None) -> str | None:
-    """Say why nobody could ever decide a request with these terms; None where somebody might."""
-    people = Approvers(principals=terms.approvers)
-    if terms.action is not Action.ASK or people.at_most is None:
-        return None
-    requester_counts = terms.self_approval or str(on_behalf_of) not in terms.approvers
-    left = people.at_most if requester_counts else people.at_most - 1
-    if left >= terms.quorum:
-        return None
-    can = "only 1 person" if left == 1 else f"only {left} people" if left else "nobody"
-    but = "" if requester_counts else ", as the one it is asked for does not count"
-    return f"rule “{terms.rule}” needs {terms.quorum} to decide, but {can} may{but}"
+    confidence: float | None = None
+    tags: tuple[str, ...] = ()
+    environment: str = "default"
+    now: datetime | None = None  # None: what depends on the time is unclear

@@ -56,7 +56,9 @@ class Table:
         faults: list[Fault],
         nth: int = 0,
         place: str | None = None,
+        line: int | None = None,
     ) -> None:
+        self._own_line = line
         self._lines, self._faults, self._name, self._nth = lines, faults, name, nth
         self.place = place or (f"[{name}]" if name else "the file")
         self._content: dict[str, object] = {}
@@ -64,7 +66,8 @@ class Table:
         if isinstance(content, dict):
             self._content = content
         else:
-            self.fault("", f"it is {tell(content)}", f"write it as a table, under the line [{name}]")
+            how = f"under the line [{name}]" if line is None else "such as { name = value }"
+            self.fault("", f"it is {tell(content)}", f"write it as a table, {how}")
 
     def __contains__(self, key: str) -> bool:
         return key in self._content
@@ -72,6 +75,11 @@ class Table:
     @property
     def keys(self) -> tuple[str, ...]:
         return tuple(self._content)
+
+    @property
+    def fault_count(self) -> int:
+        """How many faults the whole file has so far."""
+        return len(self._faults)
 
     def read(self, key: str, reader: Callable[[object], T], otherwise: T) -> T:
         """The value of `key` as `reader` makes it; `otherwise` where it is absent, or wrong: a fault."""
@@ -92,8 +100,20 @@ class Table:
     def fault(self, key: str, what: str, mend: str) -> None:
         self._faults.append(Fault(place=self.place, what=what, mend=mend, line=self._line(key)))
 
+    def inner(self, key: str, content: object, place: str = "") -> Table:
+        """A table written in the value of `key`, whose lines nobody tells apart."""
+        place = f"{self.place}, {place or f'`{key}`'}"
+        return Table(content, key, lines=self._lines, faults=self._faults, place=place, line=self._line(key))
+
+    def section(self, key: str) -> Table:
+        """The table [NAME.KEY] of the file."""
+        name = f"{self._name}.{key}"
+        return Table(self.raw(key, {}), name, lines=self._lines, faults=self._faults)
+
     def _line(self, key: str) -> int | None:
         """Where `key` stands, as a key, as a table of its own, or else in its table."""
+        if self._own_line is not None:
+            return self._own_line
         tables = (n for (table, _, k), n in self._lines.items() if not k and table.split(".")[0] == key)
         ours = [self._lines.get((self._name, self._nth, key)), None if self._name else next(tables, None)]
         here = self._lines.get((self._name, self._nth, "")) or self._lines.get(("", 0, self._name))
