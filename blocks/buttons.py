@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from approvals.model import Kind, Request, Risk
+from approvals.ladder import is_to_remind
+from approvals.model import Kind, Request, Risk, Status
 from blocks import ids
 from blocks.action import headline, tool_words
 from blocks.pieces import Block, actions, button, confirm, option, overflow
@@ -20,12 +21,21 @@ def is_open(request: Request, now: datetime) -> bool:
     return request.is_pending and (request.deadline is None or now < request.deadline)
 
 
+def can_be_taken_back(request: Request) -> bool:
+    """Whether a person let it through, and it is not known yet that its agent has begun."""
+    decision = request.decision
+    return (
+        request.status is Status.APPROVED and decision is not None and decision.by.id.startswith("slack:")
+    )
+
+
 def card_buttons(request: Request, now: datetime, *, is_whole: bool, is_editable: bool) -> Block:
     """What a card can be answered with. `is_whole`: the card shows all that would be decided."""
     value = ids.pack(request)
     block_id = f"card|{request.id}|{request.version}"  # a new one each time: Slack asks for that in updates
     if not is_open(request, now):
-        return actions(block_id, button("Details", ids.DETAILS, value))
+        back = [button("Take back", ids.TAKE_BACK, value)] if can_be_taken_back(request) else []
+        return actions(block_id, *back, button("Details", ids.DETAILS, value))
     if request.sent_back is not None:
         return actions(block_id, reject_button(request), button("Details", ids.DETAILS, value))
     if request.kind is Kind.QUESTION:
@@ -67,4 +77,6 @@ def _more(request: Request) -> Block:
         verbs += [("Respond…", "respond"), ("Request changes…", "changes")]
     else:
         verbs += [("Request changes…", "changes"), ("Reject…", "reject")]
+    if is_to_remind(request):
+        verbs.append(("Snooze…", "snooze"))
     return overflow(ids.MORE, (option(words, ids.pack_pick(verb, request)) for words, verb in verbs))

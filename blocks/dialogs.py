@@ -24,6 +24,7 @@ from blocks.pieces import (
     View,
     actions,
     asked,
+    button,
     dialog,
     header,
     literals,
@@ -56,8 +57,13 @@ TRAIL_LINES = 50
 RADIOS = 5  # more options than these are a menu
 
 
-def read_view(request: Request, now: datetime, *, file_url: str | None = None) -> View:
-    """The whole call; submitting approves or answers. `file_url` leads to a call that is too long for it."""
+def read_view(
+    request: Request, now: datetime, *, file_url: str | None = None, is_own: bool = False
+) -> View:
+    """The whole call; submitting approves or answers. `file_url` leads to a call that is too long for it.
+
+    With `is_own` it is asked on behalf of whoever reads it, who must then say why they approve it.
+    """
     is_all_there = offer_for(request) is not Offer.FILE or file_url is not None
     can_approve = is_open(request, now) and request.sent_back is None and is_all_there
     if can_approve and request.kind is Kind.QUESTION:
@@ -68,7 +74,7 @@ def read_view(request: Request, now: datetime, *, file_url: str | None = None) -
         blocks.append(notice(f"⚠ {risk}"))
     if not can_approve:
         return dialog(ids.READ, "The whole call", blocks, metadata=ids.pack(request))
-    blocks.append(note_field(request))
+    blocks.append(note_field(request, is_own=is_own))
     return dialog(ids.READ, "The whole call", blocks, metadata=ids.pack(request), submit="Approve")
 
 
@@ -170,8 +176,11 @@ def _words_view(callback_id: str, title: str, request: Request, field: Block, *,
     return dialog(callback_id, title, blocks, metadata=ids.pack(request), submit=submit)
 
 
-def note_field(request: Request) -> Block:
-    """Room for a note beside an approval."""
+def note_field(request: Request, *, is_own: bool = False) -> Block:
+    """Room for a note beside an approval; a reason must be given by whom it is asked for."""
+    if is_own:
+        told = "This is your own request. The card will say so, with this reason."
+        return asked(ids.WORDS, "Why may it go ahead?", writing(lines=True), hint=told)
     hint = f"{name(request.agent)} gets it too."
     return asked(ids.WORDS, "Note", writing(lines=True), hint=hint, optional=True)
 
@@ -220,6 +229,8 @@ def _details_buttons(request: Request) -> Iterator[Block]:
     if ready and offer_for(request) is not Offer.FILE:
         yield approve_button(request)
     yield reject_button(request)
+    if request.deadline is not None and request.terms.extend_s > request.extended_s:
+        yield button("Extend…", ids.EXTEND, ids.pack(request))
 
 
 def _facts(request: Request) -> Iterator[Line]:
@@ -235,7 +246,9 @@ def _facts(request: Request) -> Iterator[Line]:
     yield from _deadline(request)
     if request.kind is Kind.ACTION:
         yield ("Once approved: it may run within ", tell_duration(terms.use_within_s))
-    if terms.quorum > 1:
+    if terms.groups:
+        yield ("Needs: ", ", ".join(f"{group.needed} of {name(group.name)}" for group in terms.groups))
+    elif terms.quorum > 1:
         yield ("Needs: ", f"{terms.quorum} different people")
     if request.tags:
         yield ("Tags: ", one_line(", ".join(request.tags), FACT_CHARS))
@@ -260,7 +273,7 @@ def _confidence(request: Request) -> tuple[Part, ...]:
 
 def _who(request: Request) -> Block:
     """Who may decide, and for whom it is asked: mentions, which call nobody in a dialog."""
-    told = f"May decide: {deciders(request.terms.approvers)}"
+    told = f"May decide: {deciders((*request.terms.approvers, *request.added))}"
     if request.on_behalf_of:
         told += f" · On behalf of: {deciders([Principal(request.on_behalf_of)])}"
     return {"type": "context", "elements": [{"type": "mrkdwn", "text": told, "verbatim": True}]}

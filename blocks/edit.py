@@ -31,7 +31,7 @@ def is_editable(request: Request) -> bool:
     return request.kind is Kind.ACTION and offer_for(request) is not Offer.FILE and has_fields(request)
 
 
-def edit_view(request: Request) -> View:
+def edit_view(request: Request, *, is_own: bool = False) -> View:
     """A field for each argument; what can't be edited stands below them as text."""
     form = form_of(request)
     blocks = [header(headline(request)), about(request)]
@@ -43,7 +43,7 @@ def edit_view(request: Request) -> View:
     if fixed:
         blocks.append(rich(section(("These can't be edited here, and stay as they are:",))))
         blocks += literals(call_text(fixed).text)
-    blocks.append(note_field(request))
+    blocks.append(note_field(request, is_own=is_own))
     return dialog(ids.EDIT, "Edit and approve", blocks, metadata=ids.pack(request), submit="Approve")
 
 

@@ -7,14 +7,20 @@ from collections.abc import Collection, Sequence
 from approvals.model import Request, RequestId
 from blocks.pieces import Block, View, aside, dialog, header, notice
 from blocks.replies import Commands, by_urgency, help_text, row
+from blocks.unseen import unseen_rows
 
 ROWS = 20
+UNSEEN_ROWS = 10
 
 
 def home_view(
-    pending: Sequence[Request], mine_ids: Collection[RequestId], commands: Commands | None = None
+    pending: Sequence[Request],
+    mine_ids: Collection[RequestId],
+    commands: Commands | None = None,
+    *,
+    unseen: Sequence[Request] = (),
 ) -> View:
-    """What waits for this person (`mine_ids`) first, then what waits for others."""
+    """What waits for this person (`mine_ids`) first, then for others, then what nobody has looked at."""
     mine = [one for one in by_urgency(pending) if one.id in mine_ids]
     others = [one for one in by_urgency(pending) if one.id not in mine_ids]
     shown_mine, shown_others = mine[:ROWS], others[: ROWS - len(mine[:ROWS])]
@@ -24,6 +30,8 @@ def home_view(
     left_out = len(pending) - len(shown_mine) - len(shown_others)
     if left_out:
         blocks.append(aside(f"… and {left_out:,} more."))
+    if unseen:
+        blocks += [header("Nobody has looked at these yet"), *unseen_rows(unseen[:UNSEEN_ROWS])]
     usage: Block = {"type": "mrkdwn", "text": help_text(commands or Commands()), "verbatim": True}
     blocks += [{"type": "divider"}, header("How it works"), {"type": "section", "text": usage}]
     return {"type": "home", "callback_id": "home", "blocks": blocks}

@@ -88,11 +88,11 @@ def _refused(refusal: RequestRefusal, now: datetime, by: PersonId | None) -> str
                 f"{what} changed after your card was drawn, so nothing was decided. Look again, then decide."
             )
         case NotQualified(barred=None):
-            return f"You can't decide {what}: {_is_for(request)}"
+            return f"You can't decide {what}: it is for {_deciders(request)}."
         case NotQualified(barred=Barred() as barred):
-            return f"You can't decide {what}: {_barred(barred)} I{_is_for(request)[1:]}"
+            return f"You can't decide {what}: {_barred(barred)} It is for {_deciders(request)}."
         case OwnRequest():
-            return f"You can't decide {what}: {agent} asks on your behalf. I{_is_for(request)[1:]}"
+            return f"You can't decide {what}: {agent} asks on your behalf. It is for {_deciders(request)}."
         case AlreadyVoted():
             return f"You have approved {what} already. It needs {_still_needed(request)}."
         case AlreadyObjected():
@@ -175,8 +175,8 @@ def _barred(barred: Barred) -> str:
             assert_never(barred)
 
 
-def _is_for(request: Request) -> str:
-    return f"it is for {deciders((*request.terms.approvers, *request.added))}."
+def _deciders(request: Request) -> str:
+    return deciders((*request.terms.approvers, *request.added))
 
 
 def _options(request: Request) -> str:
@@ -216,7 +216,7 @@ def _typed(typed: str) -> str:
 # -- it worked ----------------------------------------------------------------------------------------
 
 
-def recorded(request: Request) -> str:
+def recorded(request: Request) -> str:  # noqa: C901  # a table
     """What a typed command or a dialog has just done; the card tells everybody else."""
     what, agent = _what(request), _agent(request)
     word = request.trail[-1].word if request.trail else ""

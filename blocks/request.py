@@ -12,7 +12,7 @@ from blocks.buttons import card_buttons
 from blocks.call import Shown, call_text
 from blocks.diff import diff_text
 from blocks.form import has_fields
-from blocks.people import mention
+from blocks.people import deciders, mention
 from blocks.pieces import (
     Block,
     Card,
@@ -94,12 +94,13 @@ def card(request: Request, now: datetime, *, offer: Offer | None = None, ping: b
     shown = whole_call(request)
     offer = offer or _offer(shown)
     told = story(request, now)
-    mentions = mention(request.terms.approvers) if ping and request.is_pending else ""
+    called = (*request.terms.approvers, *request.added)
+    mentions = mention(called) if ping and request.is_pending else ""
     is_editable = offer is not Offer.FILE and request.kind is Kind.ACTION and has_fields(request)
     blocks: list[Block] = []
     for words_chars in WORDS_CHARS:
         blocks = [header(mark(request) + headline(request)), *_body(request, shown, offer, told, words_chars)]
-        blocks += [_for(mentions)] if mentions else []
+        blocks += [_small(f"For {mentions}")] if mentions else []
         blocks.append(card_buttons(request, now, is_whole=offer is Offer.WHOLE, is_editable=is_editable))
         if json_size(blocks) <= MESSAGE_CHARS - TEXT_SPARE_CHARS:
             break
@@ -114,6 +115,8 @@ def _body(
     call = list(_call(request, shown, offer))
     if request.is_pending:
         yield from (about(request), *call, *_agents_words(request, words_chars), _because(request))
+        if request.added:
+            yield _small(_brought_in(request))
         yield from _told(told, words_chars)
     elif request.kind is Kind.QUESTION:
         yield from (*call, *_told(told, words_chars), about(request))
@@ -214,8 +217,13 @@ def told_elements(told: Told, chars: int) -> list[Block]:
 # -- words -------------------------------------------------------------------------------------------
 
 
-def _for(mentions: str) -> Block:
-    return {"type": "context", "elements": [{"type": "mrkdwn", "text": f"For {mentions}", "verbatim": True}]}
+def _small(words: str) -> Block:
+    """Words of ours in small print, with mentions in them."""
+    return {"type": "context", "elements": [{"type": "mrkdwn", "text": words, "verbatim": True}]}
+
+
+def _brought_in(request: Request) -> str:
+    return f"Brought in since: {deciders(request.added)}"
 
 
 # -- the message's text -------------------------------------------------------------------------------
@@ -248,7 +256,8 @@ def _text_lines(
         f"{escape(name(request.agent))} says: {_said(request.reason, words_chars)}" if request.reason else ""
     )
     because = f"Asked because: {escape(one_line(request.terms.because, BECAUSE_CHARS))}"
-    return [what, about_it, *sentences], [one for one in (says, because, mentions) if one]
+    added = _brought_in(request) if request.added else ""
+    return [what, about_it, *sentences], [one for one in (says, because, added, mentions) if one]
 
 
 def _said(words: str, chars: int) -> str:

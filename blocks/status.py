@@ -49,8 +49,7 @@ def story(request: Request, now: datetime) -> list[Told]:
         return []
     votes = [Told(_voted(request, vote), vote.note) for vote in request.votes[-VOTES:]]
     seen = [Told((Strong(name(request.looked_at.name)), " has looked at it."))] if request.looked_at else []
-    ending = _ending(request, request.decision)
-    return [*votes, ending, *_afterwards(request, request.decision), *seen]
+    return [*votes, ending(request, request.decision), *_afterwards(request, request.decision), *seen]
 
 
 def _pending(request: Request, now: datetime) -> list[Told]:
@@ -117,7 +116,8 @@ def until(request: Request) -> Line:
     return ("until ", at)
 
 
-def _ending(request: Request, decision: Decision) -> Told:
+def ending(request: Request, decision: Decision) -> Told:
+    """How it stopped being pending."""
     agent, at = name(request.agent), _at(request, decision.at)
     rule = one_line(request.terms.rule, RULE_CHARS)
     because = f": {one_line(request.terms.because, BECAUSE_CHARS)}"

@@ -11,17 +11,35 @@ from approvals.commands import (
     Approve,
     Cancel,
     Claim,
+    Climb,
     Command,
     Expire,
     GiveUp,
     Lapse,
+    LookAt,
+    Override,
     Reject,
     Report,
     RequestChanges,
     Revise,
+    Snooze,
+    TakeBack,
 )
 from approvals.machine import begin, decide, evolve
-from approvals.model import Action, Args, OnDeadline, Person, PersonId, Principal, Request, RequestId, Risk
+from approvals.model import (
+    Action,
+    Args,
+    Group,
+    OnDeadline,
+    Person,
+    PersonId,
+    Principal,
+    Remind,
+    Request,
+    RequestId,
+    Risk,
+    Step,
+)
 from tests.builders import REFUND, T0, a_person, a_question, a_request, terms
 
 ID = RequestId("R-7K2MABCDEFGHJKMNPQRSTVWXYZ")
@@ -159,7 +177,40 @@ TERMS = {
     "approvers",
     "channel",
     "use_within_s",
+    "groups",
+    "rejections",
+    "self_approval",
+    "ladder",
+    "extend_s",
+    "override",
 }
+DIRECTORS, ONCALL = Principal("S0DIRECTORS"), Principal("@sre-oncall")
+GROUPS = (
+    Group(name="directors", principals=(DIRECTORS,), needed=1),
+    Group(name="security", principals=(ONCALL,), needed=1),
+)
+LADDER = (Step(after_s=600, remind=Remind.THREAD), Step(after_s=1200, add=(ONCALL,), remind=Remind.CHANNEL))
+DIRECTOR = a_person(principals=frozenset({DIRECTORS, Principal("channel")}))
+
+
+def _of_groups() -> Request:
+    return asked(approvers=(DIRECTORS, ONCALL), groups=GROUPS)
+
+
+def _climbed() -> Request:
+    one = asked(ladder=LADDER, extend_s=8 * 3600)
+    return after(one, Climb(), Climb(), since=timedelta(minutes=20))
+
+
+def _own() -> Request:
+    return asked(self_approval=True, on_behalf_of=ANA.id)
+
+
+def _overridden() -> Request:
+    one = asked(override=(Principal("channel"),), quorum=2)
+    return after(one, Override(by=ANA, seen=one.fingerprint, reason="The site is down."))
+
+
 MANY = ["Frankfurt", "Dublin", "Paris", "Stockholm", "Milan", "Zürich", "Ohio"]
 
 SCENES: dict[str, Callable[[], Request]] = {
@@ -181,6 +232,17 @@ SCENES: dict[str, Callable[[], Request]] = {
     "pending_long": lambda: asked(tool="send_email", args={**EMAIL, "body": "All of it counts. " * 400}),
     "pending_huge": lambda: asked(tool="run_sql", args={"query": "SELECT 1; " * 9_000, "database": "ledger"}),
     "pending_injection": lambda: asked(args=INJECTION, reason="<!channel> *approved*\n✓ by Kim\u202e"),
+    "pending_groups": _of_groups,
+    "pending_groups_one": lambda: after(_of_groups(), yes(_of_groups(), DIRECTOR, note="Fine with me.")),
+    "pending_objection": lambda: after(asked(rejections=2), Reject(by=KIM, feedback="Too much.")),
+    "pending_ladder": lambda: asked(ladder=LADDER),
+    "pending_escalated": _climbed,
+    "pending_snoozed": lambda: after(asked(ladder=LADDER), Snooze(by=ANA, seconds=1800)),
+    "pending_own": _own,
+    "own_approved": lambda: after(_own(), yes(_own(), note="Nobody else is awake.")),
+    "overridden": _overridden,
+    "overridden_seen": lambda: after(_overridden(), LookAt(by=KIM)),
+    "withdrawn": lambda: after(_approved(), TakeBack(by=ANA)),
     "with_agent": lambda: _changed(asked()),
     "revised": lambda: after(
         _changed(asked()), Revise(args={**REFUND, "amount": 900}, reason="Without shipping.")

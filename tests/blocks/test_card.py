@@ -10,16 +10,27 @@ from typing import Any
 
 import pytest
 
+from approvals.commands import Claim
 from approvals.model import CHANNEL, Fingerprint, Kind, Principal, Request, Risk
 from blocks import dialogs, ids
 from blocks.action import headline
 from blocks.people import deciders, mention
 from blocks.question import answer_at
 from blocks.request import CARD_CALL_CHARS, DIALOG_CALL_CHARS, Offer, card, offer_for, trail
-from tests.blocks.scenes import SCENES, a_question_asked, asked, now_for, scene
+from tests.blocks.scenes import SCENES, a_question_asked, after, asked, now_for, scene
 from tests.builders import T0, a_question, a_request
 
-OVER = ("approved", "edited", "rejected", "expired", "cancelled", "executing", "executed", "lapsed", "denied")
+OVER = (
+    "approved_at_deadline",
+    "withdrawn",
+    "rejected",
+    "expired",
+    "cancelled",
+    "executing",
+    "executed",
+    "lapsed",
+    "denied",
+)
 
 
 def elements(drawn: Any) -> dict[str, dict[str, Any]]:
@@ -104,6 +115,23 @@ def test_high_risk_asks_twice_and_names_the_action(risk: Risk) -> None:
             "Refund 940 USD" in approve["confirm"]["text"]["text"]
             and risk in approve["confirm"]["title"]["text"]
         )
+
+
+@pytest.mark.parametrize("name", ["approved", "edited", "approved_quorum", "overridden"])
+def test_what_people_let_through_can_be_taken_back_until_it_runs(name: str) -> None:
+    request = scene(name)
+    assert list(elements(card(request, now_for(request)))) == ["take_back", "details"]
+    begun = after(request, Claim())
+    assert list(elements(card(begun, now_for(begun)))) == ["details"]
+
+
+def test_there_is_something_to_snooze_only_while_reminders_are_to_come() -> None:
+    def verbs(name: str) -> list[str]:
+        options = elements(card(scene(name), T0))["more"]["options"]
+        return [ids.unpack_pick(one["value"]).verb for one in options]
+
+    assert verbs("pending_ladder") == ["details", "respond", "changes", "snooze"]
+    assert "snooze" not in verbs("pending_escalated") + verbs("pending")
 
 
 @pytest.mark.parametrize("name", OVER)

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from approvals.model import RequestId
-from blocks import dialogs, home, replies
+from approvals.model import Principal, RequestId
+from blocks import delays, dialogs, home, replies
 from blocks.check import check_message, check_view
 from blocks.edit import edit_view
+from blocks.overrides import override_told, override_view
 from blocks.pieces import Card, View
+from blocks.pings import ping
 from blocks.replies import Commands
 from blocks.request import card, trail
+from blocks.unseen import unseen_list
 from tests.blocks.drawn import card_text, view_text
 from tests.blocks.scenes import SCENES, now_for, scene
 
@@ -54,13 +59,20 @@ def a_view(name: str) -> View:
         "reject": lambda: dialogs.reject_view(request),
         "respond": lambda: dialogs.respond_view(request),
         "changes": lambda: dialogs.changes_view(request),
+        "read_own": lambda: dialogs.read_view(scene("pending_own"), now, is_own=True),
+        "details_extend": lambda: dialogs.details_view(scene("pending_escalated"), now, can_act=True),
+        "extend": lambda: delays.extend_view(scene("pending_escalated")),
+        "snooze": lambda: delays.snooze_view(scene("pending_two_days"), now, now + timedelta(hours=18)),
+        "override": lambda: override_view(request, now, "The site is down."),
         "answer": lambda: dialogs.answer_view(scene("question_free")),
         "answer_many": lambda: dialogs.answer_view(scene("question_many")),
         "edit": lambda: edit_view(request),
         "edit_email": lambda: edit_view(scene("pending_email")),
         "edit_deploy": lambda: edit_view(scene("pending_deploy")),
         "edit_long": lambda: edit_view(long),
-        "home": lambda: home.home_view([request, scene("question")], {RequestId(request.id)}),
+        "home": lambda: home.home_view(
+            [request, scene("question")], {RequestId(request.id)}, unseen=[scene("expired")]
+        ),
         "home_empty": lambda: home.home_view([], set()),
     }
     return views[name]()
@@ -68,6 +80,7 @@ def a_view(name: str) -> View:
 
 VIEWS = (
     *("read", "read_high_risk", "details", "details_executed", "reject", "respond", "changes", "answer"),
+    *("read_own", "details_extend", "extend", "snooze", "override"),
     *("answer_many", "edit", "edit_email", "edit_deploy", "edit_long", "home", "home_empty"),
 )
 
@@ -85,6 +98,26 @@ def test_a_list_of_what_waits_looks_as_before() -> None:
     )
     check_message(drawn.text, drawn.blocks)
     is_as_before("replies/pending_list", card_text(drawn))
+
+
+def test_a_list_of_what_nobody_has_looked_at_looks_as_before() -> None:
+    other = replace(scene("overridden"), id=RequestId("R-9QX1ABCDEFGHJKMNPQRSTVWXYZ"), short="R-9QX1")
+    drawn = unseen_list([scene("expired"), other])
+    check_message(drawn.text, drawn.blocks)
+    is_as_before("replies/unseen_list", card_text(drawn))
+
+
+@pytest.mark.parametrize("is_in_thread", [True, False], ids=["thread", "elsewhere"])
+def test_what_is_said_once_looks_as_before(is_in_thread: bool) -> None:
+    waiting = scene("pending_escalated")
+    step = waiting.terms.ladder[1]
+    said = {
+        "ping": ping(waiting, step, [Principal("U0KIM"), *step.add], is_in_thread=is_in_thread),
+        "override": override_told(scene("overridden"), is_in_thread=is_in_thread),
+    }
+    for name, drawn in said.items():
+        check_message(drawn.text, drawn.blocks)
+        is_as_before(f"said/{name}_{'thread' if is_in_thread else 'elsewhere'}", card_text(drawn))
 
 
 def test_the_help_looks_as_before() -> None:
