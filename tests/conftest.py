@@ -1,12 +1,17 @@
 """What every test may ask for. Real Redis, one server for each test process; nothing of ours is mocked."""
 
+import re
 import secrets
 import shutil
-from collections.abc import AsyncIterator
+import subprocess
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from hypothesis import settings
+from playwright.async_api import Browser, async_playwright
 from redis.asyncio import Redis
 
 from bot.redis_server import RedisServer
@@ -20,6 +25,18 @@ BROWSERS = (
     "chromium-browser",
     "google-chrome",
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+)
+
+CHROMIUM = (
+    "--headless",
+    "--remote-debugging-port=0",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
 )
 
 
@@ -51,3 +68,39 @@ def chromium() -> str:
         if path := shutil.which(browser):
             return path
     pytest.skip("page tests skipped: no chromium found; install it to run them")
+
+
+@pytest.fixture(scope="session")
+def running_chromium(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address by which a browser is steered that runs for all page tests: starting one takes seconds."""
+    said = tmp_path_factory.mktemp("chromium") / "said.txt"
+    with said.open("wb") as log:
+        process = subprocess.Popen(
+            [chromium, *CHROMIUM, f"--user-data-dir={said.parent / 'profile'}"], stdout=log, stderr=log
+        )
+    try:
+        yield _address(process, said)
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _address(process: "subprocess.Popen[bytes]", said: Path) -> str:
+    for _ in range(1500):  # at most 30 s
+        if found := re.search(r"DevTools listening on (ws://\S+)", said.read_text(errors="replace")):
+            return found[1]
+        if process.poll() is not None:
+            break
+        time.sleep(0.02)
+    raise RuntimeError(f"chromium did not start; it said: {said.read_text(errors='replace')[-400:]}")
+
+
+@pytest.fixture
+async def browser(running_chromium: str) -> AsyncIterator[Browser]:
+    """The running browser, for one test; what the test opened in it is closed afterwards."""
+    async with async_playwright() as tools:
+        browser = await tools.chromium.connect_over_cdp(running_chromium)
+        yield browser
+        for context in browser.contexts[1:]:  # the first is the browser's own
+            await context.close()
+        await browser.close()

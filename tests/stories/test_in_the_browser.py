@@ -4,28 +4,25 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from playwright.async_api import Locator, Page, ViewportSize, async_playwright, expect
+from playwright.async_api import Browser, Locator, Page, ViewportSize, expect
 
 from approvals import Approvals, Rejected
 from bot.app import Service
 from bot.sandbox.server import Sandbox
 
-ARGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
 WIDE, NARROW = ViewportSize(width=1280, height=900), ViewportSize(width=390, height=844)
 
 
 @pytest.fixture(params=[WIDE, NARROW], ids=["wide", "narrow"])
 async def page(
-    request: pytest.FixtureRequest, chromium: str, slack: Sandbox, bot: Service
+    request: pytest.FixtureRequest, browser: Browser, slack: Sandbox, bot: Service
 ) -> AsyncIterator[Page]:
     """Ana's tab, on #approvals."""
-    async with async_playwright() as runner:
-        browser = await runner.chromium.launch(executable_path=chromium, args=list(ARGS))
-        page = await browser.new_page(viewport=request.param)
-        page.set_default_timeout(10_000)
-        await page.goto(f"{slack.url}/#U0ANA/C0APPROVALS")
-        yield page
-        await browser.close()
+    page = await browser.new_page(viewport=request.param)
+    page.set_default_timeout(10_000)
+    await page.goto(f"{slack.url}/#U0ANA/C0APPROVALS")
+    yield page
+    await page.close()
 
 
 def _card(page: Page, words: str) -> Locator:

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
+from playwright.async_api import Browser, Locator, Page, expect
 from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.sandbox.model import Message
 from bot.sandbox.server import Sandbox
-
-if TYPE_CHECKING:
-    from playwright.async_api import Browser, Locator, Page
-
-playwright = pytest.importorskip(
-    "playwright.async_api", reason="page tests skipped: playwright is not installed; `make setup` installs it"
-)
-expect = playwright.expect
 
 DEADLINE = 1_800_000_000  # 15 January 2027, 08:00 UTC
 CARD: list[dict[str, Any]] = [
@@ -124,15 +117,6 @@ async def app(slack: Sandbox) -> AsyncIterator[App]:
     await app.handler.connect_async()  # type: ignore[no-untyped-call]  # slack_bolt
     yield app
     await app.handler.close_async()  # type: ignore[no-untyped-call]
-
-
-@pytest.fixture
-async def browser(chromium: str) -> AsyncIterator[Browser]:
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    async with playwright.async_playwright() as tools:
-        browser = await tools.chromium.launch(executable_path=chromium, args=arguments)
-        yield browser
-        await browser.close()
 
 
 async def a_tab(browser: Browser, slack: Sandbox, person: str = "U0ANA", **context: Any) -> Page:
