@@ -5,6 +5,8 @@ Registered before `threads`, which takes every other message.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from slack_bolt.async_app import AsyncApp
 
 from approvals.errors import Refusal
@@ -24,17 +26,19 @@ def register(app: AsyncApp, parts: Parts) -> None:
         if message.get("subtype") == "tombstone":  # what is left of a deleted message that has replies
             await _lost(parts, event.get("channel"), message.get("ts"))
 
-    @app.event("channel_archive")
-    async def archived(event: Json) -> None:
-        await _closed(parts, event.get("channel"))
-
-    @app.event("group_archive")
-    async def group_archived(event: Json) -> None:
-        await _closed(parts, event.get("channel"))
+    for name in ("channel_archive", "group_archive", "channel_left", "group_left"):
+        app.event(name)(_no_longer_there(parts))
 
     @app.event("channel_id_changed")
     async def id_changed(event: Json) -> None:
         await _closed(parts, event.get("old_channel_id"))
+
+
+def _no_longer_there(parts: Parts) -> Callable[[Json], Awaitable[None]]:
+    async def closed(event: Json) -> None:
+        await _closed(parts, event.get("channel"))
+
+    return closed
 
 
 async def _lost(parts: Parts, channel: str | None, ts: str | None) -> None:

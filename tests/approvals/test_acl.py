@@ -22,9 +22,10 @@ async def billing_url(redis_url: str) -> AsyncIterator[str]:
     found = re.search(r"ACL SETUSER (agent-billing .*?)```", PAGE.read_text(), re.DOTALL)
     assert found is not None
     async with Redis.from_url(redis_url, decode_responses=True) as redis:
-        await redis.execute_command("ACL", "SETUSER", *found[1].split())  # type: ignore[no-untyped-call]
+        told = await redis.execute_command("ACL", "SETUSER", *found[1].split())  # type: ignore[no-untyped-call]  # redis-py
+        assert told == "OK"
         yield redis_url.replace("redis://", "redis://agent-billing:SECRET@")
-        await redis.execute_command("ACL", "DELUSER", "agent-billing")
+        await redis.acl_deluser("agent-billing")
 
 
 async def test_the_documented_user_can_ask_wait_claim_and_report(redis_url: str, billing_url: str) -> None:
