@@ -193,7 +193,7 @@ async def _ask(approvals: Approvals, arguments: argparse.Namespace) -> int:
             timeout=arguments.timeout,
             **_options(arguments),
         )
-    _out(_json({"answer": answer}) if arguments.json else _shown(answer))
+    _out(_json({"answer": answer}) if arguments.json else printable(answer))
     return FINE
 
 
@@ -260,7 +260,7 @@ async def _await(approvals: Approvals, request_id: str, arguments: argparse.Name
     elif outcome.status is OutcomeStatus.APPROVED:
         _out(_json(outcome.args))
     elif outcome.status is OutcomeStatus.ANSWERED:
-        _out(_shown(outcome.text or ""))
+        _out(printable(outcome.text or ""))
     if outcome.status not in (OutcomeStatus.APPROVED, OutcomeStatus.ANSWERED):
         raise not_approved(outcome)
     return FINE
@@ -364,7 +364,7 @@ def _json(value: object) -> str:
     return json.dumps(value)
 
 
-def _shown(text: str) -> str:
+def printable(text: str) -> str:
     """Other people's words as they are, but for what would steer a terminal."""
     return "".join(letter if letter.isprintable() or letter == "\n" else "�" for letter in text)
 
@@ -374,5 +374,5 @@ def _out(text: str) -> None:
 
 
 def _fail(sentence: str, code: int) -> int:
-    sys.stderr.write(f"countersign: {_shown(sentence)}\n")
+    sys.stderr.write(f"countersign: {printable(sentence)}\n")
     return code

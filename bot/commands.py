@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 from approvals.audit import Entry, exported, verify
+from approvals.cli import FINE, NO, NOT_FOUND, UNAVAILABLE, USAGE, printable
 from approvals.commands import Approve, Reject
 from approvals.errors import ApprovalsError, Refusal
 from approvals.model import Actor, Person, PersonId, Request, Via
@@ -23,8 +24,6 @@ from bot import app, settings
 from bot.desk import Decides, Verdict
 from bot.payloads import Who
 
-FINE, NO, USAGE, UNAVAILABLE, NOT_FOUND = 0, 1, 2, 3, 4
-PAGE = 1000
 _TOKEN = re.compile(r"<!date\^\d+\^[^|>]*\|([^>]*)>|<@([^>|]+)(?:\|([^>]*))?>")
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -271,24 +270,30 @@ def _run_verify(arguments: argparse.Namespace) -> int:
     except (OSError, ValueError) as error:
         return _fail(f"{arguments.file}: {error}", USAGE)
     first = entries[0].seq if entries else 1
-    return _told(verify(entries, first_seq=first), len(entries), arguments)
+    return _told(verify(entries, first_seq=first), first, len(entries), arguments)
 
 
 async def _verify_redis(service: app.Service, arguments: argparse.Namespace) -> int:
     last = await service.store.last_seq()
     entries = [entry async for entry in service.store.log() if entry.seq <= last]
-    return _told(verify(entries, last_seq=last), len(entries), arguments)
+    return _told(verify(entries, last_seq=last), 1, len(entries), arguments)
 
 
-def _told(fault: object, count: int, arguments: argparse.Namespace) -> int:
+def _told(fault: object, first: int, count: int, arguments: argparse.Namespace) -> int:
     if arguments.json:
         _out(
             json.dumps(
-                {"ok": fault is None, "entries": count, "fault": None if fault is None else str(fault)}
+                {
+                    "ok": fault is None,
+                    "first": first,
+                    "entries": count,
+                    "fault": None if fault is None else str(fault),
+                }
             )
         )
     elif fault is None:
-        _out(f"{count} entries: the log holds.")
+        beginning = "" if first == 1 else f" It begins at {first}: what came before was not given."
+        _out(f"{count} entries: the log holds.{beginning}")
     else:
         _fail(f"The log does not hold: {fault}.", NO)
     return FINE if fault is None else NO
@@ -362,9 +367,9 @@ def _table(head: list[str], rows: list[list[str]]) -> None:
 
 
 def _out(text: str) -> None:
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(printable(text) + "\n")
 
 
 def _fail(text: str, code: int) -> int:
-    sys.stderr.write(text + "\n")
+    sys.stderr.write(f"countersign: {printable(text)}\n")
     return code
