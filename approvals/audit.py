@@ -14,7 +14,7 @@ from typing import Literal, assert_never
 
 from approvals.canonical import encode
 from approvals.errors import InvalidCall
-from approvals.events import Edited, Event, Executed, Failed, Refused, Revised, Submitted, Voted
+from approvals.events import Asked, Edited, Event, Executed, Failed, Refused, Revised, Submitted, Voted
 from approvals.model import Args, Fingerprint, Json, Request, Via
 
 GENESIS = ""  # what the first entry of a chain names as its previous
@@ -73,6 +73,8 @@ def _detail(before: Request, after: Request, event: Event) -> dict[str, Json] | 
     if text is not None:
         detail["text"] = text
     match event:
+        case Asked():
+            detail["because"] = after.terms.because
         case Submitted():
             detail |= _submission_detail(after)
         case Edited() | Revised():

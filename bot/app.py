@@ -21,6 +21,7 @@ from slack_sdk.http_retry.builtin_async_handlers import AsyncConnectionErrorRetr
 from slack_sdk.web.async_client import AsyncWebClient
 
 from approvals import policy as policies
+from approvals.budgets import Budgets
 from approvals.cards import Cards
 from approvals.errors import ApprovalsError, Unavailable
 from approvals.inbox import Inboxes
@@ -32,9 +33,11 @@ from bot.deadlines import Deadlines
 from bot.desk import Desk
 from bot.freezing import Freezing
 from bot.intake import Intake
+from bot.judging import Judge
 from bot.operators import Operators
 from bot.owners import Owners
 from bot.people import Home, People
+from bot.policy_file import PolicyFile, hearing_hangups
 from bot.posting import Posting
 from bot.replying import Replier
 from bot.settings import Settings
@@ -59,8 +62,13 @@ class Service:
     redis: Redis
     store: Store
     cards: Cards
-    policy: policies.Policy
+    policy_file: PolicyFile
     slack: Slack | None
+
+    @property
+    def policy(self) -> policies.Policy:
+        """The one in force at this moment."""
+        return self.policy_file.current
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,38 +87,27 @@ async def built(settings: Settings, *, with_slack: bool = True) -> AsyncIterator
     """The service, joined and checked, with all that must be closed again in the right order.
 
     Raises:
-        CannotStart: Redis, Slack or the policy file is not as it must be.
+        CannotStart: Redis or Slack is not as it must be.
+        CannotRead, PolicyFaults: the policy file is not.
     """
-    policy = read_policy(settings)
+    policy_file = PolicyFile(Path(settings.policy_path) if settings.policy_path else None)
     redis = open_redis(settings.redis_url)
     try:
         store, cards = Store(redis, settings.tenant), Cards(redis, settings.tenant)
         await _check_redis(redis, settings)
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SLACK_CALL_S)) as session:
             has_slack = with_slack and settings.bot_token is not None
-            slack = await _slack(settings, session, store, cards, policy) if has_slack else None
+            slack = await _slack(settings, session, store, cards, policy_file) if has_slack else None
             yield Service(
-                settings=settings, redis=redis, store=store, cards=cards, policy=policy, slack=slack
+                settings=settings,
+                redis=redis,
+                store=store,
+                cards=cards,
+                policy_file=policy_file,
+                slack=slack,
             )
     finally:
         await redis.aclose()
-
-
-def read_policy(settings: Settings) -> policies.Policy:
-    """The policy of the file, or the one that asks for everything.
-
-    Raises:
-        CannotStart: the file cannot be read; `policies.PolicyFaults` if it can, but is faulty.
-    """
-    if settings.policy_path is None:
-        return policies.DEFAULT
-    try:
-        text = Path(settings.policy_path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CannotStart(
-            f"APPROVALS_POLICY names {settings.policy_path}, which cannot be read: {error}"
-        ) from error
-    return policies.parse(text)
 
 
 async def run(service: Service, role: Role) -> None:
@@ -121,6 +118,7 @@ async def run(service: Service, role: Role) -> None:
         try:
             if slack is not None and role != "web":
                 tasks.create_task(_take_letters(service), name="intake")
+                tasks.create_task(_follow_policy(service, slack), name="policy")
                 tasks.create_task(_posting(service, slack).run(), name="posting")
                 tasks.create_task(Deadlines(service.store, service.cards).run(), name="deadlines")
                 tasks.create_task(Freezing(service.store).run(), name="freezing")
@@ -151,7 +149,23 @@ async def _serve(service: Service) -> Any:
 async def _take_letters(service: Service) -> None:
     consumer = f"{socket.gethostname()}-{os.getpid()}"
     inboxes = Inboxes(service.redis, service.settings.tenant, consumer)
-    await Intake(service.store, inboxes, service.policy, channel=service.settings.channel).run()
+    judge = Judge(
+        lambda: service.policy,
+        Budgets(service.redis, service.settings.tenant),
+        channel=service.settings.channel,
+        mode=service.settings.mode,
+    )
+    await Intake(service.store, inboxes, judge, environment=service.settings.environment).run()
+
+
+async def _follow_policy(service: Service, slack: Slack) -> None:
+    operators = Operators(lambda: service.policy, slack.client, slack.channels)
+    if service.settings.mode == "off":
+        sentence = "APPROVALS_MODE=off: every call of every agent is let through, and nobody is asked."
+        logger.error(sentence)
+        await operators.tell(sentence)
+    with hearing_hangups(service.policy_file.look):
+        await service.policy_file.watch(operators.tell)
 
 
 def _posting(service: Service, slack: Slack) -> Posting:
@@ -175,7 +189,11 @@ async def _check_redis(redis: Redis, settings: Settings) -> None:
 
 
 async def _slack(
-    settings: Settings, session: aiohttp.ClientSession, store: Store, cards: Cards, policy: policies.Policy
+    settings: Settings,
+    session: aiohttp.ClientSession,
+    store: Store,
+    cards: Cards,
+    policy_file: PolicyFile,
 ) -> Slack:
     client = AsyncWebClient(
         token=settings.bot_token,
@@ -202,8 +220,8 @@ async def _slack(
             slack=client,
             replier=replier,
             commands=settings.commands,
-            owners=Owners(lambda: policy, people, store),
-            operators=Operators(lambda: policy, client, channels),
+            owners=Owners(lambda: policy_file.current, people, store),
+            operators=Operators(lambda: policy_file.current, client, channels),
             freezing=Freezing(store),
         )
         listeners.register(bolt, parts)

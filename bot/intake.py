@@ -12,8 +12,9 @@ from approvals.errors import InvalidCall, RequestNotFound, RequestRefusal, Unava
 from approvals.inbox import Inboxes, Taken
 from approvals.messages import Cancellation, ClaimNotice, ReceiptNotice, Revision, Submission
 from approvals.model import Actor, Request, Via
-from approvals.policy import Facts, Policy, terms_for
+from approvals.policy import Facts
 from approvals.store import Store
+from bot.judging import Judge
 
 logger = logging.getLogger(__name__)
 
@@ -24,9 +25,9 @@ PATIENCE = 5  # deliveries of a letter that fails for a reason we don't know, be
 class Intake:
     """Deals with one letter at a time. It is ticked off only after what it asks for is in the store."""
 
-    def __init__(self, store: Store, inboxes: Inboxes, policy: Policy, *, channel: str) -> None:
+    def __init__(self, store: Store, inboxes: Inboxes, judge: Judge, *, environment: str) -> None:
         self._store, self._inboxes = store, inboxes
-        self._policy, self._channel = policy, channel
+        self._judge, self._environment = judge, environment
 
     async def run(self) -> None:
         """Deal with letters for ever. While Redis is away the loop waits for it."""
@@ -60,12 +61,12 @@ class Intake:
 
     async def _submit(self, taken: Taken, submission: Submission) -> None:
         try:
-            request = self._request(taken, submission, await self._store.now())
+            request = await self._request(taken, submission, await self._store.now())
             await self._store.create(request, letter=taken.ref)
         except (InvalidCall, RequestNotFound) as error:
             await self._store.refuse_letter(taken, str(error))
 
-    def _request(self, taken: Taken, submission: Submission, now: datetime) -> Request:
+    async def _request(self, taken: Taken, submission: Submission, now: datetime) -> Request:
         facts = Facts(
             kind=submission.kind,
             tool=submission.tool,
@@ -74,8 +75,12 @@ class Intake:
             risk=submission.risk,
             on_behalf_of=submission.on_behalf_of,
             deadline_s=submission.deadline_s,
+            confidence=submission.confidence,
+            tags=submission.tags,
+            environment=self._environment,
+            now=now,
         )
-        terms = terms_for(self._policy, facts, channel=self._channel)
+        terms = await self._judge.terms(facts, submission.id)
         return Request(
             id=submission.id,
             tenant=self._store.tenant,

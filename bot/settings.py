@@ -14,12 +14,13 @@ from blocks.replies import Commands
 
 SLACK_API_URL = "https://slack.com/api/"
 PORT = 8400
-MODES = ("enforce", "shadow", "off")
 _COMMAND = re.compile(
     r"/?[a-z0-9][a-z0-9_-]{0,30}"
 )  # Slack's manifest: at most 32 characters, the slash included
 
 Durability: TypeAlias = Literal["none", "everysec", "always", "replicated"]
+Mode: TypeAlias = Literal["enforce", "shadow", "off"]
+MODES: tuple[Mode, ...] = ("enforce", "shadow", "off")
 DURABILITIES: tuple[Durability, ...] = ("none", "everysec", "always", "replicated")
 
 
@@ -43,6 +44,7 @@ class Settings:
     slack_api_url: str
     channel: str
     policy_path: str | None
+    mode: Mode
     environment: str
     commands: Commands
     durability: Durability
@@ -70,13 +72,13 @@ def read(env: Mapping[str, str], *, needs: Need) -> Settings:
         slack_api_url=env.get("SLACK_API_URL", SLACK_API_URL).rstrip("/") + "/",
         channel=env.get("SLACK_CHANNEL") or "#approvals",
         policy_path=env.get("APPROVALS_POLICY") or None,
+        mode=_mode(env, problems),
         environment=env.get("APPROVALS_ENVIRONMENT") or "default",
         commands=_commands(env, problems),
         durability=_durability(env, problems),
         port=_port(env, problems),
     )
     problems += _missing_slack(settings, needs)
-    _check_mode(env, problems)
     if problems:
         raise SettingsFault(problems)
     return settings
@@ -139,14 +141,15 @@ def _durability(env: Mapping[str, str], problems: list[str]) -> Durability:
     return "none"
 
 
-def _check_mode(env: Mapping[str, str], problems: list[str]) -> None:
-    mode = env.get("APPROVALS_MODE") or "enforce"
-    if mode not in MODES:
-        problems.append(f"APPROVALS_MODE must be one of {', '.join(MODES)}, not {mode!r}")
-    elif mode != "enforce":
-        problems.append(
-            f"APPROVALS_MODE={mode} is not supported by this version yet; leave it out or set enforce"
-        )
+def _mode(env: Mapping[str, str], problems: list[str]) -> Mode:
+    value = env.get("APPROVALS_MODE") or "enforce"
+    if value == "shadow" and not env.get("APPROVALS_POLICY"):
+        problems.append("APPROVALS_MODE=shadow tries a policy, so APPROVALS_POLICY must name its file")
+    for known in MODES:
+        if value == known:
+            return known
+    problems.append(f"APPROVALS_MODE must be one of {', '.join(MODES)}, not {value!r}")
+    return "enforce"
 
 
 def _port(env: Mapping[str, str], problems: list[str]) -> int:

@@ -6,6 +6,7 @@ from approvals.policy.deciding import (
     Spend,
     candidates,
     rate_spend,
+    shadowed,
     terms_for,
     too_fast,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "candidates",
     "parse",
     "rate_spend",
+    "shadowed",
     "terms_for",
     "too_fast",
     "why_unanswerable",

@@ -162,6 +162,11 @@ def rate_spend(policy: Policy, facts: Facts) -> Spend | None:
     return Spend(key=key, count_limit=policy.rate.count, window_s=policy.rate.per_s)
 
 
+def shadowed(spend: Spend) -> Spend:
+    """The same from a budget of its own: a policy that is only tried takes nothing from those in force."""
+    return replace(spend, key=spend_key("shadow", spend.key))
+
+
 def too_fast(policy: Policy, terms: Terms) -> Terms:
     """The terms of a call that came on top of its agent's rate."""
     assert policy.rate is not None  # noqa: S101 - only a rate can be exceeded

@@ -9,12 +9,14 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from approvals import Approvals
+from approvals.budgets import Budgets
 from approvals.cards import Place, Posted
 from approvals.commands import Approve
 from approvals.inbox import Inboxes
 from approvals.messages import Letter
 from approvals.policy import DEFAULT
 from bot.intake import Intake
+from bot.judging import Judge
 from tests.bench.ground import CHANNEL, CHANNEL_ID, TENANT, Ground
 from tests.builders import REFUND, a_person
 
@@ -36,7 +38,8 @@ class _Service:
     def __init__(self, ground: Ground) -> None:
         self.ground = ground
         self._inboxes = Inboxes(ground.redis, TENANT, "bench")
-        self._intake = Intake(ground.store, self._inboxes, DEFAULT, channel=CHANNEL)
+        judge = Judge(lambda: DEFAULT, Budgets(ground.redis, TENANT), channel=CHANNEL)
+        self._intake = Intake(ground.store, self._inboxes, judge, environment="bench")
         self._dealt: defaultdict[tuple[str, str], asyncio.Event] = defaultdict(asyncio.Event)
 
     async def run(self) -> None:

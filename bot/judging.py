@@ -1,0 +1,99 @@
+"""Which terms a submission gets: from the policy in force, its budgets, and the mode of the service."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+
+from approvals.budgets import Budgets
+from approvals.model import Action, Kind, RequestId, Terms
+from approvals.policy import (
+    DEFAULT,
+    Facts,
+    Match,
+    Policy,
+    Spend,
+    Stage,
+    candidates,
+    rate_spend,
+    shadowed,
+    terms_for,
+    too_fast,
+)
+from bot.settings import Mode
+
+logger = logging.getLogger(__name__)
+
+NO_OVERLAY: Mapping[str, Stage] = {}
+
+
+class Judge:
+    """Asks the policy that is in force at that moment, and takes from budgets what its answer costs."""
+
+    def __init__(
+        self,
+        policy: Callable[[], Policy],
+        budgets: Budgets,
+        *,
+        channel: str,
+        mode: Mode = "enforce",
+        stages: Callable[[], Mapping[str, Stage]] = lambda: NO_OVERLAY,
+    ) -> None:
+        self._policy, self._budgets, self._stages = policy, budgets, stages
+        self._channel, self._mode = channel, mode
+
+    async def terms(self, facts: Facts, request_id: RequestId) -> Terms:
+        """The terms of a request. To judge it again is harmless: it takes from each budget once.
+
+        Raises:
+            Unavailable: Redis was away.
+        """
+        match self._mode:
+            case "enforce":
+                return await self._enforced(facts, request_id)
+            case "shadow":
+                return await self._beside(facts, request_id)
+            case "off":
+                return self._let_through(facts, request_id)
+
+    async def _enforced(self, facts: Facts, request_id: RequestId) -> Terms:
+        policy = self._policy()
+        terms = await self._affordable(self._candidates(policy, facts), request_id)
+        rate = rate_spend(policy, facts) if terms.action is Action.ASK else None
+        if rate is not None and not await self._budgets.take(rate, request_id):
+            return too_fast(policy, terms)
+        return terms
+
+    async def _beside(self, facts: Facts, request_id: RequestId) -> Terms:
+        """Ask for everything as without a file, and record what the file would have said."""
+        asked = terms_for(DEFAULT, facts, channel=self._channel)
+        matches = self._candidates(self._policy(), facts)
+        would = await self._affordable(matches, request_id, as_taken=shadowed)
+        told = f"policy {would.policy} would {would.action} it: {would.because}"
+        logger.info("shadow: %s", told, extra={"request_id": request_id})
+        return replace(asked, because=f"APPROVALS_MODE=shadow asks for everything; {told}")
+
+    def _let_through(self, facts: Facts, request_id: RequestId) -> Terms:
+        terms = terms_for(DEFAULT, facts, channel=self._channel)
+        if facts.kind is Kind.QUESTION:
+            return terms  # nobody but a person can answer it
+        logger.warning("APPROVALS_MODE=off lets a call through unseen", extra={"request_id": request_id})
+        because = "APPROVALS_MODE=off lets everything through, and nobody was asked"
+        return replace(terms, rule="off", action=Action.ALLOW, because=because)
+
+    def _candidates(self, policy: Policy, facts: Facts) -> Iterator[Match]:
+        return candidates(policy, facts, channel=self._channel, stages=self._stages())
+
+    async def _affordable(
+        self,
+        matches: Iterator[Match],
+        request_id: RequestId,
+        *,
+        as_taken: Callable[[Spend], Spend] = lambda spend: spend,
+    ) -> Terms:
+        """The first whose budget has enough left. The last has none, so there always is one."""
+        for match in matches:
+            if match.spend is None or await self._budgets.take(as_taken(match.spend), request_id):
+                return match.terms
+        raise AssertionError("a policy has an answer to every call")
