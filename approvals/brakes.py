@@ -30,4 +30,4 @@ def stopped(terms: Terms, freeze: Freeze) -> Terms:
     if terms.action is not Action.ALLOW:
         return terms
     because = f"{terms.because}; but {freeze.by.name} froze {freeze.words}, so it waits for people"
-    return replace(terms, action=Action.ASK, because=because)
+    return replace(terms, action=Action.ASK, grant=None, because=because)

@@ -33,6 +33,10 @@ class KeyReused(ApprovalsError):
         self.key, self.request_id = key, request_id
 
 
+class GrantSpent(ApprovalsError):
+    """A grant has changed, or has too little left for this call: it is asked for like any other."""
+
+
 # -- the rules say no ---------------------------------------------------------------------------------
 
 
@@ -163,6 +167,14 @@ class Frozen(RequestRefusal):
     def __init__(self, request: Request, freeze: Freeze) -> None:
         super().__init__(request, f"{freeze.words} is frozen by {freeze.by.id}")
         self.freeze = freeze
+
+
+class NoOverrider(RequestRefusal):
+    """Only those whom the policy names may let something through past its normal path."""
+
+    def __init__(self, request: Request, person: Person) -> None:
+        super().__init__(request, f"{person.id} may not let anything through past its normal path")
+        self.person = person
 
 
 class OwnOverride(RequestRefusal):

@@ -17,6 +17,8 @@ SHAPES: dict[str, tuple[str, ...]] = {
     "unseen": (),
     "approved": (),
     "freezes": (),
+    "grants": (),
+    "grants:used": (),
     "spent": ("key hash",),
     "spent:sums": ("key hash",),
     "cards": ("request id",),

@@ -42,6 +42,7 @@ from approvals.errors import (
     ArgumentsChanged,
     DeadlinePassed,
     Frozen,
+    NoOverrider,
     NotAnOption,
     NotClaimable,
     NotDue,
@@ -122,6 +123,8 @@ CLAIM_GRACE = timedelta(seconds=5)  # a claim made in the last moment is still o
 def begin(request: Request) -> tuple[Event, Event]:
     """The first two events of a request: its agent submitted it, and the policy answered."""
     rule = Actor(id=f"policy:{request.terms.rule}", name=f"rule “{request.terms.rule}”")
+    if request.terms.grant is not None:
+        rule = Actor(id=f"grant:{request.terms.grant}", name=f"grant {request.terms.grant}")
     at, because = request.created_at, request.terms.because
     answer: Event
     match request.terms.action:
@@ -334,7 +337,7 @@ def _override(request: Request, command: Override, now: datetime) -> Event:
     person = command.by
     _require_unbarred(request, person)
     if not person.principals & frozenset(request.terms.override):
-        raise NotQualified(request, person)
+        raise NoOverrider(request, person)
     if request.kind is not Kind.ACTION:
         raise WrongKind(request, "override")
     if command.seen != request.fingerprint:

@@ -158,6 +158,7 @@ class Terms:
     extend_s: int = 0  # the most that people may add to the deadline
     override: tuple[Principal, ...] = ()  # who may let it through past its normal path
     retention_s: int = 90 * 24 * 3600
+    grant: str | None = None  # by which it goes through without being asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,9 +17,10 @@ from approvals import wire
 from approvals.audit import GENESIS, Entry, entry_of, link
 from approvals.brakes import freeze_on, stopped
 from approvals.commands import Command
-from approvals.errors import AlreadyUsed, AmbiguousId, RequestNotFound, Unavailable
+from approvals.errors import AlreadyUsed, AmbiguousId, GrantSpent, RequestNotFound, Unavailable
 from approvals.events import Event, Refused
 from approvals.freezes import NOT_FROZEN, Freezes, Frozen, frozen
+from approvals.grants import Use
 from approvals.ids import ALPHABET, LETTERS, is_id
 from approvals.inbox import GROUP, LetterRef, Taken
 from approvals.keys import is_written_as, key
@@ -32,7 +33,7 @@ from approvals.registers import held
 
 CHANGE_TIMEOUT_S = 2.0
 PERMIT_GONE = -1  # what commit.lua answers
-FREEZES_CHANGED = -1  # what create.lua answers
+FREEZES_CHANGED, GRANT_SPENT = -1, -2  # what create.lua answers
 FRESH_S = 0.05  # a clock read longer ago than this is read again before it decides about a deadline
 LEASE_S = 10.0
 REFUSED_KEPT_S = 90 * 24 * 3600  # the outcome of a letter that never became a request
@@ -88,14 +89,20 @@ class Store:
             return moment(await self._redis.time())
 
     async def create(
-        self, request: Request, *, letter: LetterRef | None = None, via: Via = Via.REDIS
+        self,
+        request: Request,
+        *,
+        letter: LetterRef | None = None,
+        via: Via = Via.REDIS,
+        use: Use | None = None,
     ) -> Request:
         """Store a request that was submitted, as the policy's answer leaves it, and take its letter out.
 
-        One that is there already is returned as it is.
+        One that is there already is returned as it is. `use`: what it takes of the grant that allows it.
 
         Raises:
             RequestNotFound: the id is another agent's; the letter is still to be refused.
+            GrantSpent: the grant has changed, or has too little left.
             Unavailable: Redis was away; to create it again is harmless.
         """
         async with _bounded(f"{request.id} could not be created"):
@@ -103,11 +110,11 @@ class Store:
                 frozen = await self.freezes.now() if request.terms.action is Action.ALLOW else NOT_FROZEN
                 freeze = freeze_on(frozen.freezes, request.agent, request.tool)
                 asked = request if freeze is None else replace(request, terms=stopped(request.terms, freeze))
-                if created := await self._created(asked, frozen, letter, via):
+                if created := await self._created(asked, frozen, letter, via, None if freeze else use):
                     return created
 
     async def _created(
-        self, request: Request, frozen: Frozen, letter: LetterRef | None, via: Via
+        self, request: Request, frozen: Frozen, letter: LetterRef | None, via: Via, use: Use | None
     ) -> Request | None:
         """The request, or None if it would be let through and what is frozen has changed."""
         submitted, answer = begin(request)
@@ -120,7 +127,7 @@ class Store:
                 keys=[
                     *(*self._keys(after), *(key(self.tenant, name) for name in names)),
                     key(self.tenant, "inbox", request.agent),
-                    *(key(self.tenant, "approved"), key(self.tenant, "freezes")),
+                    *(key(self.tenant, name) for name in ("approved", "freezes", "grants", "grants:used")),
                 ],
                 args=[
                     *(after.id, after.version, wire.write(wire.REQUEST, after)),
@@ -129,12 +136,16 @@ class Store:
                     *(after.agent, wire.write(wire.ENTRY, first)),
                     *(letter.entry_id if letter else "", GROUP),
                     *(_approved(after), frozen.version),
+                    *((use.grant, use.version) if use else ("", "0")),
+                    *((use.uses, use.micros, use.limit_micros) if use else (0, 0, 0)),
                 ],
             )
         if reply is None:
             raise RequestNotFound(request.id)
         if reply == [FREEZES_CHANGED]:
             return None
+        if reply == [GRANT_SPENT]:
+            raise GrantSpent
         is_new, short, *body = reply
         return replace(after, short=short) if is_new else stored(body[0], short)
 

@@ -8,6 +8,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from approvals.audit import Entry
 from approvals.errors import ApprovalsError, InvalidCall
+from approvals.grants import Grant
 from approvals.messages import Letter, Outcome, Permit
 from approvals.model import Freeze, Request
 from approvals.places import Posted
@@ -21,6 +22,7 @@ PERMIT = TypeAdapter(Permit)
 ENTRY = TypeAdapter(Entry)
 POSTED = TypeAdapter(Posted)
 FREEZE = TypeAdapter(Freeze)
+GRANT = TypeAdapter(Grant)
 
 
 class Unreadable(ApprovalsError):

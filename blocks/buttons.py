@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from approvals.grants import may_be_granted
 from approvals.ladder import is_to_remind
 from approvals.model import Kind, Request, Risk, Status
 from blocks import ids
@@ -24,9 +25,7 @@ def is_open(request: Request, now: datetime) -> bool:
 def can_be_taken_back(request: Request) -> bool:
     """Whether a person let it through, and it is not known yet that its agent has begun."""
     decision = request.decision
-    return (
-        request.status is Status.APPROVED and decision is not None and decision.by.id.startswith("slack:")
-    )
+    return request.status is Status.APPROVED and decision is not None and decision.by.id.startswith("slack:")
 
 
 def card_buttons(request: Request, now: datetime, *, is_whole: bool, is_editable: bool) -> Block:
@@ -42,7 +41,8 @@ def card_buttons(request: Request, now: datetime, *, is_whole: bool, is_editable
         return actions(block_id, *(choosers(request) if is_whole else [read_button(request)]), _more(request))
     edit = [button("Edit…", ids.EDIT, value)] if is_editable else []
     first = approve_button(request) if is_whole else read_button(request)
-    return actions(block_id, first, *edit, reject_button(request), _more(request))
+    is_grantable = is_whole and request.asked_args is None and may_be_granted(request)
+    return actions(block_id, first, *edit, reject_button(request), _more(request, is_grantable=is_grantable))
 
 
 def approve_button(request: Request) -> Block:
@@ -71,10 +71,11 @@ def reject_button(request: Request) -> Block:
     return button("Reject…", ids.REJECT, ids.pack(request), style="danger")
 
 
-def _more(request: Request) -> Block:
+def _more(request: Request, *, is_grantable: bool = False) -> Block:
     verbs: list[tuple[str, ids.Verb]] = [("Details", "details")]
     if request.kind is Kind.ACTION:
         verbs += [("Respond…", "respond"), ("Request changes…", "changes")]
+        verbs += [("Approve similar…", "similar")] if is_grantable else []
     else:
         verbs += [("Request changes…", "changes"), ("Reject…", "reject")]
     if is_to_remind(request):

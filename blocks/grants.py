@@ -6,18 +6,30 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from approvals.grant_book import Used
-from approvals.grants import MOST_USES, Bound, Grant, Limit, is_amount
+from approvals.grants import MOST_USES, Bound, Grant, Limit, Used, is_amount
 from approvals.model import Request
 from blocks import ids
 from blocks.action import headline
 from blocks.form import Values
-from blocks.pieces import Block, Card, Moment, View, aside, asked, button, dialog, header, notice, option, plain, select
-from blocks.replies import Commands
+from blocks.pieces import (
+    Block,
+    Card,
+    Moment,
+    View,
+    aside,
+    asked,
+    button,
+    dialog,
+    header,
+    notice,
+    option,
+    plain,
+    select,
+)
 from blocks.request import about
-from blocks.text import escape, one_line, reveal
+from blocks.text import escape, name, one_line, reveal
 
-VALUE_CHARS = 40
+VALUE_CHARS, ID_CHARS = 40, 12
 LISTED = 15
 USES = 10  # unless told
 SPANS = {"3600": "1 hour", "28800": "8 hours", "86400": "1 day", "604800": "1 week"}
@@ -39,13 +51,18 @@ class Wish:
 
 def grant_view(request: Request) -> View:
     """Ask how like it the calls must be, for how long, how often, and for how much in all."""
-    told = "Approves this call, and lets calls like it by the same agent through without asking, within these limits."
+    told = "Approves this call. Within these limits, calls like it by the same agent then go through unasked."
     blocks = [header(headline(request)), about(request), notice(told)]
     for index, (arg, value) in enumerate(sorted(request.args.items())):
         blocks.append(_limit_field(index, arg, value))
     spans = [option(words, seconds) for seconds, words in SPANS.items()]
     blocks.append(asked("for", "For how long", _first(select("for", "How long", spans))))
-    uses: Block = {"type": "number_input", "is_decimal_allowed": False, "min_value": "1", "initial_value": str(USES)}
+    uses: Block = {
+        "type": "number_input",
+        "is_decimal_allowed": False,
+        "min_value": "1",
+        "initial_value": str(USES),
+    }
     blocks.append(asked("uses", "How many calls", {**uses, "max_value": str(MOST_USES)}))
     amounts = _amounts(request)
     if amounts:
@@ -59,7 +76,9 @@ def grant_view(request: Request) -> View:
 def read_grant(request: Request, values: Values) -> Wish | dict[str, str]:
     """What was filled in, or errors by block id."""
     args = sorted(request.args.items())
-    limits = tuple(_limit(arg, value, _picked(values, f"limit:{index}")) for index, (arg, value) in enumerate(args))
+    limits = tuple(
+        _limit(arg, value, _picked(values, f"limit:{index}")) for index, (arg, value) in enumerate(args)
+    )
     uses, span = _written(values, "uses"), _picked(values, "for")
     errors: dict[str, str] = {}
     if span not in SPANS:
@@ -67,7 +86,7 @@ def read_grant(request: Request, values: Values) -> Wish | dict[str, str]:
     if uses is None or uses != int(uses) or not 1 <= uses <= MOST_USES:
         errors["uses"] = f"Write a whole number from 1 to {MOST_USES:,}."
     summed, total = _picked(values, "total_of"), _written(values, "total")
-    total_of = dict((str(index), arg) for index, arg in _amounts(request)).get(summed)
+    total_of = {str(index): arg for index, arg in _amounts(request)}.get(summed)
     if (total_of is None) != (total is None):
         errors["total"] = "Choose what to sum up, and write how much in all; or leave both out."
     elif total is not None and not is_amount(total):
@@ -90,7 +109,9 @@ def _first(chooser: Block) -> Block:
 
 
 def _amounts(request: Request) -> list[tuple[int, str]]:
-    return [(index, arg) for index, (arg, value) in enumerate(sorted(request.args.items())) if is_amount(value)]
+    return [
+        (index, arg) for index, (arg, value) in enumerate(sorted(request.args.items())) if is_amount(value)
+    ]
 
 
 def _limit(arg: str, value: object, picked: str) -> Limit:
@@ -109,9 +130,8 @@ def _written(values: Values, field: str) -> float | None:
         return None
 
 
-def _field(values: Values, field: str) -> Mapping[str, object]:
-    found: Mapping[str, object] = values.get(field, {}).get(field, {})
-    return found
+def _field(values: Values, field: str) -> Block:
+    return dict(values.get(field, {}).get(field, {}))
 
 
 def _shown(value: object) -> str:
@@ -122,7 +142,7 @@ def _shown(value: object) -> str:
 
 
 def listed(grants: Sequence[Grant], used: Mapping[str, Used], now: datetime) -> Card:
-    """The answer to `/approvals grants`: what goes through without asking, how much of it is left, and Revoke."""
+    """The answer to `/approvals grants`: what goes through unasked, how much of it is left, and Revoke."""
     if not grants:
         return Card("No grants are in force.", [notice("No grants are in force.")])
     title = "1 grant is in force" if len(grants) == 1 else f"{len(grants)} grants are in force"
@@ -130,7 +150,8 @@ def listed(grants: Sequence[Grant], used: Mapping[str, Used], now: datetime) -> 
     for grant in grants[:LISTED]:
         revoke = button("Revoke", ids.REVOKE, grant.id, style="danger", described=f"Revoke grant {grant.id}")
         blocks.append({"type": "section", "text": plain(words(grant)), "accessory": revoke})
-        blocks.append(aside(f"{_left(grant, used.get(grant.id, Used()))} · until ", Moment(grant.until, near=now), f" · by {grant.by.name}"))
+        left, until = _left(grant, used.get(grant.id, Used())), Moment(grant.until, near=now)
+        blocks.append(aside(f"{left} · until ", until, f" · by {name(grant.by.name)}"))
         text.append(escape(words(grant)))
     if len(grants) > LISTED:
         blocks.append(aside(f"… and {len(grants) - LISTED} more."))
@@ -143,20 +164,20 @@ def words(grant: Grant) -> str:
     return f"{grant.id}: {one_line(grant.tool, VALUE_CHARS)} by {grant.agent}; {limits}"
 
 
-def made(grant: Grant, now: datetime, commands: Commands) -> str:
-    until = Moment(grant.until, near=now).token
+def revoked(grant_id: str, *, was_there: bool) -> str:
+    named = escape(one_line(grant_id, ID_CHARS))
     return (
-        f"Granted: {escape(words(grant))}. {grant.uses} more such calls go through until {until}. "
-        f"`/{commands.approvals} grants` shows and revokes it."
+        f"Revoked: {named}. Such calls are asked for again." if was_there else f"{named} has ended already."
     )
 
 
-def revoked(grant_id: str, *, was_there: bool) -> str:
-    return f"Revoked: grant {grant_id}. Such calls are asked for again." if was_there else f"There is no grant {escape(one_line(grant_id, 12))} any more."
-
-
-NOT_GRANTABLE = "Calls like this one can't be granted: it takes one person's yes, a risk below critical, and a card that shows all of it."
-NOT_YOURS = "You can't revoke this grant: that is for whoever gave it, those who could have, and the policy's owners."
+NOT_GRANTABLE = (
+    "Calls like this one can't be let through in advance: that takes a call that one person may approve, "
+    "a risk below critical, and a card that shows all of it."
+)
+NOT_YOURS = (
+    "You can't revoke this grant: that is for whoever gave it, those who could have, and the policy's owners."
+)
 
 
 def _told(limit: Limit) -> str:
@@ -170,5 +191,9 @@ def _told(limit: Limit) -> str:
 
 
 def _left(grant: Grant, used: Used) -> str:
-    total = "" if grant.total_of is None else f", {used.total:g} of {grant.total:g} in all ({_shown(grant.total_of)})"
+    total = (
+        ""
+        if grant.total_of is None
+        else f", {used.total:g} of {grant.total:g} in all ({_shown(grant.total_of)})"
+    )
     return f"{used.count} of {grant.uses} used{total}"

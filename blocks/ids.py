@@ -26,6 +26,7 @@ OPEN: Final = "open"  # from lists and the Home tab: bring the card up
 TAKE_BACK: Final = "take_back"
 SEEN: Final = "seen"  # of what ended without an answer, or past its normal path: a person has looked at it
 EXTEND: Final = "extend"  # also a dialog
+REVOKE: Final = "revoke"  # a grant; the value is its id
 OPTION: Final = re.compile(r"option:(\d{1,3})")  # a question's button; the number says which option
 
 # -- dialogs: of views; submitting READ approves ------------------------------------------------------
@@ -33,13 +34,16 @@ READ: Final = "read"
 RESPOND: Final = "respond"
 CHANGES: Final = "changes"
 SNOOZE: Final = "snooze"
+SIMILAR: Final = "similar"
 OVERRIDE: Final = "override"
 
 # -- blocks of dialogs in which a person writes or chooses --------------------------------------------
 WORDS: Final = "words"  # a note, the feedback or an answer: the one text of its dialog
 CHOICE: Final = "choice"  # one of a question's options, or of some times
 
-Verb: TypeAlias = Literal["details", "respond", "changes", "reject", "snooze"]  # what an overflow offers
+Verb: TypeAlias = Literal[
+    "details", "respond", "changes", "reject", "snooze", "similar"
+]  # what an overflow offers
 
 _VERSION = "1"
 _MARK_CHARS = 16  # of the fingerprint, where an option's 75 characters must hold all

@@ -20,6 +20,7 @@ from approvals.errors import (
     ArgumentsChanged,
     DeadlinePassed,
     Frozen,
+    NoOverrider,
     NotAnOption,
     NotClaimable,
     NotDue,
@@ -105,6 +106,9 @@ def _refused(refusal: RequestRefusal, now: datetime, by: PersonId | None) -> str
             return f"Only who approved {what} can take it back."
         case AlreadyUsed():
             return f"It is too late to take {what} back: {agent} has begun."
+        case NoOverrider():
+            who = deciders(request.terms.override) if request.terms.override else "nobody here"
+            return f"Letting {what} through past its normal path is for {who}; the policy says so."
         case OwnOverride():
             return f"You let {what} through yourself, so somebody else has to look at it."
         case NothingToSee():

@@ -24,6 +24,7 @@ from approvals import policy as policies
 from approvals.budgets import Budgets
 from approvals.cards import Cards
 from approvals.errors import ApprovalsError, Unavailable
+from approvals.grant_book import GrantBook
 from approvals.inbox import Inboxes
 from approvals.redis_door import open_redis, translated
 from approvals.store import Store
@@ -97,7 +98,7 @@ async def built(settings: Settings, *, with_slack: bool = True) -> AsyncIterator
         await _check_redis(redis, settings)
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SLACK_CALL_S)) as session:
             has_slack = with_slack and settings.bot_token is not None
-            slack = await _slack(settings, session, store, cards, policy_file) if has_slack else None
+            slack = await _slack(settings, session, redis, store, cards, policy_file) if has_slack else None
             yield Service(
                 settings=settings,
                 redis=redis,
@@ -155,7 +156,8 @@ async def _take_letters(service: Service) -> None:
         channel=service.settings.channel,
         mode=service.settings.mode,
     )
-    await Intake(service.store, inboxes, judge, environment=service.settings.environment).run()
+    grants = GrantBook(service.redis, service.settings.tenant)
+    await Intake(service.store, inboxes, judge, grants, environment=service.settings.environment).run()
 
 
 async def _follow_policy(service: Service, slack: Slack) -> None:
@@ -191,6 +193,7 @@ async def _check_redis(redis: Redis, settings: Settings) -> None:
 async def _slack(
     settings: Settings,
     session: aiohttp.ClientSession,
+    redis: Redis,
     store: Store,
     cards: Cards,
     policy_file: PolicyFile,
@@ -223,6 +226,7 @@ async def _slack(
             owners=Owners(lambda: policy_file.current, people, store),
             operators=Operators(lambda: policy_file.current, client, channels),
             freezing=Freezing(store),
+            grants=GrantBook(redis, settings.tenant),
         )
         listeners.register(bolt, parts)
     return Slack(client=client, people=people, channels=channels, desk=desk, bolt=bolt)

@@ -9,11 +9,13 @@ from datetime import datetime, timedelta
 from approvals.canonical import fingerprint
 from approvals.commands import Cancel, Claim, Command, RecordRefusal, Report, Revise
 from approvals.errors import InvalidCall, RequestNotFound, RequestRefusal, Unavailable
+from approvals.grant_book import GrantBook
 from approvals.inbox import Inboxes, Taken
 from approvals.messages import Cancellation, ClaimNotice, ReceiptNotice, Revision, Submission
 from approvals.model import Actor, Request, Via
 from approvals.policy import Facts
 from approvals.store import Store
+from bot import granting
 from bot.judging import Judge
 
 logger = logging.getLogger(__name__)
@@ -25,9 +27,11 @@ PATIENCE = 5  # deliveries of a letter that fails for a reason we don't know, be
 class Intake:
     """Deals with one letter at a time. It is ticked off only after what it asks for is in the store."""
 
-    def __init__(self, store: Store, inboxes: Inboxes, judge: Judge, *, environment: str) -> None:
+    def __init__(
+        self, store: Store, inboxes: Inboxes, judge: Judge, grants: GrantBook, *, environment: str
+    ) -> None:
         self._store, self._inboxes = store, inboxes
-        self._judge, self._environment = judge, environment
+        self._judge, self._grants, self._environment = judge, grants, environment
 
     async def run(self) -> None:
         """Deal with letters for ever. While Redis is away the loop waits for it."""
@@ -62,7 +66,7 @@ class Intake:
     async def _submit(self, taken: Taken, submission: Submission) -> None:
         try:
             request = await self._request(taken, submission, await self._store.now())
-            await self._store.create(request, letter=taken.ref)
+            await granting.create(self._store, self._grants, request, taken.ref)
         except (InvalidCall, RequestNotFound) as error:
             await self._store.refuse_letter(taken, str(error))
 

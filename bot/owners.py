@@ -28,11 +28,12 @@ class Owners:
         """Whether `who` is one of them; if not, the log tells that they tried."""
         if await self._people.is_one_of(who.id, self.of(matter), team=who.team):
             return True
-        actor = await self.actor(who)
-        await self._store.refuse(
-            "", actor, attempted, f"not one of the policy's owners of {matter}", Via.SLACK
-        )
+        await self.record(who, attempted, f"not one of the policy's owners of {matter}")
         return False
+
+    async def record(self, who: Who, attempted: str, why: str) -> None:
+        """Log that somebody tried what they may not."""
+        await self._store.refuse("", await self.actor(who), attempted, why, Via.SLACK)
 
     async def actor(self, who: Who) -> Actor:
         return Actor(id=f"slack:{who.id}", name=await self._people.name_of(who.id))

@@ -7,7 +7,10 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from datetime import time as time_of_day
 from typing import Generic, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
@@ -25,6 +28,7 @@ MEMBERS_S = 60.0
 HANDLES_S = 300.0
 LOOKUP_S = 2.0  # of the three seconds that Slack gives an interaction
 PAGE = 200
+MORNING = time_of_day(9)
 SLACKBOT = "USLACKBOT"  # users.info says is_bot: false of it
 
 V = TypeVar("V")
@@ -45,6 +49,7 @@ class Home:
 class Profile:
     name: str
     barred: Barred | None
+    zone: str = "UTC"  # an IANA name, as Slack gives it
 
 
 class LookupFailed(Exception):
@@ -104,14 +109,19 @@ class People:
         return Person(id=who, name=profile.name, principals=frozenset(principals), barred=barred)
 
     async def is_one_of(
-        self, who: PersonId, principals: Iterable[Principal], *, team: str | None = None
+        self,
+        who: PersonId,
+        principals: Iterable[Principal],
+        *,
+        channel: str | None = None,
+        team: str | None = None,
     ) -> bool:
         """Whether a person is one of these, apart from any request. Who is barred, or unknown, is not."""
         try:
             profile = await self.profiles.get(who)
             if profile.barred is not None or (team is not None and not self._is_home(team)):
                 return False
-            return any([who in await self.expand(principal, None) for principal in principals])
+            return any([who in await self.expand(principal, channel) for principal in principals])
         except LookupFailed:
             return False
 
@@ -121,6 +131,36 @@ class People:
             return (await self.profiles.get(who)).name
         except LookupFailed:
             return who
+
+    async def next_morning(self, who: PersonId, now: datetime) -> datetime:
+        """Nine o'clock tomorrow where that person is; by UTC if Slack doesn't tell where."""
+        try:
+            zone = ZoneInfo((await self.profiles.get(who)).zone)
+        except (LookupFailed, ZoneInfoNotFoundError, ValueError):
+            zone = ZoneInfo("UTC")
+        tomorrow = now.astimezone(zone).date() + timedelta(days=1)
+        return datetime.combine(tomorrow, MORNING, zone)
+
+    async def to_act(
+        self, request: Request, channel: str | None, principals: Iterable[Principal], at_most: int
+    ) -> list[Person]:
+        """Those of `principals` who may decide it and have said neither yes nor no.
+
+        Raises:
+            LookupFailed: Slack could not be asked.
+        """
+        candidates: set[str] = set()
+        for principal in principals:
+            candidates |= await self.expand(principal, channel)
+        candidates -= {vote.person for vote in (*request.votes, *request.objections)}
+        found: list[Person] = []
+        for candidate in sorted(candidates):
+            if len(found) >= at_most:
+                break
+            person = await self.person(PersonId(candidate), request, channel)
+            if may_count(request, person):
+                found.append(person)
+        return found
 
     async def expand(self, principal: Principal, channel: str | None) -> frozenset[str]:
         """The ids of the people that one principal names.
@@ -181,7 +221,7 @@ class People:
             raise
         profile = user.get("profile") or {}
         name = profile.get("real_name") or user.get("real_name") or user.get("name") or who
-        return Profile(name=str(name), barred=self._barred(user))
+        return Profile(name=str(name), barred=self._barred(user), zone=str(user.get("tz") or "UTC"))
 
     def _barred(self, user: dict[str, object]) -> Barred | None:
         if user.get("deleted"):

@@ -14,6 +14,8 @@
 -- KEYS[12] inbox      stream that the letter lies in
 -- KEYS[13] approved   sorted set of request ids whose approval is not used yet, by when it was given (ms)
 -- KEYS[14] freezes    hash of what is frozen; its field `version` counts the changes
+-- KEYS[15] grants     hash of grants; its field `version` counts the changes
+-- KEYS[16] used       hash of what was used of each grant: its count, and its sum in millionths
 --
 -- ARGV[1]  id         of the request
 -- ARGV[2]  version    of the request
@@ -33,14 +35,20 @@
 -- ARGV[16] group      that the letter was read by
 -- ARGV[17] approved   score; "" for none
 -- ARGV[18] freezes    the version that the caller knew
+-- ARGV[19] grant      that lets it through; "" for none
+-- ARGV[20] grants     the version that the caller knew
+-- ARGV[21] uses       of the grant at most
+-- ARGV[22] amount     that this takes of its sum
+-- ARGV[23] limit      of its sum; 0 for none
 --
 -- Returns {1, short} if it was new, {0, short, body} if this agent has it already (the letter is taken out all the
 -- same), nil if the id is another agent's (the letter stays), {-1} if a permit would be given and what is frozen
--- has changed.
+-- has changed, {-2} if the grant has changed or has too little left.
 
 local id, version, body, entry, head = unpack(ARGV, 1, 5)
 local pending, due, draw, outcome, keep, permit, until_ms = unpack(ARGV, 6, 12)
 local agent, submitted, letter, group, approved, freezes = unpack(ARGV, 13, 18)
+local grant, grants, uses, amount, limit = unpack(ARGV, 19, 23)
 
 local function take_out_letter()
   if letter ~= "" then
@@ -68,9 +76,16 @@ end
 if permit ~= "-" and (redis.call("HGET", KEYS[14], "version") or "0") ~= freezes then
   return {-1}
 end
-for _, index in ipairs({2, 6, 7, 10, 12, 17}) do
+for _, index in ipairs({2, 6, 7, 10, 12, 17, 21, 22, 23}) do
   if ARGV[index] ~= "" and not tonumber(ARGV[index]) then
     return redis.error_reply("ERR ARGV " .. index .. " is not a number")
+  end
+end
+if grant ~= "" then
+  local count, sum = unpack(redis.call("HMGET", KEYS[16], grant, grant .. " sum"))
+  local is_over = limit ~= "0" and (sum or 0) + amount > tonumber(limit)
+  if (redis.call("HGET", KEYS[15], "version") or "0") ~= grants or (count or 0) + 1 > tonumber(uses) or is_over then
+    return {-2}
   end
 end
 local time = redis.call("TIME")
@@ -108,6 +123,10 @@ if approved ~= "" then
 end
 if permit ~= "-" then
   redis.call("SET", KEYS[8], permit, "PXAT", until_ms)
+end
+if grant ~= "" then
+  redis.call("HINCRBY", KEYS[16], grant, 1)
+  redis.call("HINCRBY", KEYS[16], grant .. " sum", amount)
 end
 take_out_letter()
 return {1, short}

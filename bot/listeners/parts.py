@@ -10,8 +10,9 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from approvals.model import PersonId, Request
-from blocks import dialogs, home, replies
+from approvals.grant_book import GrantBook
+from approvals.model import PersonId, Request, Risk
+from blocks import dialogs, home, overrides, replies
 from blocks.replies import Commands
 from blocks.request import Offer, offer_for
 from bot.channels import Channels
@@ -41,6 +42,7 @@ class Parts:
     owners: Owners
     operators: Operators
     freezing: Freezing
+    grants: GrantBook
 
     async def tell(self, click: Click, text: str) -> None:
         """Say something to the person who clicked, where they clicked: by the message, or in the dialog."""
@@ -68,8 +70,20 @@ class Parts:
         file_url = await self._file_url(request)
         is_all_there = offer_for(request) is not Offer.FILE or file_url is not None
         if is_all_there and await self.desk.may_decide(who, request, now=now):
-            return dialogs.read_view(request, now, file_url=file_url)
+            is_own = request.on_behalf_of == who.id
+            return dialogs.read_view(request, now, file_url=file_url, is_own=is_own)
         return dialogs.details_view(request, now, file_url=file_url)
+
+    async def override_view(self, request: Request, reason: str) -> Json:
+        """The whole call, to be let through past its normal path."""
+        file_url = await self._file_url(request)
+        return overrides.override_view(request, await self.desk.store.now(), reason, file_url=file_url)
+
+    async def must_be_read(self, request: Request) -> bool:
+        """Whether a typed yes is too little: what is long, risky, or on no card as it is, is read first."""
+        if offer_for(request) is not Offer.WHOLE or request.terms.risk.is_at_least(Risk.HIGH):
+            return True
+        return not await self.desk.is_drawn(request)
 
     async def _file_url(self, request: Request) -> str | None:
         return await self.desk.file_of(request) if offer_for(request) is Offer.FILE else None

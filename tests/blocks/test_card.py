@@ -52,7 +52,7 @@ def test_the_buttons_name_the_request_and_the_call_it_shows() -> None:
     for name in ("approve", "edit", "reject"):
         assert ids.unpack(shown[name]["value"]).fits(request)
     picks = [ids.unpack_pick(one["value"]) for one in shown["more"]["options"]]
-    assert [pick.verb for pick in picks] == ["details", "respond", "changes"]
+    assert [pick.verb for pick in picks] == ["details", "respond", "changes", "similar"]
     assert all(pick.fits(request) for pick in picks)
 
 
@@ -130,7 +130,7 @@ def test_there_is_something_to_snooze_only_while_reminders_are_to_come() -> None
         options = elements(card(scene(name), T0))["more"]["options"]
         return [ids.unpack_pick(one["value"]).verb for one in options]
 
-    assert verbs("pending_ladder") == ["details", "respond", "changes", "snooze"]
+    assert verbs("pending_ladder") == ["details", "respond", "changes", "similar", "snooze"]
     assert "snooze" not in verbs("pending_escalated") + verbs("pending")
 
 

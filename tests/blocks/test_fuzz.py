@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from approvals.canonical import fingerprint
+from approvals.grants import may_be_granted
 from approvals.model import (
     CHANNEL,
     Actor,
@@ -35,6 +36,7 @@ from blocks import dialogs, home, replies
 from blocks.check import check_message, check_view
 from blocks.edit import edit_view, read_edit
 from blocks.form import has_fields
+from blocks.grants import grant_view
 from blocks.replies import Commands
 from blocks.request import Offer, call_file, card, offer_for, trail
 from tests.builders import T0, a_request, terms
@@ -199,6 +201,8 @@ def everything(request: Request) -> Iterator[Any]:
     yield dialogs.answer_view(request)
     if offer_for(request) is not Offer.FILE:
         yield edit_view(request)
+    if offer_for(request) is Offer.WHOLE and may_be_granted(request):
+        yield grant_view(request)
 
 
 def lists(request: Request) -> Iterator[Any]:

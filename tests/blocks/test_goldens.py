@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from approvals.model import Principal, RequestId
-from blocks import delays, dialogs, home, replies
+from blocks import delays, dialogs, grants, home, replies
 from blocks.check import check_message, check_view
 from blocks.edit import edit_view
 from blocks.overrides import override_told, override_view
@@ -63,6 +63,7 @@ def a_view(name: str) -> View:
         "details_extend": lambda: dialogs.details_view(scene("pending_escalated"), now, can_act=True),
         "extend": lambda: delays.extend_view(scene("pending_escalated")),
         "snooze": lambda: delays.snooze_view(scene("pending_two_days"), now, now + timedelta(hours=18)),
+        "similar": lambda: grants.grant_view(request),
         "override": lambda: override_view(request, now, "The site is down."),
         "answer": lambda: dialogs.answer_view(scene("question_free")),
         "answer_many": lambda: dialogs.answer_view(scene("question_many")),
@@ -80,7 +81,7 @@ def a_view(name: str) -> View:
 
 VIEWS = (
     *("read", "read_high_risk", "details", "details_executed", "reject", "respond", "changes", "answer"),
-    *("read_own", "details_extend", "extend", "snooze", "override"),
+    *("read_own", "details_extend", "extend", "snooze", "override", "similar"),
     *("answer_many", "edit", "edit_email", "edit_deploy", "edit_long", "home", "home_empty"),
 )
 

@@ -34,6 +34,7 @@ EXAMPLES: dict[type[Refusal], Refusal] = {
     errors.TooMuch: errors.TooMuch(REQUEST, 600),
     errors.NotYours: errors.NotYours(scene("approved"), KIM),
     errors.AlreadyUsed: errors.AlreadyUsed(scene("approved")),
+    errors.NoOverrider: errors.NoOverrider(REQUEST, ANA),
     errors.OwnOverride: errors.OwnOverride(scene("approved"), ANA),
     errors.NothingToSee: errors.NothingToSee(scene("approved")),
     errors.Frozen: errors.Frozen(REQUEST, Freeze(reach=Reach.AGENT, name="billing", by=KIM.actor, at=T0)),
