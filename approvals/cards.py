@@ -12,7 +12,7 @@ from approvals.errors import RequestNotFound
 from approvals.ids import is_id
 from approvals.keys import key
 from approvals.model import Request, RequestId
-from approvals.places import Place, Posted
+from approvals.places import Place, Posted, is_said_once
 from approvals.redis_door import moment, script, translated
 from approvals.store import message_key, stored
 
@@ -122,7 +122,7 @@ class Cards:
         """A message was deleted: what it showed is to be shown there anew. Harmless for others' messages."""
         request_id = await self.shown_by(channel, ts)
         for posted in (await self.posted(request_id)).values() if request_id else ():
-            if request_id and (posted.channel, posted.ts) == (channel, ts):
+            if request_id and (posted.channel, posted.ts) == (channel, ts) and not is_said_once(posted.place):
                 await self.forget_place(request_id, posted.place)
                 await self.add_place(request_id, posted.place, channel, posted.thread_ts)
 

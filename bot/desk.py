@@ -13,12 +13,32 @@ from typing import TypeAlias
 
 from approvals.brakes import freeze_on
 from approvals.cards import Cards
-from approvals.commands import Answer, Approve, Command, RecordRefusal, Reject, RequestChanges
-from approvals.errors import AlreadyResolved, ArgumentsChanged, Refusal, RequestNotFound, RequestRefusal
+from approvals.commands import (
+    Answer,
+    Approve,
+    Command,
+    Extend,
+    LookAt,
+    Override,
+    RecordRefusal,
+    Reject,
+    RequestChanges,
+    Snooze,
+    TakeBack,
+)
+from approvals.errors import (
+    AlreadyResolved,
+    ArgumentsChanged,
+    NotClaimable,
+    NothingSaid,
+    Refusal,
+    RequestNotFound,
+    RequestRefusal,
+)
 from approvals.events import Approved, Event, Expired
 from approvals.machine import TIMER, check_person
-from approvals.model import Actor, Person, Request, RequestId, Via
-from approvals.places import FILE, Place
+from approvals.model import Actor, Person, Request, RequestId, Status, Via
+from approvals.places import FILE, Place, is_card
 from approvals.store import Store
 from blocks import replies
 from blocks.ids import Pick, Seen
@@ -38,9 +58,12 @@ _SAME = {
     "reject": ("rejected",),
     "answer": ("answered",),
     "respond": ("answered",),
+    "override": ("overridden",),
 }
 
-Decides: TypeAlias = Approve | Reject | Answer | RequestChanges
+Decides: TypeAlias = (
+    Approve | Reject | Answer | RequestChanges | Extend | Snooze | Override | TakeBack | LookAt
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +73,7 @@ class Verdict:
     request: Request | None
     event: Event | None = None
     refusal: str | None = None
+    needs_reason: bool = False  # it is their own request, which they may approve if they say why
 
     @property
     def words(self) -> str:
@@ -99,6 +123,9 @@ class Desk:
         except RequestNotFound as refusal:
             return await self._unknown(who, request_id, verb, refusal, via)
         except RequestRefusal as refusal:
+            if isinstance(refusal, NothingSaid) and refusal.request.on_behalf_of == who.id:
+                told = replies.refused(refusal, await self.store.now(), by=who.id)
+                return Verdict(request=refusal.request, refusal=told, needs_reason=True)
             return await self._refused(who, verb, refusal, via)
         if _came_late(change.event):
             return await self._refused(who, verb, AlreadyResolved(change.request), via)
@@ -148,6 +175,15 @@ class Desk:
                 found.append(request)
         return Queue(requests=found, now=now)
 
+    async def unseen(self, who: Who) -> list[Request]:
+        """What ended without people's regular yes or no and nobody has looked at, as far as `who` may see."""
+        return [one for one in await self.store.unseen(limit=LISTED) if await self._may_see(who, one)]
+
+    async def may_override(self, who: Who, request: Request) -> bool:
+        """Whether the policy names `who` for that; asking is no attempt."""
+        person = await self.person(who, request)
+        return person.barred is None and bool(person.principals & frozenset(request.terms.override))
+
     async def may_decide(self, who: Who, request: Request, *, now: datetime) -> bool:
         """Whether `who` could decide now. Asking is no attempt, so nothing is recorded."""
         try:
@@ -160,7 +196,8 @@ class Desk:
         """Whether some card shows exactly the call that would be approved now."""
         _, _, posted = await self.cards.of(request.id)
         return any(
-            card.ts is not None and card.fingerprint == request.fingerprint for card in posted.values()
+            is_card(place) and card.ts is not None and card.fingerprint == request.fingerprint
+            for place, card in posted.items()
         )
 
     async def file_of(self, request: Request) -> str | None:
@@ -208,6 +245,8 @@ class Desk:
         request = refusal.request
         if isinstance(refusal, AlreadyResolved) and _did_the_same(request, who, verb):
             return Verdict(request=request)
+        if isinstance(refusal, NotClaimable) and verb == "take back" and _took_it_back(request, who):
+            return Verdict(request=request)
         note = RecordRefusal(by=await self._actor(who), attempted=verb, reason=refusal.why, via=via)
         recorded = await self.store.change(request.id, note)
         return Verdict(request=request, refusal=replies.refused(refusal, recorded.event.at, by=who.id))
@@ -231,3 +270,8 @@ def _did_the_same(request: Request, who: Who, verb: str) -> bool:
     return (
         decision is not None and decision.by.id == f"slack:{who.id}" and decision.word in _SAME.get(verb, ())
     )
+
+
+def _took_it_back(request: Request, who: Who) -> bool:
+    last = next((line for line in reversed(request.trail) if line.word == "withdrawn"), None)
+    return request.status is Status.WITHDRAWN and last is not None and last.by.id == f"slack:{who.id}"

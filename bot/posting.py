@@ -13,6 +13,7 @@ import json
 import logging
 import secrets
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -23,15 +24,18 @@ from slack_sdk.web.async_client import AsyncWebClient
 from approvals.cards import Cards
 from approvals.commands import GiveUp
 from approvals.errors import Refusal, Unavailable
+from approvals.ladder import may_call
 from approvals.model import CHANNEL, Request, RequestId
-from approvals.places import FILE, TRAIL, Place, Posted
+from approvals.places import FILE, TRAIL, Place, Posted, is_card, is_said_once
 from approvals.policy import why_unanswerable
+from approvals.quorum import can_be_met
 from approvals.store import Store
 from blocks.pieces import Card
 from blocks.request import Offer, card, offer_for, trail, whole_call
 from blocks.text import escape
 from bot.channels import DM, Channels, NoSuchChannel
 from bot.people import LookupFailed, People
+from bot.sayings import MARKED, PEOPLE_IN_DM, Saying, Sayings, mark_of, pings_to_say
 from bot.slack_errors import word_of
 
 logger = logging.getLogger(__name__)
@@ -43,7 +47,8 @@ AGAIN_S = 2.0  # after something failed whose effect is unknown
 LOOK_BACK_S = 60.0  # Slack's clock and ours may differ by so much when a lost message is looked for
 RECENT = 100  # messages in which a lost one is looked for
 METADATA = "countersign_request"
-PEOPLE_IN_DM = 50  # more private copies of one request than so many help nobody
+PEOPLE_ASKED = 200  # who are looked up to see whether every group of a quorum can be filled
+SAID, UNSAID = "said", "undeliverable"  # the states of what is said once
 
 # Slack's words for "this will not work however often you try", by what they mean for the card.
 GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed", "thread_not_found"})
@@ -115,6 +120,7 @@ class Posting:
         self._store, self._cards, self._slack = store, cards, slack
         self._people, self._channels = people, channels
         self._operators_channel = operators_channel
+        self._sayings = Sayings(people, channels, operators_channel=operators_channel)
         self._at_work: set[RequestId] = set()
         self._paused: dict[str, float] = {}  # channel → when it may be posted to again (monotonic)
 
@@ -181,20 +187,23 @@ class Posting:
         except Refusal:
             await self._cards.drop(request_id)  # forgotten meanwhile
             return
-        if not posted and request.is_pending:
+        if request.is_pending and not any(map(is_card, posted)):
             try:
-                posted = await self._route(request)
+                posted = {**posted, **await self._route(request)}
             except Undrawable as undrawable:
                 await self._give_up(request, undrawable.why)
                 return
+        if request.is_pending:
+            posted = {**posted, **await self._show_elsewhere(request, posted)}
         drawing = Drawing(request=request, now=now, posted=dict(posted))
         await self._draw_places(drawing)
+        await self._say(drawing)
         self._at_work.discard(request_id)
         await self._cards.drawn(request.id, request.version)
 
     async def _draw_places(self, drawing: Drawing) -> None:
         failures: list[str] = []
-        cards = [place for place in drawing.posted if TRAIL not in place and FILE not in place]
+        cards = [place for place in drawing.posted if is_card(place)]
         for place in cards:
             try:
                 await self._draw_card(drawing, place)
@@ -214,7 +223,7 @@ class Posting:
             raise Undrawable(hopeless)
         try:
             channel = None if terms.channel == DM else await self._channels.id_of(terms.channel)
-            enough = terms.quorum if channel else PEOPLE_IN_DM
+            enough = PEOPLE_ASKED if terms.groups else terms.quorum if channel else PEOPLE_IN_DM
             approvers = await self._people.qualified(request, channel, enough)
         except NoSuchChannel as error:
             raise Undrawable(str(error)) from error
@@ -222,13 +231,26 @@ class Posting:
             if isinstance(failed.__cause__, SlackApiError) and word_of(failed.__cause__) in CLOSED:
                 raise Undrawable(_closed(terms.channel, word_of(failed.__cause__))) from failed
             raise
-        if len(approvers) < terms.quorum:
+        if not can_be_met(terms, approvers, request.created_at):
             raise Undrawable(_nobody(request, len(approvers)))
         channels = [channel] if channel else [await self._channels.dm_of(person.id) for person in approvers]
         posted: dict[Place, Posted] = {}
         for each in channels:
             posted |= await self._cards.add_place(request.id, Place(each), each)
         return posted
+
+    async def _show_elsewhere(self, request: Request, posted: Mapping[Place, Posted]) -> dict[Place, Posted]:
+        """The channels that its ladder has brought it to; one that isn't there must not hide the others."""
+        found: dict[Place, Posted] = {}
+        for name in request.channels:
+            try:
+                place = Place(await self._channels.id_of(name))
+            except NoSuchChannel as error:
+                logger.error("not shown: %s", error, extra={"request_id": request.id})
+                continue
+            if place not in posted:
+                found |= await self._cards.add_place(request.id, place, place)
+        return found
 
     async def _give_up(self, request: Request, why: str) -> None:
         """Nobody can be shown it: the agent learns so at once, and the operators' channel is told."""
@@ -251,7 +273,9 @@ class Posting:
     async def _draw_card(self, drawing: Drawing, place: Place) -> None:
         """A card, and what hangs under it in its thread: the file of a long call, and the trail."""
         request, posted = drawing.request, drawing.posted[place]
-        drawn = await self._send(drawing, posted, card(request, drawing.now, ping=posted.ts is None))
+        is_day = may_call(request) or request.climbed > 0  # what is asked at night calls by its first step
+        is_calling = posted.ts is None and is_day
+        drawn = await self._send(drawing, posted, card(request, drawing.now, ping=is_calling))
         if request.is_pending and offer_for(request) is Offer.FILE:
             await self._upload(drawing, drawn)
         if posted.thread_ts is None and len(request.trail) > 1:
@@ -260,6 +284,36 @@ class Posting:
             if known is None or known.thread_ts != drawn.ts:  # none yet, or its card was posted anew
                 known = Posted(place=below, channel=drawn.channel, thread_ts=drawn.ts)
             await self._send(drawing, known, trail(request))
+
+    async def _say(self, drawing: Drawing) -> None:
+        """Post what is said once and never drawn again."""
+        request = drawing.request
+        async for saying in self._sayings.of(request, drawing.posted):
+            await self._say_once(drawing, saying)
+        for ping in pings_to_say(request, drawing.posted):
+            await self._cards.record(request.id, mark_of(ping))
+        for place, posted in drawing.posted.items():
+            if is_said_once(place) and posted.ts is None:  # it was about to be said, and is no longer needed
+                await self._cards.forget_place(request.id, place)
+
+    async def _say_once(self, drawing: Drawing, saying: Saying) -> None:
+        posted = drawing.posted.get(saying.posted.place, saying.posted)
+        found = await self._find_lost(drawing.request, posted)
+        if found is not None:
+            await self._recorded(drawing, found, SAID)
+            return
+        try:
+            await self._post(drawing, posted, saying.card, SAID)
+        except Undrawable as undrawable:
+            await self._leave_unsaid(drawing, posted, undrawable.why)
+        except SlackApiError as error:
+            if word_of(error) not in GONE:
+                raise
+            await self._leave_unsaid(drawing, posted, word_of(error))
+
+    async def _leave_unsaid(self, drawing: Drawing, posted: Posted, why: str) -> None:
+        logger.warning("not said: %s", why, extra={"request_id": drawing.request.id})
+        await self._recorded(drawing, replace(posted, ts=MARKED), UNSAID)
 
     async def _send(self, drawing: Drawing, posted: Posted, wanted: Card) -> Posted:
         """Post or update one message, if it isn't already what it should be."""

@@ -9,7 +9,21 @@ from __future__ import annotations
 
 from slack_bolt.async_app import AsyncApp
 
-from bot.listeners import commands, decisions, edits, facts, guard, home, losses, threads, unknown
+from bot.listeners import (
+    afterwards,
+    commands,
+    decisions,
+    delays,
+    edits,
+    facts,
+    grants,
+    guard,
+    home,
+    losses,
+    overrides,
+    threads,
+    unknown,
+)
 from bot.listeners.parts import Parts
 
 __all__ = ["Parts", "register"]
@@ -20,6 +34,10 @@ def register(app: AsyncApp, parts: Parts) -> None:
     guard.register(app, parts)
     decisions.register(app, parts)
     edits.register(app, parts)
+    delays.register(app, parts)
+    overrides.register(app, parts)
+    afterwards.register(app, parts)
+    grants.register(app, parts)
     commands.register(app, parts)
     losses.register(app, parts)
     threads.register(app, parts)

@@ -8,11 +8,10 @@ from typing import TypeAlias
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from approvals.commands import Approve, Reject
-from approvals.model import Person, Request, Risk
+from approvals.model import Person, Request
 from blocks import replies
-from blocks.request import Offer, offer_for
 from bot.desk import Decides
-from bot.listeners import freezes
+from bot.listeners import afterwards, freezes, grants, overrides
 from bot.listeners.parts import Json, Parts
 from bot.payloads import Slash
 
@@ -36,7 +35,7 @@ def _approve(parts: Parts) -> Listener:
         found = await parts.desk.find(slash.who, slash.words[0], "approve")
         if found.request is None:
             await ack(text=found.words)
-        elif await _must_be_read(parts, found.request):
+        elif await parts.must_be_read(found.request) or _needs_reason(slash, found.request):
             await parts.open(slash, await parts.call_view(slash.who, found.request))
             await ack()
         else:
@@ -78,7 +77,7 @@ async def _decide(
     await ack(text=verdict.words)
 
 
-def _approvals(parts: Parts) -> Listener:
+def _approvals(parts: Parts) -> Listener:  # noqa: C901  # a table
     async def approvals(ack: AsyncAck, body: Json) -> None:
         slash = Slash.parse(body)
         match [word.lower() for word in slash.words]:
@@ -86,10 +85,16 @@ def _approvals(parts: Parts) -> Listener:
                 await _list(parts, ack, slash, only_mine=True)
             case ["all"]:
                 await _list(parts, ack, slash, only_mine=False)
+            case ["expired" | "unseen"]:
+                await afterwards.show(parts, ack, slash)
+            case ["override", *_]:
+                await overrides.override(parts, ack, slash)
             case ["help"]:
                 await ack(text=replies.help_text(parts.commands))
             case ["freeze", *_]:
                 await freezes.freeze(parts, ack, slash)
+            case ["grants"]:
+                await grants.show(parts, ack, slash)
             case ["thaw", *_]:
                 await freezes.thaw(parts, ack, slash)
             case [_]:
@@ -115,8 +120,6 @@ async def _show(parts: Parts, ack: AsyncAck, slash: Slash) -> None:
     await ack()
 
 
-async def _must_be_read(parts: Parts, request: Request) -> bool:
-    """Whether a typed yes is too little: what is long, risky, or on no card as it is now, is read first."""
-    if offer_for(request) is not Offer.WHOLE or request.terms.risk.is_at_least(Risk.HIGH):
-        return True
-    return not await parts.desk.is_drawn(request)
+def _needs_reason(slash: Slash, request: Request) -> bool:
+    """Whether it is their own request, which they may approve, but not without a word."""
+    return request.on_behalf_of == slash.who.id and request.terms.self_approval and not slash.rest(1)

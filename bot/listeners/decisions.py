@@ -10,7 +10,8 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from approvals.commands import Answer, Approve, Reject, RequestChanges
 from approvals.model import Fingerprint, Person, Request
-from blocks import dialogs, ids, replies
+from blocks import dialogs, grants, ids, replies
+from blocks.delays import snooze_view
 from blocks.ids import Pick, Seen
 from blocks.question import answer_at
 from bot.desk import Decides, Verdict
@@ -74,7 +75,11 @@ async def _approve(parts: Parts, click: Click) -> None:
     def approve(person: Person, _: Request) -> Approve:
         return Approve(by=person, seen=seen.fingerprint)
 
-    await parts.tell_verdict(click, await parts.desk.decide(click.who, seen.request_id, "approve", approve))
+    verdict = await parts.desk.decide(click.who, seen.request_id, "approve", approve)
+    if verdict.needs_reason and verdict.request is not None:
+        await parts.open(click, await parts.call_view(click.who, verdict.request), on_top=click.is_in_dialog)
+    else:
+        await parts.tell_verdict(click, verdict)
 
 
 async def _reject(parts: Parts, click: Click) -> None:
@@ -119,8 +124,16 @@ async def _more(parts: Parts, click: Click) -> None:
             await open_dialog(parts, click, "respond", dialogs.respond_view, pick)
         case "changes":
             await open_dialog(parts, click, "request changes", dialogs.changes_view, pick)
+        case "similar":
+            await open_dialog(parts, click, "approve similar", grants.grant_view, pick)
         case "reject":
             await open_dialog(parts, click, "reject", dialogs.reject_view, pick)
+        case "snooze":
+            now = await parts.desk.store.now()
+            morning = await parts.people.next_morning(click.who.id, now)
+            await open_dialog(
+                parts, click, "snooze", lambda request: snooze_view(request, now, morning), pick
+            )
 
 
 async def _read_all(parts: Parts, click: Click) -> None:

@@ -9,7 +9,7 @@ from approvals.model import Person, Request
 from blocks import edit, ids
 from bot.desk import Verdict
 from bot.listeners.decisions import on_click, on_submit, open_dialog
-from bot.listeners.parts import Errors, Parts
+from bot.listeners.parts import Errors, Json, Parts
 from bot.payloads import Click, Submitted
 
 
@@ -20,7 +20,10 @@ def register(app: AsyncApp, parts: Parts) -> None:
 
 
 async def _edit(parts: Parts, click: Click) -> None:
-    await open_dialog(parts, click, "edit", edit.edit_view)
+    def view(request: Request) -> Json:
+        return edit.edit_view(request, is_own=request.on_behalf_of == click.who.id)
+
+    await open_dialog(parts, click, "edit", view)
 
 
 async def _edited(parts: Parts, submitted: Submitted) -> Verdict | Errors:

@@ -15,9 +15,14 @@ def register(app: AsyncApp, parts: Parts) -> None:
 
     @app.event("app_home_opened")
     async def opened(event: Json) -> None:
-        if event.get("tab") != "home":
-            return
-        who = Who(id=PersonId(str(event["user"])), team=None)
-        seen = await parts.desk.visible(who, only_decidable=False)
-        mine = [each.id for each in seen.requests if await parts.desk.may_decide(who, each, now=seen.now)]
-        await parts.slack.views_publish(user_id=who.id, view=home_view(seen.requests, mine, parts.commands))
+        if event.get("tab") == "home":
+            await publish(parts, Who(id=PersonId(str(event["user"])), team=None))
+
+
+async def publish(parts: Parts, who: Who) -> None:
+    """Draw one person's Home tab as things stand."""
+    seen = await parts.desk.visible(who, only_decidable=False)
+    mine = [each.id for each in seen.requests if await parts.desk.may_decide(who, each, now=seen.now)]
+    unseen = await parts.desk.unseen(who)
+    view = home_view(seen.requests, mine, parts.commands, unseen=unseen)
+    await parts.slack.views_publish(user_id=who.id, view=view)
