@@ -12,6 +12,7 @@
 -- KEYS[10] unseen     sorted set of request ids that ended out of the ordinary, by when (ms)
 -- KEYS[11] approved   sorted set of request ids whose approval is not used yet, by when it was given (ms)
 -- KEYS[12] freezes    hash of what is frozen; its field `version` counts the changes
+-- KEYS[13] streaks    hash of how many of each agent's requests people have rejected in a row
 --
 -- ARGV[1]  id         of the request
 -- ARGV[2]  expected   the version the caller decided from
@@ -29,6 +30,8 @@
 -- ARGV[13] unseen     score; "" takes it out
 -- ARGV[14] approved   score; "" takes it out
 -- ARGV[15] freezes    the version that the caller knew
+-- ARGV[16] agent      whose request it is
+-- ARGV[17] streak     "1": one more rejection; "0": none in a row any more; "": as it is
 --
 -- Returns the entry's number, also when this very commit was written before; nil if the version has moved on,
 -- or a permit would be given and what is frozen has changed;
@@ -38,7 +41,7 @@
 
 local id, expected, body, entry, head = unpack(ARGV, 1, 5)
 local pending, due, draw, outcome, keep, permit, until_ms, unseen = unpack(ARGV, 6, 13)
-local approved, freezes = unpack(ARGV, 14, 15)
+local approved, freezes, agent, streak = unpack(ARGV, 14, 17)
 
 local next_version = string.format("%d", tonumber(expected) + 1)
 local version, known_head, known_seq = unpack(redis.call("HMGET", KEYS[1], "version", "head", "seq"))
@@ -96,6 +99,11 @@ if approved == "" then
   redis.call("ZREM", KEYS[11], id)
 else
   redis.call("ZADD", KEYS[11], approved, id)
+end
+if streak == "1" then
+  redis.call("HINCRBY", KEYS[13], agent, 1)
+elseif streak == "0" then
+  redis.call("HDEL", KEYS[13], agent)
 end
 if permit == "-" or permit == "!" then
   redis.call("DEL", KEYS[8])

@@ -10,11 +10,12 @@
 -- ARGV[3]  head        its hash
 -- ARGV[4]  field       what is set
 -- ARGV[5]  value       as JSON; "" takes it out
+-- ARGV[6]  new         "1": only if nothing stands there
 --
--- Returns 1, also when this very entry was written before; 0 if there was nothing to take out; nil if the head
--- has moved on.
+-- Returns 1, also when this very entry was written before; 0 if there was nothing to take out, or something stood
+-- there; nil if the head has moved on.
 
-local previous, entry, head, field, value = unpack(ARGV)
+local previous, entry, head, field, value, new = unpack(ARGV)
 
 local known = redis.call("GET", KEYS[3]) or ""
 if known == head then
@@ -23,7 +24,8 @@ end
 if known ~= previous then
   return nil
 end
-if value == "" and redis.call("HEXISTS", KEYS[4], field) == 0 then
+local is_there = redis.call("HEXISTS", KEYS[4], field) == 1
+if (value == "" and not is_there) or (new == "1" and is_there) then
   return 0
 end
 if field == "version" then
