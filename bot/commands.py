@@ -20,7 +20,7 @@ from approvals.errors import ApprovalsError, Refusal
 from approvals.model import Actor, Person, PersonId, Request, Via
 from blocks.action import headline
 from blocks.request import whole_call
-from bot import app, settings
+from bot import app, policy_commands, settings
 from bot.desk import Decides, Verdict
 from bot.payloads import Who
 
@@ -35,6 +35,7 @@ def register(commands: Subparsers) -> None:
     _approve(commands)
     _reject(commands)
     _audit(commands)
+    policy_commands.register(commands)
 
 
 # -- what waits ---------------------------------------------------------------------------------------

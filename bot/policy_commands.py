@@ -1,0 +1,177 @@
+"""`countersign policy …`: whether a file is sound, and what it says of a call. Needs no Redis, no Slack."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from approvals.durations import tell_duration
+from approvals.model import QUESTION_TOOL, AgentName, Args, Kind, Risk
+from approvals.policy import Facts, Fault, Policy, PolicyFaults
+from approvals.policy.deciding import Verdict
+from approvals.policy.explaining import answer, report, stage_of, walk
+from bot.policy_file import CannotRead, PolicyFile
+
+FINE, NO, USAGE = 0, 1, 2
+MARKS = {Verdict.FITS: "✓", Verdict.UNCLEAR: "?"}
+
+Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def register(commands: Subparsers) -> None:
+    """Add `policy` to `countersign`."""
+    parser = commands.add_parser(
+        "policy",
+        help="check a policy file, and ask what it says of a call",
+        description="Look into a policy file. Neither Redis nor Slack is needed.",
+    )
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="check|explain")
+    _check(verbs)
+    _explain(verbs)
+
+
+def _check(verbs: Subparsers) -> None:
+    parser = verbs.add_parser(
+        "check",
+        help="name every fault of a policy file, with its place and how to mend it",
+        description="Name every fault of a policy file, one on each line, with its place and how to mend it.",
+        epilog="Exit codes: 0 it is sound, 1 it is not. Example: countersign policy check policy.toml",
+    )
+    parser.add_argument("file", nargs="?", help="the file; without it, the one that APPROVALS_POLICY names")
+    parser.add_argument("--json", action="store_true", help="for scripts")
+    parser.set_defaults(run=_run_check)
+
+
+def _explain(verbs: Subparsers) -> None:
+    parser = verbs.add_parser(
+        "explain",
+        help="walk through the rules for one call",
+        description="Walk through the rules for one call: which fit, which don't, why, and what comes out.",
+        epilog="""Example: countersign policy explain refund '{"amount": 900}' --at 2026-12-25T10:00+01:00""",
+    )
+    parser.add_argument("tool", help="the tool; `ask` is a question to people")
+    parser.add_argument("args", nargs="?", default="{}", help="its arguments, as a JSON object ({})")
+    parser.add_argument("--policy", metavar="FILE", help="the file, instead of what APPROVALS_POLICY names")
+    parser.add_argument("--agent", default="agent", help="who asks (agent)")
+    parser.add_argument("--risk", choices=list(Risk), help="the risk that the agent sees")
+    parser.add_argument("--confidence", type=float, metavar="0…1", help="how sure the agent is")
+    parser.add_argument("--tags", default="", help="its tags, with commas between them")
+    parser.add_argument("--environment", help="instead of APPROVALS_ENVIRONMENT")
+    parser.add_argument("--at", help="when, such as 2026-12-25T10:00:00+01:00 (now)")
+    parser.add_argument("--json", action="store_true", help="for scripts")
+    parser.set_defaults(run=_run_explain)
+
+
+def _run_check(arguments: argparse.Namespace) -> int:
+    path = arguments.file or os.environ.get("APPROVALS_POLICY")
+    if not path:
+        return _fail("Say which file: countersign policy check FILE", USAGE)
+    faults: tuple[Fault, ...] = ()
+    policy: Policy | None = None
+    try:
+        policy = PolicyFile(Path(path)).current
+    except PolicyFaults as error:
+        faults = error.faults
+    except CannotRead as error:
+        faults = (Fault(place="the file", what=str(error), mend="check its path and its encoding (UTF-8)"),)
+    if arguments.json:
+        told = [
+            {"line": fault.line, "place": fault.place, "what": fault.what, "mend": fault.mend}
+            for fault in faults
+        ]
+        _out(
+            json.dumps(
+                {"ok": not faults, "version": policy and policy.version, "faults": told}, ensure_ascii=False
+            )
+        )
+    elif policy is not None:
+        _out(f"{path} is sound: {len(policy.rules)} rules, version {policy.version}.")
+    else:
+        _out("\n".join(map(str, faults)))
+    return NO if faults else FINE
+
+
+def _run_explain(arguments: argparse.Namespace) -> int:
+    try:
+        facts = _facts(arguments)
+        path = arguments.policy or os.environ.get("APPROVALS_POLICY")
+        policy = PolicyFile(Path(path) if path else None).current
+    except ValueError as error:
+        return _fail(str(error), USAGE)
+    except (PolicyFaults, CannotRead) as error:
+        return _fail(str(error), NO)
+    channel = os.environ.get("SLACK_CHANNEL") or "#approvals"
+    if arguments.json:
+        _out(json.dumps(report(policy, facts, channel=channel), ensure_ascii=False))
+    else:
+        _tell(policy, facts, channel)
+    return FINE
+
+
+def _tell(policy: Policy, facts: Facts, channel: str) -> None:
+    tags = f", tags {', '.join(facts.tags)}" if facts.tags else ""
+    sure = "" if facts.confidence is None else f", confidence {facts.confidence:g}"
+    at = facts.now.strftime("%a %Y-%m-%d %H:%M %Z") if facts.now else ""
+    _out(f"{facts.agent} calls {facts.tool} {json.dumps(facts.args, ensure_ascii=False)}{sure}{tags}, {at}")
+    _out(f"policy {policy.version}\n")
+    if stage := stage_of(policy, facts):
+        _out(f"  ·  [stages]: {facts.tool} is {stage}")
+    steps = list(walk(policy, facts))
+    width = max((len(step.rule) for step in steps), default=0)
+    for step in steps:
+        _out(f"  {MARKS.get(step.verdict, '–')}  {step.rule:<{width}}  {step.told}")
+    _out("")
+    for line in answer(policy, facts, channel=channel):
+        _out(f"→ {line}" if not line.startswith(" ") else line)
+    if policy.rate is not None:
+        _out(f"  at most {policy.rate.count} asks of one agent in {tell_duration(policy.rate.per_s)}")
+
+
+def _facts(arguments: argparse.Namespace) -> Facts:
+    if arguments.confidence is not None and not 0 <= arguments.confidence <= 1:
+        raise ValueError(f"--confidence is {arguments.confidence:g}; use a number from 0 to 1")
+    return Facts(
+        kind=Kind.QUESTION if arguments.tool == QUESTION_TOOL else Kind.ACTION,
+        tool=arguments.tool,
+        args=_args(arguments.args),
+        agent=AgentName(arguments.agent),
+        risk=Risk(arguments.risk) if arguments.risk else None,
+        confidence=arguments.confidence,
+        tags=tuple(tag.strip() for tag in arguments.tags.split(",") if tag.strip()),
+        environment=arguments.environment or os.environ.get("APPROVALS_ENVIRONMENT") or "default",
+        now=_at(arguments.at),
+    )
+
+
+def _args(text: str) -> Args:
+    try:
+        args: Any = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"the arguments are no JSON: {error}") from None
+    if not isinstance(args, dict):
+        raise ValueError("the arguments must be a JSON object, such as '{\"amount\": 900}'")
+    return args
+
+
+def _at(text: str | None) -> datetime:
+    if text is None:
+        return datetime.now(UTC)
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"--at is {text!r}; write it as 2026-12-25T10:00:00+01:00") from None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _out(text: str) -> None:
+    sys.stdout.write(text + "\n")
+
+
+def _fail(text: str, code: int) -> int:
+    sys.stderr.write(text + "\n")
+    return code
