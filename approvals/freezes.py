@@ -36,11 +36,13 @@ class Freezes:
         """
         return frozen(await self._register.read())
 
-    async def freeze(self, freeze: Freeze, via: Via) -> None:
-        """From now on no approval is given for what it reaches."""
+    async def freeze(self, freeze: Freeze, via: Via, *, only_new: bool = False) -> bool:
+        """From now on no approval is given for what it reaches; False: `only_new`, and it was frozen."""
         detail = {"what": freeze.words} | ({"reason": freeze.why} if freeze.why else {})
         note = Note(event="frozen", by=freeze.by, via=via, detail=dict(detail))
-        await self._register.put(_field(freeze), wire.write(wire.FREEZE, freeze), note)
+        return await self._register.put(
+            _field(freeze), wire.write(wire.FREEZE, freeze), note, only_new=only_new
+        )
 
     async def thaw(self, freeze: Freeze, by: Actor, via: Via) -> bool:
         """End it; False: it had ended."""

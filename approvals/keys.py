@@ -19,6 +19,7 @@ SHAPES: dict[str, tuple[str, ...]] = {
     "freezes": (),
     "grants": (),
     "grants:used": (),
+    "streaks": (),
     "spent": ("key hash",),
     "spent:sums": ("key hash",),
     "cards": ("request id",),

@@ -63,15 +63,15 @@ class Register:
         with translated(self._redis):
             return held(await self._redis.hgetall(self._key))
 
-    async def put(self, name: str, text: str, note: Note) -> None:
-        """Set what stands under `name`, and log it, both or neither."""
-        await self._noted(name, text, note)
+    async def put(self, name: str, text: str, note: Note, *, only_new: bool = False) -> bool:
+        """Set what stands under `name`, and log it, both or neither; False: `only_new`, and it was set."""
+        return await self._noted(name, text, note, only_new=only_new)
 
     async def take(self, name: str, note: Note) -> bool:
         """Take out what stands under `name`, and log it; False: nothing stood there to be taken out."""
         return await self._noted(name, "", note)
 
-    async def _noted(self, name: str, text: str, note: Note) -> bool:
+    async def _noted(self, name: str, text: str, note: Note, *, only_new: bool = False) -> bool:
         names = ("audit", "audit:seq", "audit:head")
         keys = [*(key(self._tenant, each) for each in names), self._key]
         entry = Entry(
@@ -88,7 +88,8 @@ class Register:
                 while True:
                     with translated(self._redis):
                         linked = link(str(await self._redis.get(keys[2]) or GENESIS), entry)
-                        args = [linked.previous, wire.write(wire.ENTRY, linked), linked.hash, name, text]
+                        args = [linked.previous, wire.write(wire.ENTRY, linked), linked.hash]
+                        args += [name, text, "1" if only_new else ""]
                         done: int | None = await self._note(keys=keys, args=args)
                     if done is not None:
                         return bool(done)

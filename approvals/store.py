@@ -18,7 +18,7 @@ from approvals.audit import GENESIS, Entry, entry_of, link
 from approvals.brakes import freeze_on, stopped
 from approvals.commands import Command
 from approvals.errors import AlreadyUsed, AmbiguousId, GrantSpent, RequestNotFound, Unavailable
-from approvals.events import Event, Refused
+from approvals.events import Answered, Approved, Edited, Event, Overridden, Refused, Rejected
 from approvals.freezes import NOT_FROZEN, Freezes, Frozen, frozen
 from approvals.grants import Use
 from approvals.ids import ALPHABET, LETTERS, is_id
@@ -267,6 +267,17 @@ class Store:
             ids = await self._redis.zrange(key(self.tenant, "approved"), offset, offset + limit - 1)
         return await self._bodies(ids)
 
+    async def streaks(self) -> dict[str, int]:
+        """How many of each agent's requests people have rejected in a row."""
+        with translated(self._redis):
+            found = await self._redis.hgetall(key(self.tenant, "streaks"))
+        return {str(agent): int(count) for agent, count in found.items()}
+
+    async def end_streak(self, agent: str) -> None:
+        """Begin to count anew."""
+        with translated(self._redis):
+            await self._redis.hdel(key(self.tenant, "streaks"), agent)
+
     async def count_pending(self) -> int:
         with translated(self._redis):
             return await self._redis.zcard(key(self.tenant, "pending"))
@@ -377,6 +388,7 @@ class Store:
             *_consequences(before, after, event),
             ms(after.decision.at) if after.decision and is_to_be_looked_at(after) else "",
             *(_approved(after), kept.frozen.version),
+            *(after.agent, _streak(event)),
         ]
         try:
             return await self._commit_once(after, args)
@@ -385,7 +397,7 @@ class Store:
             return await self._commit_once(after, args)
 
     async def _commit_once(self, after: Request, args: list[str | int]) -> int | None:
-        names = ("unseen", "approved", "freezes")
+        names = ("unseen", "approved", "freezes", "streaks")
         keys = [*self._keys(after), *(key(self.tenant, name) for name in names)]
         with translated(self._redis):
             seq: int | None = await self._commit(keys=keys, args=args)
@@ -492,6 +504,15 @@ def _permit(before: Request | None, after: Request) -> str:
     if after.status is Status.WITHDRAWN and not was_held:
         return "!"  # unless the agent was faster
     return "-" if before is None or was_approved else ""
+
+
+def _streak(event: Event) -> str:
+    """Whether a person's decision makes the agent's rejections in a row one more, or ends them."""
+    if not event.by.id.startswith("slack:"):
+        return ""
+    if isinstance(event, Rejected):
+        return "1"
+    return "0" if isinstance(event, Approved | Edited | Answered | Overridden) else ""
 
 
 def _approved(request: Request) -> int | str:

@@ -37,6 +37,7 @@ from bot.intake import Intake
 from bot.judging import Judge
 from bot.operators import Operators
 from bot.owners import Owners
+from bot.pausing import Pausing
 from bot.people import Home, People
 from bot.policy_file import PolicyFile, hearing_hangups
 from bot.posting import Posting
@@ -123,6 +124,7 @@ async def run(service: Service, role: Role) -> None:
                 tasks.create_task(_posting(service, slack).run(), name="posting")
                 tasks.create_task(Deadlines(service.store, service.cards).run(), name="deadlines")
                 tasks.create_task(Freezing(service.store).run(), name="freezing")
+                tasks.create_task(_pausing(service, slack).run(), name="pausing")
                 if slack.bolt is not None and settings.app_token is not None:
                     tasks.create_task(
                         SocketDoor(slack.bolt, settings.app_token, slack.client).run(), name="slack"
@@ -168,6 +170,11 @@ async def _follow_policy(service: Service, slack: Slack) -> None:
         await operators.tell(sentence)
     with hearing_hangups(service.policy_file.look):
         await service.policy_file.watch(operators.tell)
+
+
+def _pausing(service: Service, slack: Slack) -> Pausing:
+    operators = Operators(lambda: service.policy, slack.client, slack.channels)
+    return Pausing(lambda: service.policy, service.store, Freezing(service.store), operators)
 
 
 def _posting(service: Service, slack: Slack) -> Posting:

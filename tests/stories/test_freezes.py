@@ -20,6 +20,7 @@ version = 1
 
 [defaults]
 channel = "#approvals"
+pause_after = 3
 
 [[rule]]
 name = "reads"
@@ -106,3 +107,30 @@ async def test_a_freeze_outlives_a_restart_and_what_a_crash_left_undone_is_done(
         await bot.store.freezes.thaw(freeze, lee, Via.SLACK)
         await logged(bot, ticket.id, "released")
         await approvals.claim(ticket.id)
+
+
+async def test_an_agent_that_is_rejected_too_often_in_a_row_is_paused(
+    slack: Sandbox, approvals: Approvals, bot: Service
+) -> None:
+    kim = slack.person("U0KIM")
+
+    async def decided(number: int, command: str) -> None:
+        ticket = await approvals.submit("refund", {"customer": f"c_{number}", "amount": 1}, risk="low")
+        await the_card(slack, f"c_{number}")
+        assert (await kim.slash(command, f"{ticket.id} because")).ok
+        await approvals.wait(ticket.id, timeout=5)
+
+    for number, command in enumerate(["/reject", "/reject", "/approve", "/reject", "/reject"]):
+        await decided(number, command)
+    assert (await bot.store.streaks()) == {"billing": 2}
+    await decided(5, "/reject")
+    told = await slack.until(lambda: [m for m in slack.messages("C0OPS") if "is paused" in m.shown])
+    assert "3 rejections in a row" in told[0].shown
+    waiting = await approvals.submit("refund", REFUND)
+    assert (await slack.person("U0ANA").press("Approve", await the_card(slack, "c_42"))).ok
+    await whispered(slack, "U0ANA", "the policy froze agent billing")
+    assert (await slack.person("U0LEE").slash("/approvals", "thaw agent billing")).ok
+    await whispered(slack, "U0LEE", "Thawed")
+    assert (await slack.person("U0ANA").press("Approve", await the_card(slack, "c_42"))).ok
+    assert (await approvals.wait(waiting.id, timeout=5)).status == "approved"
+    assert len(slack.messages("C0OPS")) == 2
