@@ -12,6 +12,7 @@ from approvals import Approvals
 from approvals.budgets import Budgets
 from approvals.cards import Place, Posted
 from approvals.commands import Approve
+from approvals.grant_book import GrantBook
 from approvals.inbox import Inboxes
 from approvals.messages import Letter
 from approvals.policy import DEFAULT
@@ -39,7 +40,8 @@ class _Service:
         self.ground = ground
         self._inboxes = Inboxes(ground.redis, TENANT, "bench")
         judge = Judge(lambda: DEFAULT, Budgets(ground.redis, TENANT), channel=CHANNEL)
-        self._intake = Intake(ground.store, self._inboxes, judge, environment="bench")
+        grants = GrantBook(ground.redis, TENANT)
+        self._intake = Intake(ground.store, self._inboxes, judge, grants, environment="bench")
         self._dealt: defaultdict[tuple[str, str], asyncio.Event] = defaultdict(asyncio.Event)
 
     async def run(self) -> None:
