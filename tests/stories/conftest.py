@@ -1,13 +1,14 @@
 """The whole house for each story: a sandbox, the unmodified service, an agent."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
 from approvals import Approvals
 from bot.app import Service
 from bot.sandbox.server import Sandbox
-from tests.running import a_bot, a_connected_bot, environment, until
+from tests.running import a_bot, a_connected_bot, a_policy, environment, until
 from tests.stories.signing import House, free_port, is_serving, over_http
 
 
@@ -19,9 +20,18 @@ async def slack() -> AsyncIterator[Sandbox]:
 
 
 @pytest.fixture
-async def bot(slack: Sandbox, redis_url: str, tenant: str) -> AsyncIterator[Service]:
+def policy() -> str | None:
+    """The text of the policy file; stories that need one name their own."""
+    return None
+
+
+@pytest.fixture
+async def bot(
+    slack: Sandbox, redis_url: str, tenant: str, policy: str | None, tmp_path: Path
+) -> AsyncIterator[Service]:
     """The whole service, joined to the sandbox and to Redis."""
-    async with a_connected_bot(slack, environment(slack, redis_url, tenant)) as service:
+    file = {} if policy is None else {"APPROVALS_POLICY": a_policy(tmp_path, policy)}
+    async with a_connected_bot(slack, environment(slack, redis_url, tenant, **file)) as service:
         yield service
 
 
