@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from approvals.model import Actor, Args, Fingerprint, Freeze, Person, Via
+from approvals.model import Actor, Args, Decision, Fingerprint, Freeze, Person, RequestId, Via
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +16,7 @@ class Approve:
     seen: Fingerprint
     note: str | None = None
     edited: Args | None = None
+    alike: int = 0  # how many identical calls the card showed: it is meant for those too
     via: Via = Via.SLACK
 
 
@@ -23,6 +24,7 @@ class Approve:
 class Reject:
     by: Person
     feedback: str | None = None
+    alike: int = 0
     via: Via = Via.SLACK
 
 
@@ -35,6 +37,7 @@ class Answer:
     seen: Fingerprint | None = (
         None  # None: an answer written in the thread, where no button named what was shown
     )
+    alike: int = 0
     via: Via = Via.SLACK
 
 
@@ -137,6 +140,30 @@ class Lapse:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Join:
+    """An identical call came: this one's card stands for it as well."""
+
+    twin: RequestId
+    via: Via = Via.SERVICE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Follow:
+    """What people decided on the card that stands for it, with the args that they settled on."""
+
+    decision: Decision
+    args: Args
+    via: Via = Via.SLACK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """No other card stands for it any more: it needs one of its own."""
+
+    via: Via = Via.SERVICE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
     """A freeze takes the approval away, for as long as it lasts."""
 
@@ -194,6 +221,9 @@ Command: TypeAlias = (
     | GiveUp
     | Expire
     | Lapse
+    | Join
+    | Follow
+    | Part
     | Hold
     | Release
     | Claim

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, TypeAlias
 
-from approvals.model import Actor, Args, Fingerprint, Freeze, PersonId, Step
+from approvals.model import Actor, Args, Fingerprint, Freeze, PersonId, RequestId, Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +51,7 @@ class Voted:
     groups: tuple[str, ...] = ()
     args: Args | None = None
     fingerprint: Fingerprint | None = None
+    alike: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +73,7 @@ class Approved:
     by: Actor
     at: datetime
     text: str | None
+    alike: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +86,7 @@ class Edited:
     text: str | None
     args: Args
     fingerprint: Fingerprint
+    alike: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +95,7 @@ class Rejected:
     by: Actor
     at: datetime
     text: str | None
+    alike: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +104,7 @@ class Answered:
     by: Actor
     at: datetime
     text: str
+    alike: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,6 +245,25 @@ class Lapsed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Joined:
+    """An identical call came, and shares this one's card."""
+
+    word: ClassVar[str] = "joined"
+    by: Actor
+    at: datetime
+    twin: RequestId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parted:
+    """It no longer shares a card."""
+
+    word: ClassVar[str] = "parted"
+    by: Actor
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
     """A freeze took the approval away before it was used."""
 
@@ -297,6 +321,8 @@ Event: TypeAlias = (
     | Executed
     | Failed
     | Lapsed
+    | Joined
+    | Parted
     | Held
     | Released
     | Refused

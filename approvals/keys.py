@@ -20,6 +20,8 @@ SHAPES: dict[str, tuple[str, ...]] = {
     "grants": (),
     "grants:used": (),
     "streaks": (),
+    "twins": (),
+    "alike": ("agent name", "key hash"),
     "spent": ("key hash",),
     "spent:sums": ("key hash",),
     "cards": ("request id",),

@@ -20,11 +20,14 @@ from approvals.commands import (
     Command,
     Expire,
     Extend,
+    Follow,
     GiveUp,
     Hold,
+    Join,
     Lapse,
     LookAt,
     Override,
+    Part,
     RecordRefusal,
     Reject,
     Release,
@@ -74,10 +77,12 @@ from approvals.events import (
     Extended,
     Failed,
     Held,
+    Joined,
     Lapsed,
     LookedAt,
     Objected,
     Overridden,
+    Parted,
     Refused,
     Rejected,
     Released,
@@ -93,6 +98,7 @@ from approvals.ladder import next_step, next_step_at, pending_due
 from approvals.model import (
     Action,
     Actor,
+    Args,
     Barred,
     Decision,
     Freeze,
@@ -172,11 +178,14 @@ def decide(request: Request, command: Command, *, now: datetime, freeze: Freeze 
             return _take_back(request, person, now)
         case LookAt(by=person):
             return _look_at(request, person, now)
+        case Join() | Follow() | Part():
+            return _among_twins(request, command, now, freeze)
         case _:
             return _decide_pending(request, command, now, freeze)
 
 
 _ByPerson = Approve | Reject | Answer | RequestChanges | Extend | Snooze
+_OfTwins = Join | Follow | Part
 _OfPending = _ByPerson | Override | Revise | Cancel | GiveUp | Climb | Expire
 
 
@@ -220,13 +229,8 @@ def _decide_pending(request: Request, command: _OfPending, now: datetime, freeze
         case Climb():
             return _climb(request, now)
         case Revise(args=args, reason=reason):
-            return Revised(
-                by=agent_of(request),
-                at=now,
-                text=reason,
-                args=args,
-                fingerprint=fingerprint(request.tool, args),
-            )
+            digest = fingerprint(request.tool, args)
+            return Revised(by=agent_of(request), at=now, text=reason, args=args, fingerprint=digest)
         case Cancel(reason=reason):
             return Cancelled(by=agent_of(request), at=now, text=reason)
         case GiveUp(reason=reason):
@@ -306,7 +310,8 @@ def _approve(request: Request, command: Approve, now: datetime) -> Event:
     if person.id == request.on_behalf_of and note is None:
         raise NothingSaid(request)  # the rule lets them approve their own request, but not without a reason
     groups = groups_of(request.terms, person)
-    vote = Vote(person=person.id, name=person.name, at=now, note=note, groups=groups)
+    vote = Vote(person=person.id, name=person.name, at=now, note=note, groups=groups, alike=command.alike)
+    alike = min(each.alike for each in (*votes, vote))  # what all of them saw
     if not is_met(request.terms, (*votes, vote)):
         changed, digest = (args, new) if is_edit else (None, None)
         return Voted(
@@ -317,20 +322,60 @@ def _approve(request: Request, command: Approve, now: datetime) -> Event:
             groups=groups,
             args=changed,
             fingerprint=digest,
+            alike=command.alike,
         )
     if is_edit:
-        return Edited(by=person.actor, at=now, text=note, args=args, fingerprint=new)
-    return Approved(by=person.actor, at=now, text=note)
+        return Edited(by=person.actor, at=now, text=note, args=args, fingerprint=new, alike=alike)
+    return Approved(by=person.actor, at=now, text=note, alike=alike)
 
 
 def _reject(request: Request, command: Reject, now: datetime) -> Event:
     person, text = command.by, command.feedback or None
     others = [vote for vote in request.objections if vote.person != person.id]
     if len(others) + 1 >= request.terms.rejections:
-        return Rejected(by=person.actor, at=now, text=text)
+        return Rejected(by=person.actor, at=now, text=text, alike=command.alike)
     if len(others) < len(request.objections):
         raise AlreadyObjected(request, person)
     return Objected(by=person.actor, person=person.id, at=now, text=text)
+
+
+def _among_twins(request: Request, command: _OfTwins, now: datetime, freeze: Freeze | None) -> Event:
+    """Identical calls that share a card. Their terms are the same: who decides one may decide the other."""
+    _require_pending(request)
+    if request.deadline is not None and now >= request.deadline:
+        raise DeadlinePassed(request)
+    match command:
+        case Join(twin=twin):
+            _require_with_people(request)
+            if twin in request.twins or request.twin_of is not None or request.changed_at is not None:
+                raise NotDue(request)
+            return Joined(by=agent_of(request), at=now, twin=twin)
+        case Follow(decision=decision, args=args):
+            if request.twin_of is None:
+                raise NotDue(request)
+            _require_thawed(request, freeze)
+            return _followed(request, decision, args, now)
+        case Part():
+            if request.twin_of is None:
+                raise NotDue(request)
+            return Parted(by=SERVICE, at=now)
+        case _:
+            assert_never(command)
+
+
+def _followed(request: Request, decision: Decision, args: Args, now: datetime) -> Event:
+    digest = fingerprint(request.tool, args)
+    match decision.word:
+        case "approved" | "edited" if digest == request.fingerprint:
+            return Approved(by=decision.by, at=now, text=decision.text)
+        case "approved" | "edited":
+            return Edited(by=decision.by, at=now, text=decision.text, args=args, fingerprint=digest)
+        case "rejected":
+            return Rejected(by=decision.by, at=now, text=decision.text)
+        case "answered":
+            return Answered(by=decision.by, at=now, text=decision.text or "")
+        case _:
+            raise NotDue(request)
 
 
 def _override(request: Request, command: Override, now: datetime) -> Event:
@@ -396,7 +441,7 @@ def _answer(request: Request, command: Answer, now: datetime) -> Event:
     # A question that names no options is open to any words: else nobody could ever answer it.
     if is_closed and isinstance(options, list) and options and command.text not in options:
         raise NotAnOption(request, command.text)
-    return Answered(by=command.by.actor, at=now, text=command.text)
+    return Answered(by=command.by.actor, at=now, text=command.text, alike=command.alike)
 
 
 def _lapse(request: Request, now: datetime) -> Event:
@@ -514,6 +559,10 @@ def _apply(request: Request, event: Event) -> Request:  # noqa: C901  # one line
             return _reported(request, Status.FAILED, event)
         case Lapsed():
             return replace(request, status=Status.LAPSED)
+        case Joined():
+            return replace(request, twins=(*request.twins, event.twin))
+        case Parted():
+            return replace(request, twin_of=None)
         case Held():
             return replace(request, hold=event.freeze)
         case Released():
@@ -523,7 +572,10 @@ def _apply(request: Request, event: Event) -> Request:  # noqa: C901  # one line
 
 
 def _vote(event: Voted | Objected, groups: tuple[str, ...] = ()) -> Vote:
-    return Vote(person=event.person, name=event.by.name, at=event.at, note=event.text, groups=groups)
+    alike = event.alike if isinstance(event, Voted) else 0
+    return Vote(
+        person=event.person, name=event.by.name, at=event.at, note=event.text, groups=groups, alike=alike
+    )
 
 
 def _without(votes: tuple[Vote, ...], person: PersonId) -> tuple[Vote, ...]:
@@ -570,7 +622,8 @@ def _with_args(request: Request, event: Edited | Voted | Revised) -> Request:
 
 
 def _resolved(request: Request, status: Status, event: Event) -> Request:
-    decision = Decision(word=event.word, by=event.by, at=event.at, text=getattr(event, "text", None))
+    text, alike = getattr(event, "text", None), getattr(event, "alike", 0)
+    decision = Decision(word=event.word, by=event.by, at=event.at, text=text, alike=alike)
     return replace(request, status=status, decision=decision)
 
 

@@ -170,6 +170,7 @@ class Vote:
     at: datetime
     note: str | None = None
     groups: tuple[str, ...] = ()  # of the quorum, for one of which it counts
+    alike: int = 0  # how many calls like it the card showed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +190,7 @@ class Decision:
     by: Actor
     at: datetime
     text: str | None = None  # a note, the feedback, the answer, or the reason
+    alike: int = 0  # for how many of its twins, the first ones, it was meant as well
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -288,6 +290,8 @@ class Request:
     sent_back: SentBack | None = None
     round: int = 0  # how often it has been sent back
     decision: Decision | None = None
+    twin_of: RequestId | None = None  # the request whose card stands for this identical one as well
+    twins: tuple[RequestId, ...] = ()  # for which this one's card stands as well
     hold: Freeze | None = None  # its approval can't be used while this freeze lasts
     held_s: float = 0  # for how long earlier freezes have kept its approval
     claimed_at: datetime | None = None

@@ -36,6 +36,7 @@ PERMIT_GONE = -1  # what commit.lua answers
 FREEZES_CHANGED, GRANT_SPENT = -1, -2  # what create.lua answers
 FRESH_S = 0.05  # a clock read longer ago than this is read again before it decides about a deadline
 LEASE_S = 10.0
+ALIKE_KEPT_S = 24 * 3600  # calls that come further apart have cards of their own
 REFUSED_KEPT_S = 90 * 24 * 3600  # the outcome of a letter that never became a request
 PAGE = 1000  # audit entries that are held at once
 TYPED_LETTERS = 4  # of an id that a person must type at least
@@ -128,6 +129,7 @@ class Store:
                     *(*self._keys(after), *(key(self.tenant, name) for name in names)),
                     key(self.tenant, "inbox", request.agent),
                     *(key(self.tenant, name) for name in ("approved", "freezes", "grants", "grants:used")),
+                    key(self.tenant, "twins"),
                 ],
                 args=[
                     *(after.id, after.version, wire.write(wire.REQUEST, after)),
@@ -138,6 +140,7 @@ class Store:
                     *(_approved(after), frozen.version),
                     *((use.grant, use.version) if use else ("", "0")),
                     *((use.uses, use.micros, use.limit_micros) if use else (0, 0, 0)),
+                    _twin(after),
                 ],
             )
         if reply is None:
@@ -267,6 +270,25 @@ class Store:
             ids = await self._redis.zrange(key(self.tenant, "approved"), offset, offset + limit - 1)
         return await self._bodies(ids)
 
+    async def lead(self, agent: str, fingerprint: str, request_id: RequestId) -> RequestId:
+        """The request whose card stands for all calls like this; `request_id`, if there is none yet."""
+        alike = key(self.tenant, "alike", agent, fingerprint)
+        with translated(self._redis):
+            async with self._redis.pipeline() as pipe:
+                pipe.set(alike, request_id, nx=True, ex=ALIKE_KEPT_S)
+                pipe.get(alike)
+                return RequestId(str((await pipe.execute())[1]))
+
+    async def lead_instead(self, agent: str, fingerprint: str, request_id: RequestId) -> None:
+        """From now on this request's card stands for calls like it."""
+        with translated(self._redis):
+            await self._redis.set(key(self.tenant, "alike", agent, fingerprint), request_id, ex=ALIKE_KEPT_S)
+
+    async def twins(self) -> list[RequestId]:
+        """What waits and shares another's card."""
+        with translated(self._redis):
+            return [RequestId(str(id)) for id in await self._redis.smembers(key(self.tenant, "twins"))]
+
     async def streaks(self) -> dict[str, int]:
         """How many of each agent's requests people have rejected in a row."""
         with translated(self._redis):
@@ -388,7 +410,7 @@ class Store:
             *_consequences(before, after, event),
             ms(after.decision.at) if after.decision and is_to_be_looked_at(after) else "",
             *(_approved(after), kept.frozen.version),
-            *(after.agent, _streak(event)),
+            *(after.agent, _streak(event), _twin(after)),
         ]
         try:
             return await self._commit_once(after, args)
@@ -397,7 +419,7 @@ class Store:
             return await self._commit_once(after, args)
 
     async def _commit_once(self, after: Request, args: list[str | int]) -> int | None:
-        names = ("unseen", "approved", "freezes", "streaks")
+        names = ("unseen", "approved", "freezes", "streaks", "twins")
         keys = [*self._keys(after), *(key(self.tenant, name) for name in names)]
         with translated(self._redis):
             seq: int | None = await self._commit(keys=keys, args=args)
@@ -473,7 +495,7 @@ def _entry(entry_id: str, text: str | bytes) -> Entry:
 def _consequences(before: Request | None, after: Request, event: Event) -> list[str | int]:
     """What a new version means for everything beside it: ARGV[6] to ARGV[12] of create and commit."""
     due = next_due(after)
-    is_drawn = not is_auto(after) and not isinstance(event, Refused)
+    is_drawn = not is_auto(after) and not isinstance(event, Refused) and after.twin_of is None
     return [
         ms(after.created_at) if after.is_pending else "",
         "" if due is None else due_ms(due),
@@ -504,6 +526,10 @@ def _permit(before: Request | None, after: Request) -> str:
     if after.status is Status.WITHDRAWN and not was_held:
         return "!"  # unless the agent was faster
     return "-" if before is None or was_approved else ""
+
+
+def _twin(request: Request) -> str:
+    return "1" if request.is_pending and request.twin_of is not None else ""
 
 
 def _streak(event: Event) -> str:

@@ -47,7 +47,7 @@ Verb: TypeAlias = Literal[
 
 _VERSION = "1"
 _MARK_CHARS = 16  # of the fingerprint, where an option's 75 characters must hold all
-_SEEN = re.compile(rf"{_VERSION}\|(R-[0-9A-Z]{{1,40}})\|([0-9a-f]{{64}})")
+_SEEN = re.compile(rf"{_VERSION}\|(R-[0-9A-Z]{{1,40}})\|([0-9a-f]{{64}})(?:\|(\d{{1,6}}))?")
 _PICK = re.compile(rf"{_VERSION}\|([a-z]+|\d{{1,3}})\|(R-[0-9A-Z]{{1,40}})\|([0-9a-f]{{{_MARK_CHARS}}})")
 
 
@@ -61,6 +61,7 @@ class Seen:
 
     request_id: RequestId
     fingerprint: Fingerprint
+    alike: int = 0  # identical calls for which the card stood as well
 
     def fits(self, request: Request) -> bool:
         return request.id == self.request_id and request.fingerprint == self.fingerprint
@@ -92,7 +93,8 @@ class Pick:
 
 def pack(request: Request) -> str:
     """What rides on a button, and in a dialog's private_metadata."""
-    return f"{_VERSION}|{request.id}|{request.fingerprint}"
+    alike = f"|{len(request.twins)}" if request.twins else ""
+    return f"{_VERSION}|{request.id}|{request.fingerprint}{alike}"
 
 
 def unpack(value: object) -> Seen:
@@ -104,7 +106,7 @@ def unpack(value: object) -> Seen:
     match = _SEEN.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         raise Stale("the button or dialog is of an older version")
-    return Seen(RequestId(match[1]), Fingerprint(match[2]))
+    return Seen(RequestId(match[1]), Fingerprint(match[2]), int(match[3] or 0))
 
 
 def pack_pick(picked: Verb | int, request: Request) -> str:

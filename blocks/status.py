@@ -54,6 +54,9 @@ def story(request: Request, now: datetime) -> list[Told]:
 
 def _pending(request: Request, now: datetime) -> list[Told]:
     told = [*_votes(request), *_objections(request)]
+    if request.twins:
+        count = Strong(f"{len(request.twins) + 1} identical calls")
+        told.insert(0, Told((count, " wait; who decides this one decides all of them.")))
     if request.sent_back:
         back = request.sent_back
         by: Line = (Strong(name(back.by.name)), " asked for changes, ", _at(request, back.at))
@@ -217,6 +220,8 @@ _DID = {
     "snoozed": "put off reminders",
     "reminded": "reminded people",
     "escalated": "brought more people in",
+    "joined": "asked for the same again",
+    "parted": "gave it a card of its own",
     "held": "took the approval away for now, by a freeze",
     "released": "gave the approval back",
     "claimed": "began to run it",

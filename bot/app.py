@@ -28,7 +28,7 @@ from approvals.grant_book import GrantBook
 from approvals.inbox import Inboxes
 from approvals.redis_door import open_redis, translated
 from approvals.store import Store
-from bot import durability, listeners, logs, web
+from bot import collapsing, durability, listeners, logs, web
 from bot.channels import Channels
 from bot.deadlines import Deadlines
 from bot.desk import Desk
@@ -125,6 +125,7 @@ async def run(service: Service, role: Role) -> None:
                 tasks.create_task(Deadlines(service.store, service.cards).run(), name="deadlines")
                 tasks.create_task(Freezing(service.store).run(), name="freezing")
                 tasks.create_task(_pausing(service, slack).run(), name="pausing")
+                tasks.create_task(collapsing.run(service.store), name="collapsing")
                 if slack.bolt is not None and settings.app_token is not None:
                     tasks.create_task(
                         SocketDoor(slack.bolt, settings.app_token, slack.client).run(), name="slack"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from datetime import datetime, timedelta
+from functools import partial
 
 from approvals.canonical import fingerprint
 from approvals.commands import Cancel, Claim, Command, RecordRefusal, Report, Revise
@@ -15,7 +16,7 @@ from approvals.messages import Cancellation, ClaimNotice, ReceiptNotice, Revisio
 from approvals.model import Actor, Request, Via
 from approvals.policy import Facts
 from approvals.store import Store
-from bot import granting
+from bot import collapsing, granting
 from bot.judging import Judge
 
 logger = logging.getLogger(__name__)
@@ -66,9 +67,15 @@ class Intake:
     async def _submit(self, taken: Taken, submission: Submission) -> None:
         try:
             request = await self._request(taken, submission, await self._store.now())
-            await granting.create(self._store, self._grants, request, taken.ref)
+            if self._judge.collapses:
+                await collapsing.create(self._store, request, partial(self._created, taken))
+            else:
+                await self._created(taken, request)
         except (InvalidCall, RequestNotFound) as error:
             await self._store.refuse_letter(taken, str(error))
+
+    async def _created(self, taken: Taken, request: Request) -> Request:
+        return await granting.create(self._store, self._grants, request, taken.ref)
 
     async def _request(self, taken: Taken, submission: Submission, now: datetime) -> Request:
         facts = Facts(

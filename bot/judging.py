@@ -43,6 +43,11 @@ class Judge:
         self._policy, self._budgets, self._stages = policy, budgets, stages
         self._channel, self._mode = channel, mode
 
+    @property
+    def collapses(self) -> bool:
+        """Whether identical calls that wait share a card."""
+        return self._policy().collapse
+
     async def terms(self, facts: Facts, request_id: RequestId) -> Terms:
         """The terms of a request. To judge it again is harmless: it takes from each budget once.
 

@@ -13,6 +13,7 @@
 -- KEYS[11] approved   sorted set of request ids whose approval is not used yet, by when it was given (ms)
 -- KEYS[12] freezes    hash of what is frozen; its field `version` counts the changes
 -- KEYS[13] streaks    hash of how many of each agent's requests people have rejected in a row
+-- KEYS[14] twins      set of pending request ids that share another's card
 --
 -- ARGV[1]  id         of the request
 -- ARGV[2]  expected   the version the caller decided from
@@ -32,6 +33,7 @@
 -- ARGV[15] freezes    the version that the caller knew
 -- ARGV[16] agent      whose request it is
 -- ARGV[17] streak     "1": one more rejection; "0": none in a row any more; "": as it is
+-- ARGV[18] twin       "1": it is pending and shares another's card; "": it doesn't
 --
 -- Returns the entry's number, also when this very commit was written before; nil if the version has moved on,
 -- or a permit would be given and what is frozen has changed;
@@ -41,7 +43,7 @@
 
 local id, expected, body, entry, head = unpack(ARGV, 1, 5)
 local pending, due, draw, outcome, keep, permit, until_ms, unseen = unpack(ARGV, 6, 13)
-local approved, freezes, agent, streak = unpack(ARGV, 14, 17)
+local approved, freezes, agent, streak, twin = unpack(ARGV, 14, 18)
 
 local next_version = string.format("%d", tonumber(expected) + 1)
 local version, known_head, known_seq = unpack(redis.call("HMGET", KEYS[1], "version", "head", "seq"))
@@ -99,6 +101,9 @@ if approved == "" then
   redis.call("ZREM", KEYS[11], id)
 else
   redis.call("ZADD", KEYS[11], approved, id)
+end
+if twin == "" then
+  redis.call("SREM", KEYS[14], id)
 end
 if streak == "1" then
   redis.call("HINCRBY", KEYS[13], agent, 1)

@@ -16,6 +16,7 @@
 -- KEYS[14] freezes    hash of what is frozen; its field `version` counts the changes
 -- KEYS[15] grants     hash of grants; its field `version` counts the changes
 -- KEYS[16] used       hash of what was used of each grant: its count, and its sum in millionths
+-- KEYS[17] twins      set of pending request ids that share another's card
 --
 -- ARGV[1]  id         of the request
 -- ARGV[2]  version    of the request
@@ -40,6 +41,7 @@
 -- ARGV[21] uses       of the grant at most
 -- ARGV[22] amount     that this takes of its sum
 -- ARGV[23] limit      of its sum; 0 for none
+-- ARGV[24] twin       "1": it is pending and shares another's card; "": it doesn't
 --
 -- Returns {1, short} if it was new, {0, short, body} if this agent has it already (the letter is taken out all the
 -- same), nil if the id is another agent's (the letter stays), {-1} if a permit would be given and what is frozen
@@ -48,7 +50,7 @@
 local id, version, body, entry, head = unpack(ARGV, 1, 5)
 local pending, due, draw, outcome, keep, permit, until_ms = unpack(ARGV, 6, 12)
 local agent, submitted, letter, group, approved, freezes = unpack(ARGV, 13, 18)
-local grant, grants, uses, amount, limit = unpack(ARGV, 19, 23)
+local grant, grants, uses, amount, limit, twin = unpack(ARGV, 19, 24)
 
 local function take_out_letter()
   if letter ~= "" then
@@ -123,6 +125,9 @@ if approved ~= "" then
 end
 if permit ~= "-" then
   redis.call("SET", KEYS[8], permit, "PXAT", until_ms)
+end
+if twin == "1" then
+  redis.call("SADD", KEYS[17], id)
 end
 if grant ~= "" then
   redis.call("HINCRBY", KEYS[16], grant, 1)

@@ -73,7 +73,7 @@ async def _approve(parts: Parts, click: Click) -> None:
     seen = ids.unpack(click.value)
 
     def approve(person: Person, _: Request) -> Approve:
-        return Approve(by=person, seen=seen.fingerprint)
+        return Approve(by=person, seen=seen.fingerprint, alike=seen.alike)
 
     verdict = await parts.desk.decide(click.who, seen.request_id, "approve", approve)
     if verdict.needs_reason and verdict.request is not None:
@@ -202,15 +202,15 @@ async def _answered(parts: Parts, submitted: Submitted) -> Verdict | Errors:
 
 
 def _read(person: Person, seen: Seen, words: str) -> Decides:
-    return Approve(by=person, seen=seen.fingerprint, note=words or None)
+    return Approve(by=person, seen=seen.fingerprint, alike=seen.alike, note=words or None)
 
 
-def _rejected(person: Person, _: Seen, words: str) -> Decides:
-    return Reject(by=person, feedback=words or None)
+def _rejected(person: Person, seen: Seen, words: str) -> Decides:
+    return Reject(by=person, feedback=words or None, alike=seen.alike)
 
 
 def _responded(person: Person, seen: Seen, words: str) -> Decides:
-    return Answer(by=person, text=words, seen=seen.fingerprint)
+    return Answer(by=person, text=words, seen=seen.fingerprint, alike=seen.alike)
 
 
 def _changes(person: Person, _: Seen, words: str) -> Decides:

@@ -36,6 +36,6 @@ async def _edited(parts: Parts, submitted: Submitted) -> Verdict | Errors:
         return read
 
     def approve(person: Person, _: Request) -> Approve:
-        return Approve(by=person, seen=seen.fingerprint, edited=read.args, note=read.note)
+        return Approve(by=person, seen=seen.fingerprint, alike=seen.alike, edited=read.args, note=read.note)
 
     return await parts.desk.decide(submitted.who, seen.request_id, "edit", approve)
