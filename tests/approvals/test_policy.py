@@ -425,6 +425,17 @@ class TestTheExamples:
         terms = terms_of(EXAMPLE.read_text(), tool, kind=kind)
         assert (terms.action, terms.risk) == (action, risk)
 
-    def test_two_directors_decide_on_deletions(self) -> None:
+    def test_a_director_and_someone_from_platform_decide_on_deletions(self) -> None:
         terms = terms_of(EXAMPLE.read_text(), "delete_customer")
-        assert (terms.approvers, terms.quorum) == ((Principal("S0DIRECTORS"),), 2)
+        assert {group.name: group.needed for group in terms.groups} == {"directors": 1, "platform": 1}
+
+    @pytest.mark.parametrize(
+        ("amount", "rule"),
+        [(18.99, "small refunds, up to a budget"), (120.5, "the other refunds"), (940, "refunds over $500")],
+    )
+    def test_the_amount_decides_who_looks_at_a_refund(self, amount: float, rule: str) -> None:
+        assert terms_of(EXAMPLE.read_text(), "refund", args={"amount": amount}).rule == rule
+
+    def test_a_newcomer_sees_a_ladder_climb_within_two_minutes(self) -> None:
+        ladder = terms_of(EXAMPLE.read_text(), "refund", args={"amount": 940}).ladder
+        assert ladder and ladder[-1].after_s <= 120
