@@ -15,32 +15,48 @@ from approvals.commands import (
     Approve,
     Cancel,
     Claim,
+    Climb,
     Command,
     Expire,
+    Extend,
     GiveUp,
     Lapse,
+    LookAt,
+    Override,
     RecordRefusal,
     Reject,
     Report,
     RequestChanges,
     Revise,
+    Snooze,
+    TakeBack,
 )
 from approvals.errors import Refusal
 from approvals.machine import begin, decide, evolve
-from approvals.model import Action, OnDeadline, Request, Status
+from approvals.model import CHANNEL, Action, OnDeadline, PersonId, Remind, Request, Status, Step
 from tests.builders import REFUND, T0, a_person, a_question, a_request, terms
 
 PAGE = Path(__file__).parents[2] / "docs" / "requests.md"
 DURING, LATE = T0 + timedelta(minutes=1), T0 + timedelta(hours=3)
 LESS = REFUND | {"amount": 900}
 ANA = a_person()
-FRESH = a_request(created_at=T0)
+OTHER = a_person(id=PersonId("U0KIM"))
+GENEROUS = {
+    "override": (CHANNEL,),
+    "extend_s": 3600,
+    "ladder": (Step(after_s=30, remind=Remind.THREAD), Step(after_s=45, add=(CHANNEL,))),
+}
+FRESH = a_request(created_at=T0, terms=terms(**GENEROUS))
 COMMANDS: dict[str, Command] = {
     "Approve": Approve(by=ANA, seen=FRESH.fingerprint),
     "Approve, edited": Approve(by=ANA, seen=FRESH.fingerprint, edited=LESS),
     "Reject": Reject(by=ANA),
     "Answer": Answer(by=ANA, text="eu"),
     "RequestChanges": RequestChanges(by=ANA, feedback="less"),
+    "Override": Override(by=ANA, seen=FRESH.fingerprint, reason="the site is down"),
+    "Extend": Extend(by=ANA, seconds=60),
+    "Snooze": Snooze(by=ANA, seconds=60),
+    "Climb": Climb(),
     "Revise": Revise(args=LESS),
     "Cancel": Cancel(),
     "GiveUp": GiveUp(reason="nobody can be reached"),
@@ -49,6 +65,8 @@ COMMANDS: dict[str, Command] = {
     "Report, ok": Report(ok=True),
     "Report, failed": Report(ok=False),
     "Lapse": Lapse(),
+    "TakeBack": TakeBack(by=ANA),
+    "LookAt": LookAt(by=OTHER),
     "RecordRefusal": RecordRefusal(by=ANA.actor, attempted="approve", reason="a guest"),
 }
 
@@ -80,16 +98,18 @@ def _beginnings() -> Iterator[tuple[str, str]]:
 def _steps() -> Iterator[tuple[str, str, str]]:
     """Walk from every beginning through every command, early and late, until nothing new comes."""
     open_ = [
-        make(created_at=T0, terms=terms(quorum=quorum, on_deadline=on_deadline))
+        make(created_at=T0, terms=terms(quorum=many, rejections=many, on_deadline=on_deadline, **GENEROUS))
         for make in (a_request, a_question)
-        for quorum in (1, 2)
+        for many in (1, 2)
         for on_deadline in OnDeadline
     ]
     seen: set[str] = set()
     while open_:
         request = open_.pop()
-        kind, votes, back = request.kind, len(request.votes), request.sent_back is not None
-        state = f"{request.status} {kind} {votes} {back} {request.terms.quorum} {request.terms.on_deadline}"
+        back, steps = request.sent_back is not None, request.climbed
+        voices = f"{len(request.votes)} {len(request.objections)} {request.terms.quorum}"
+        kind = f"{request.kind} {request.terms.on_deadline} {request.decision and request.decision.word}"
+        state = f"{request.status} {kind} {voices} {back} {steps}"
         if state in seen:
             continue
         seen.add(state)
@@ -128,13 +148,14 @@ def _columns() -> dict[str, tuple[Request, datetime]]:
         "approved": (approved, DURING),
         "approved, not used in time": (approved, LATE),
         "executing": (then(approved, "Claim"), DURING),
+        "expired": (then(FRESH, "Expire", now=LATE), LATE),
         "lapsed": (then(approved, "Lapse", now=LATE), LATE),
         "every other": (then(FRESH, "Reject"), DURING),
     }
 
 
 def _cell(request: Request, command: Command, now: datetime) -> str:
-    if isinstance(command, Approve):
+    if isinstance(command, Approve | Override):
         command = replace(command, seen=request.fingerprint)
     try:
         return decide(request, command, now=now).word

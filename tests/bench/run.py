@@ -13,12 +13,13 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench import clicks, wakes, walks
+from tests.bench import clicks, timers, wakes, walks
 from tests.bench.clicks import Workspace
 from tests.bench.ground import ARGS_BYTES, Ground, a_ground
 from tests.bench.lifecycles import Speed, lifecycles
 from tests.bench.machine import described
 from tests.bench.report import Cost, Latency, Report
+from tests.bench.timers import Kept
 from tests.bench.times import Times
 from tests.bench.walks import Throughput, Traffic
 
@@ -43,10 +44,11 @@ class Effort:
     lifecycles: int = 1000
     fast_walks: int = 100
     counted: int = 30
+    timers: int = 1000
 
 
 QUICK = Effort(
-    many=100, weighed=50, rounds=1, clicks=5, wakes=2, walks=2, lifecycles=10, fast_walks=4, counted=2
+    many=100, weighed=50, rounds=1, clicks=5, wakes=2, walks=2, lifecycles=10, fast_walks=4, counted=2, timers=4
 )
 
 
@@ -67,6 +69,8 @@ class Figures:
     click_trips: float
     traffic: Traffic
     speed: Speed
+    few_timers: Kept
+    many_timers: Kept
     pending_bytes: float
     log_bytes: float
 
@@ -120,6 +124,8 @@ async def _figures(effort: Effort, few: Ground, many: Ground, workspace: Workspa
     weight, log_weight = await many.memory_bytes() - before, await many.log_bytes() - logged
     await many.fill(effort.many - effort.weighed)
     sides = await _sides(effort, few, many, workspace)
+    _tell("timers")
+    few_timers, many_timers = await timers.timers(few, effort.timers), await timers.timers(many, effort.timers)
     _tell("what a lifecycle costs")
     return Figures(
         few=sides[0],
@@ -127,6 +133,8 @@ async def _figures(effort: Effort, few: Ground, many: Ground, workspace: Workspa
         click_trips=await clicks.round_trips(few, workspace, effort.counted),
         traffic=await walks.traffic(few, effort.counted),
         speed=await lifecycles(few, effort.lifecycles),
+        few_timers=few_timers,
+        many_timers=many_timers,
         pending_bytes=weight / effort.weighed,
         log_bytes=log_weight / effort.weighed,
     )
@@ -197,7 +205,7 @@ def _latencies(figures: Figures) -> list[Latency]:
             aim_ms=aim_ms,
         )
         for name, beside, aim_ms in ours
-    ]
+    ] + [Latency(what=timers.LATE, few=figures.few_timers.late, many=figures.many_timers.late)]
 
 
 def _costs(figures: Figures, effort: Effort) -> list[Cost]:
@@ -210,6 +218,12 @@ def _costs(figures: Figures, effort: Effort) -> list[Cost]:
             value=1 / (alone.cpu_s + alone.redis_cpu_s),
             note=f"CPU: agent and service {_ms(alone.cpu_s)}, Redis {_ms(alone.redis_cpu_s)}; "
             f"one process did {alone.per_s:.0f} a second",
+        ),
+        Cost(
+            what=f"Timers kept a second, {effort.many:,} pending",
+            value=figures.many_timers.per_s,
+            note=f"two workers, {effort.timers:,} due all at once; "
+            f"{figures.few_timers.per_s:.0f} with {effort.few:,} pending",
         ),
         Cost(what="Redis round trips of a click", value=figures.click_trips, digits=1, note="aim: at most 2"),
         Cost(
