@@ -49,6 +49,7 @@ class Voted:
     at: datetime
     text: str | None
     groups: tuple[str, ...] = ()
+    stands_for: tuple[PersonId, ...] = ()  # whose deputy this is
     args: Args | None = None
     fingerprint: Fingerprint | None = None
     alike: int = 0

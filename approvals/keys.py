@@ -21,6 +21,8 @@ SHAPES: dict[str, tuple[str, ...]] = {
     "grants:used": (),
     "streaks": (),
     "twins": (),
+    "absences": (),
+    "stages": (),
     "alike": ("agent name", "key hash"),
     "spent": ("key hash",),
     "spent:sums": ("key hash",),

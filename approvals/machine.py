@@ -304,7 +304,7 @@ def _approve(request: Request, command: Approve, now: datetime) -> Event:
     new = fingerprint(request.tool, args)
     is_edit = new != request.fingerprint
     votes = () if is_edit else request.votes
-    if any(vote.person == person.id for vote in votes):
+    if any(person.id in (vote.person, *vote.stands_for) for vote in votes):
         raise AlreadyVoted(request, person)
     note = command.note or None
     if person.id == request.on_behalf_of and note is None:
@@ -320,6 +320,7 @@ def _approve(request: Request, command: Approve, now: datetime) -> Event:
             at=now,
             text=note,
             groups=groups,
+            stands_for=person.stands_for,
             args=changed,
             fingerprint=digest,
             alike=command.alike,
@@ -381,7 +382,7 @@ def _followed(request: Request, decision: Decision, args: Args, now: datetime) -
 def _override(request: Request, command: Override, now: datetime) -> Event:
     person = command.by
     _require_unbarred(request, person)
-    if not person.principals & frozenset(request.terms.override):
+    if not (person.principals - person.lent) & frozenset(request.terms.override):
         raise NoOverrider(request, person)
     if request.kind is not Kind.ACTION:
         raise WrongKind(request, "override")
@@ -572,10 +573,10 @@ def _apply(request: Request, event: Event) -> Request:  # noqa: C901  # one line
 
 
 def _vote(event: Voted | Objected, groups: tuple[str, ...] = ()) -> Vote:
-    alike = event.alike if isinstance(event, Voted) else 0
-    return Vote(
-        person=event.person, name=event.by.name, at=event.at, note=event.text, groups=groups, alike=alike
-    )
+    vote = Vote(person=event.person, name=event.by.name, at=event.at, note=event.text, groups=groups)
+    if isinstance(event, Objected):
+        return vote
+    return replace(vote, alike=event.alike, stands_for=event.stands_for)
 
 
 def _without(votes: tuple[Vote, ...], person: PersonId) -> tuple[Vote, ...]:

@@ -99,7 +99,9 @@ class Person:
 
     id: PersonId
     name: str
-    principals: frozenset[Principal]  # which of the terms' approvers this person is one of
+    principals: frozenset[Principal]  # which of the terms' approvers this person is one of, or stands in for
+    lent: frozenset[Principal] = frozenset()  # those of them that this person has as a deputy only
+    stands_for: tuple[PersonId, ...] = ()  # who lent them
     barred: Barred | None = None
 
     @property
@@ -171,6 +173,7 @@ class Vote:
     note: str | None = None
     groups: tuple[str, ...] = ()  # of the quorum, for one of which it counts
     alike: int = 0  # how many calls like it the card showed
+    stands_for: tuple[PersonId, ...] = ()  # whose deputy voted, with what they had lent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

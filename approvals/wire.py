@@ -7,6 +7,7 @@ from typing import Annotated, TypeVar
 from pydantic import Field, TypeAdapter, ValidationError
 
 from approvals.audit import Entry
+from approvals.deputies import Absence
 from approvals.errors import ApprovalsError, InvalidCall
 from approvals.grants import Grant
 from approvals.messages import Letter, Outcome, Permit
@@ -23,6 +24,7 @@ ENTRY = TypeAdapter(Entry)
 POSTED = TypeAdapter(Posted)
 FREEZE = TypeAdapter(Freeze)
 GRANT = TypeAdapter(Grant)
+ABSENCE = TypeAdapter(Absence)
 
 
 class Unreadable(ApprovalsError):

@@ -5,11 +5,11 @@ Each packs which call it showed into its private_metadata, as a button does into
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from approvals.durations import tell_duration
-from approvals.model import Kind, OnDeadline, Principal, Request
+from approvals.model import Kind, OnDeadline, PersonId, Principal, Request
 from blocks import ids
 from blocks.action import headline
 from blocks.buttons import approve_button, is_open, is_risky, reject_button
@@ -57,9 +57,7 @@ TRAIL_LINES = 50
 RADIOS = 5  # more options than these are a menu
 
 
-def read_view(
-    request: Request, now: datetime, *, file_url: str | None = None, is_own: bool = False
-) -> View:
+def read_view(request: Request, now: datetime, *, file_url: str | None = None, is_own: bool = False) -> View:
     """The whole call; submitting approves or answers. `file_url` leads to a call that is too long for it.
 
     With `is_own` it is asked on behalf of whoever reads it, who must then say why they approve it.
@@ -118,7 +116,12 @@ def answer_view(request: Request, *, file_url: str | None = None) -> View:
 
 
 def details_view(
-    request: Request, now: datetime, *, can_act: bool = False, file_url: str | None = None
+    request: Request,
+    now: datetime,
+    *,
+    can_act: bool = False,
+    file_url: str | None = None,
+    standing_in: Mapping[PersonId, PersonId] | None = None,
 ) -> View:
     """All there is to know of a request. `can_act`: this person may decide it, so offer that here too."""
     blocks = [header(headline(request)), *_whole_call(request, file_url), *_changes(request), *_says(request)]
@@ -127,7 +130,7 @@ def details_view(
         blocks.append(rich(*(element for one in told for element in told_elements(one, INPUT_CHARS - 500))))
     if can_act and is_open(request, now):
         blocks.append(actions("decide", *_details_buttons(request)))
-    blocks += [{"type": "divider"}, rich(section(*_facts(request))), _who(request)]
+    blocks += [{"type": "divider"}, rich(section(*_facts(request))), _who(request, standing_in or {})]
     blocks += [header("What happened"), *_trail(request)]
     return dialog(ids.DETAILS, label(request), blocks, metadata=ids.pack(request))
 
@@ -271,9 +274,13 @@ def _confidence(request: Request) -> tuple[Part, ...]:
     return () if request.confidence is None else (f", {request.confidence:.0%} sure",)
 
 
-def _who(request: Request) -> Block:
+def _who(request: Request, standing_in: Mapping[PersonId, PersonId]) -> Block:
     """Who may decide, and for whom it is asked: mentions, which call nobody in a dialog."""
     told = f"May decide: {deciders((*request.terms.approvers, *request.added))}"
+    for absent, deputy in standing_in.items():
+        told += (
+            f" · {deciders([Principal(deputy)])} stands in for {deciders([Principal(absent)])}, who is away"
+        )
     if request.on_behalf_of:
         told += f" · On behalf of: {deciders([Principal(request.on_behalf_of)])}"
     return {"type": "context", "elements": [{"type": "mrkdwn", "text": told, "verbatim": True}]}

@@ -19,12 +19,18 @@ def home_view(
     commands: Commands | None = None,
     *,
     unseen: Sequence[Request] = (),
+    deputy: str | None = None,
 ) -> View:
-    """What waits for this person (`mine_ids`) first, then for others, then what nobody has looked at."""
+    """What waits for this person (`mine_ids`) first, then for others, then what nobody has looked at.
+
+    `deputy` says who stands in for them.
+    """
     mine = [one for one in by_urgency(pending) if one.id in mine_ids]
     others = [one for one in by_urgency(pending) if one.id not in mine_ids]
     shown_mine, shown_others = mine[:ROWS], others[: ROWS - len(mine[:ROWS])]
-    blocks = [header("Waiting for you"), *_rows(shown_mine, "Nothing waits for you.")]
+    told: Block = {"type": "mrkdwn", "text": deputy, "verbatim": True}
+    blocks: list[Block] = [{"type": "context", "elements": [told]}] if deputy else []
+    blocks += [header("Waiting for you"), *_rows(shown_mine, "Nothing waits for you.")]
     if shown_others:
         blocks += [header("Waiting for others"), *_rows(shown_others, "")]
     left_out = len(pending) - len(shown_mine) - len(shown_others)

@@ -316,6 +316,8 @@ def help_text(commands: Commands) -> str:
             f"• `/{commands.reject} ID reason`: reject it; the agent gets your reason",
             f"• `/{commands.approvals} expired`: what ended unanswered, and nobody has looked at yet",
             f"• `/{commands.approvals} override ID reason`: let it through past its normal path, aloud",
+            f"• `/{commands.approvals} away until friday @deputy`, `back`: who decides in your place",
+            f"• `/{commands.approvals} grants`: what goes through unasked; `freeze`, `thaw`, `stage`: for owners",
             "An id's first letters are enough, such as `R-7K2M`. In a thread, where Slack takes no commands, "
             "mention this app with the id, and it brings up the card.",
         )

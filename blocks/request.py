@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from enum import StrEnum
 
-from approvals.model import Kind, Request
+from approvals.model import Kind, Principal, Request
 from blocks.action import headline
 from blocks.buttons import card_buttons
 from blocks.call import Shown, call_text
@@ -89,12 +89,19 @@ def label(request: Request) -> str:
     return request.short or request.id
 
 
-def card(request: Request, now: datetime, *, offer: Offer | None = None, ping: bool = False) -> Card:
-    """Draw `request`. `ping` mentions who must act: for a first post, never for an update."""
+def card(
+    request: Request,
+    now: datetime,
+    *,
+    offer: Offer | None = None,
+    ping: bool = False,
+    deputies: Iterable[Principal] = (),
+) -> Card:
+    """Draw `request`. `ping` mentions who must act, and `deputies`: for a first post, never for an update."""
     shown = whole_call(request)
     offer = offer or _offer(shown)
     told = story(request, now)
-    called = (*request.terms.approvers, *request.added)
+    called = dict.fromkeys((*request.terms.approvers, *request.added, *deputies))
     mentions = mention(called) if ping and request.is_pending else ""
     is_editable = offer is not Offer.FILE and request.kind is Kind.ACTION and has_fields(request)
     blocks: list[Block] = []

@@ -21,6 +21,7 @@ from slack_sdk.http_retry.builtin_async_handlers import AsyncConnectionErrorRetr
 from slack_sdk.web.async_client import AsyncWebClient
 
 from approvals import policy as policies
+from approvals.absences import Absences
 from approvals.budgets import Budgets
 from approvals.cards import Cards
 from approvals.errors import ApprovalsError, Unavailable
@@ -219,7 +220,8 @@ async def _slack(
         session=session,
         retry_handlers=[AsyncConnectionErrorRetryHandler(max_retry_count=1)],
     )
-    people, channels = People(readers, home), Channels(readers)
+    absences = Absences(redis, settings.tenant)
+    people, channels = People(readers, home, absences), Channels(readers)
     desk = Desk(store, cards, people, channels, settings.commands)
     bolt = _bolt(settings, client, home)
     if bolt is not None:
@@ -235,6 +237,7 @@ async def _slack(
             operators=Operators(lambda: policy_file.current, client, channels),
             freezing=Freezing(store),
             grants=GrantBook(redis, settings.tenant),
+            absences=absences,
         )
         listeners.register(bolt, parts)
     return Slack(client=client, people=people, channels=channels, desk=desk, bolt=bolt)

@@ -37,7 +37,7 @@ from approvals.errors import (
 )
 from approvals.events import Approved, Event, Expired
 from approvals.machine import TIMER, check_person
-from approvals.model import Actor, Person, Request, RequestId, Status, Via
+from approvals.model import Actor, Person, PersonId, Request, RequestId, Status, Via
 from approvals.places import FILE, Place, is_card
 from approvals.store import Store
 from blocks import replies
@@ -224,6 +224,13 @@ class Desk:
 
     async def person(self, who: Who, request: Request) -> Person:
         return await self._people.person(who.id, request, await self.shown_in(request), team=who.team)
+
+    async def standing_in(self, request: Request) -> dict[PersonId, PersonId]:
+        """Who of its approvers is away, and who stands in; nobody where Slack doesn't tell."""
+        try:
+            return await self._people.standing_in(request, await self.shown_in(request))
+        except LookupFailed:
+            return {}
 
     async def shown_in(self, request: Request) -> str | None:
         """The channel whose members "channel" means; None where requests go to people's own messages."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from datetime import time as time_of_day
 from typing import Generic, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -16,6 +17,8 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from approvals.absences import Absences
+from approvals.deputies import Absence, away_now, stand_in, stood_in_for
 from approvals.machine import may_count
 from approvals.model import CHANNEL, Barred, Person, PersonId, Principal, Request
 from approvals.quorum import approvers_of, principals_of
@@ -25,6 +28,12 @@ logger = logging.getLogger(__name__)
 
 PROFILE_S = 60.0  # how old a fact about a person may be; events drop it earlier
 MEMBERS_S = 60.0
+ABSENCES_S = 1.0  # of what this process has not changed itself
+AWAY = re.compile(
+    r"\b(out of (the )?office|ooo|vacation|on leave|sick|parental leave|urlaub)\b", re.IGNORECASE
+)
+AWAY_EMOJI = frozenset({":palm_tree:", ":airplane:", ":face_with_thermometer:", ":desert_island:", ":baby:"})
+FOR_EVER = datetime.max.replace(tzinfo=UTC)
 HANDLES_S = 300.0
 LOOKUP_S = 2.0  # of the three seconds that Slack gives an interaction
 PAGE = 200
@@ -50,6 +59,7 @@ class Profile:
     name: str
     barred: Barred | None
     zone: str = "UTC"  # an IANA name, as Slack gives it
+    away_until: datetime | None = None  # what their status in Slack says, if it says that they are away
 
 
 class LookupFailed(Exception):
@@ -84,12 +94,13 @@ class _Cache(Generic[V]):
 class People:
     """Slack's people, groups and members, as far as approving needs them."""
 
-    def __init__(self, slack: AsyncWebClient, home: Home) -> None:
-        self._slack, self.home = slack, home
+    def __init__(self, slack: AsyncWebClient, home: Home, absences: Absences) -> None:
+        self._slack, self.home, self._absences = slack, home, absences
         self.profiles: _Cache[Profile] = _Cache(self._load_profile, PROFILE_S)
         self.members: _Cache[frozenset[str]] = _Cache(self._load_members, MEMBERS_S)
         self.groups: _Cache[frozenset[str]] = _Cache(self._load_group, MEMBERS_S)
         self.handles: _Cache[dict[str, str]] = _Cache(self._load_handles, HANDLES_S)
+        self.absences: _Cache[tuple[list[Absence], datetime]] = _Cache(self._load_absences, ABSENCES_S)
 
     async def person(
         self, who: PersonId, request: Request, channel: str | None, *, team: str | None = None
@@ -100,13 +111,80 @@ class People:
         """
         try:
             profile = await self.profiles.get(who)
-            principals = [p for p in principals_of(request) if who in await self.expand(p, channel)]
+            own = await self._principals(who, request, channel)
+            lent = await self._lent(who, request, channel)
         except LookupFailed:
             return Person(id=who, name=who, principals=frozenset(), barred=Barred.UNKNOWN)
         barred = profile.barred
         if barred is None and team is not None and not self._is_home(team):
             barred = Barred.EXTERNAL
-        return Person(id=who, name=profile.name, principals=frozenset(principals), barred=barred)
+        added = {absent: theirs - own for absent, theirs in lent.items() if theirs - own}
+        only_lent = frozenset().union(*added.values())
+        return Person(
+            id=who,
+            name=profile.name,
+            principals=own | only_lent,
+            lent=only_lent,
+            stands_for=tuple(added),
+            barred=barred,
+        )
+
+    async def _principals(self, who: PersonId, request: Request, channel: str | None) -> frozenset[Principal]:
+        return frozenset([p for p in principals_of(request) if who in await self.expand(p, channel)])
+
+    async def _lent(
+        self, who: PersonId, request: Request, channel: str | None
+    ) -> dict[PersonId, frozenset[Principal]]:
+        """What this person may decide as the deputy of others, who have not had their say themselves."""
+        said = {vote.person for vote in (*request.votes, *request.objections)}
+        if not request.terms.self_approval and request.on_behalf_of is not None:
+            said.add(request.on_behalf_of)  # what they may not decide themselves they can't lend
+        lent: dict[PersonId, frozenset[Principal]] = {}
+        for absent in stood_in_for(who, await self.away()):
+            if absent not in said and (await self.profiles.get(absent)).barred is None:
+                lent[absent] = await self._principals(absent, request, channel)
+        return lent
+
+    async def away(self) -> dict[PersonId, PersonId]:
+        """Who is away now, and their deputies. A status in Slack counts for those only who have named one."""
+        absences, now = await self.absences.get("all")
+        by_status = set()
+        for absence in absences:
+            if absence.until is None and await self._has_left(absence.person, now):
+                by_status.add(absence.person)
+        return away_now(absences, now, by_status)
+
+    async def _has_left(self, who: PersonId, now: datetime) -> bool:
+        try:
+            until = (await self.profiles.get(who)).away_until
+        except LookupFailed:
+            return False
+        return until is not None and now < until
+
+    async def _load_absences(self, _: str) -> tuple[list[Absence], datetime]:
+        return await self._absences.all(), await self._absences.now()
+
+    async def standing_in(self, request: Request, channel: str | None) -> dict[PersonId, PersonId]:
+        """Those whom the request's terms name and who are away, and who stands in for each."""
+        away = await self.away()
+        named: set[str] = set()
+        for principal in approvers_of(request) - {CHANNEL} if away else ():
+            named |= await self.expand(principal, channel)
+        found = {person: stand_in(person, away) for person in sorted(away) if person in named}
+        return {person: deputy for person, deputy in found.items() if deputy is not None}
+
+    async def zone_of(self, who: PersonId) -> ZoneInfo:
+        """Where a person is; UTC if Slack doesn't tell."""
+        try:
+            return ZoneInfo((await self.profiles.get(who)).zone)
+        except (LookupFailed, ZoneInfoNotFoundError, ValueError):
+            return ZoneInfo("UTC")
+
+    async def _with_deputies(self, candidates: set[str]) -> set[str]:
+        """These people, and who stands in for those of them who are away."""
+        away = await self.away()
+        deputies = {stand_in(PersonId(who), away) for who in candidates if who in away}
+        return candidates | {deputy for deputy in deputies if deputy is not None}
 
     async def is_one_of(
         self,
@@ -134,10 +212,7 @@ class People:
 
     async def next_morning(self, who: PersonId, now: datetime) -> datetime:
         """Nine o'clock tomorrow where that person is; by UTC if Slack doesn't tell where."""
-        try:
-            zone = ZoneInfo((await self.profiles.get(who)).zone)
-        except (LookupFailed, ZoneInfoNotFoundError, ValueError):
-            zone = ZoneInfo("UTC")
+        zone = await self.zone_of(who)
         tomorrow = now.astimezone(zone).date() + timedelta(days=1)
         return datetime.combine(tomorrow, MORNING, zone)
 
@@ -152,6 +227,7 @@ class People:
         candidates: set[str] = set()
         for principal in principals:
             candidates |= await self.expand(principal, channel)
+        candidates = await self._with_deputies(candidates) - (await self.away()).keys()
         candidates -= {vote.person for vote in (*request.votes, *request.objections)}
         found: list[Person] = []
         for candidate in sorted(candidates):
@@ -187,6 +263,7 @@ class People:
         candidates: set[str] = set()
         for principal in approvers_of(request):
             candidates |= await self.expand(principal, channel)
+        candidates = await self._with_deputies(candidates)
         if channel is not None:
             candidates &= await self.members.get(channel)
         candidates.discard(self.home.bot_user)
@@ -199,8 +276,17 @@ class People:
                 found.append(person)
         return found
 
-    def forget(self, *, person: str | None = None, channel: str | None = None, groups: bool = False) -> None:
+    def forget(
+        self,
+        *,
+        person: str | None = None,
+        channel: str | None = None,
+        groups: bool = False,
+        absences: bool = False,
+    ) -> None:
         """Drop what an event has made old."""
+        if absences:
+            self.absences.drop("all")
         if person is not None:
             self.profiles.drop(person)
         if channel is not None:
@@ -221,7 +307,12 @@ class People:
             raise
         profile = user.get("profile") or {}
         name = profile.get("real_name") or user.get("real_name") or user.get("name") or who
-        return Profile(name=str(name), barred=self._barred(user), zone=str(user.get("tz") or "UTC"))
+        return Profile(
+            name=str(name),
+            barred=self._barred(user),
+            zone=str(user.get("tz") or "UTC"),
+            away_until=_away_until(profile),
+        )
 
     def _barred(self, user: dict[str, object]) -> Barred | None:
         if user.get("deleted"):
@@ -255,3 +346,12 @@ class People:
     async def _load_handles(self, _: str) -> dict[str, str]:
         groups = (await self._slack.usergroups_list())["usergroups"]
         return {str(group["handle"]): str(group["id"]) for group in groups}
+
+
+def _away_until(profile: dict[str, object]) -> datetime | None:
+    """Until when a status says that its person is out of office; None: it doesn't say so."""
+    is_away = profile.get("status_emoji") in AWAY_EMOJI or AWAY.search(str(profile.get("status_text") or ""))
+    if not is_away:
+        return None
+    ends = profile.get("status_expiration")
+    return datetime.fromtimestamp(ends, UTC) if isinstance(ends, int) and ends > 0 else FOR_EVER

@@ -25,7 +25,7 @@ from approvals.cards import Cards
 from approvals.commands import GiveUp
 from approvals.errors import Refusal, Unavailable
 from approvals.ladder import may_call
-from approvals.model import CHANNEL, Request, RequestId
+from approvals.model import CHANNEL, Principal, Request, RequestId
 from approvals.places import FILE, TRAIL, Place, Posted, is_card, is_said_once
 from approvals.policy import why_unanswerable
 from approvals.quorum import can_be_met
@@ -275,7 +275,9 @@ class Posting:
         request, posted = drawing.request, drawing.posted[place]
         is_day = may_call(request) or request.climbed > 0  # what is asked at night calls by its first step
         is_calling = posted.ts is None and is_day
-        drawn = await self._send(drawing, posted, card(request, drawing.now, ping=is_calling))
+        deputies = await self._deputies(request, posted) if is_calling and request.is_pending else ()
+        wanted = card(request, drawing.now, ping=is_calling, deputies=deputies)
+        drawn = await self._send(drawing, posted, wanted)
         if request.is_pending and offer_for(request) is Offer.FILE:
             await self._upload(drawing, drawn)
         if posted.thread_ts is None and len(request.trail) > 1:
@@ -314,6 +316,10 @@ class Posting:
     async def _leave_unsaid(self, drawing: Drawing, posted: Posted, why: str) -> None:
         logger.warning("not said: %s", why, extra={"request_id": drawing.request.id})
         await self._recorded(drawing, replace(posted, ts=MARKED), UNSAID)
+
+    async def _deputies(self, request: Request, posted: Posted) -> tuple[Principal, ...]:
+        standing_in = await self._people.standing_in(request, posted.channel)
+        return tuple(Principal(deputy) for deputy in standing_in.values())
 
     async def _send(self, drawing: Drawing, posted: Posted, wanted: Card) -> Posted:
         """Post or update one message, if it isn't already what it should be."""

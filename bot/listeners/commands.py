@@ -11,7 +11,7 @@ from approvals.commands import Approve, Reject
 from approvals.model import Person, Request
 from blocks import replies
 from bot.desk import Decides
-from bot.listeners import afterwards, freezes, grants, overrides
+from bot.listeners import afterwards, deputies, freezes, grants, overrides
 from bot.listeners.parts import Json, Parts
 from bot.payloads import Slash
 
@@ -77,7 +77,7 @@ async def _decide(
     await ack(text=verdict.words)
 
 
-def _approvals(parts: Parts) -> Listener:  # noqa: C901  # a table
+def _approvals(parts: Parts) -> Listener:
     async def approvals(ack: AsyncAck, body: Json) -> None:
         slash = Slash.parse(body)
         match [word.lower() for word in slash.words]:
@@ -85,24 +85,26 @@ def _approvals(parts: Parts) -> Listener:  # noqa: C901  # a table
                 await _list(parts, ack, slash, only_mine=True)
             case ["all"]:
                 await _list(parts, ack, slash, only_mine=False)
-            case ["expired" | "unseen"]:
-                await afterwards.show(parts, ack, slash)
-            case ["override", *_]:
-                await overrides.override(parts, ack, slash)
-            case ["help"]:
-                await ack(text=replies.help_text(parts.commands))
-            case ["freeze", *_]:
-                await freezes.freeze(parts, ack, slash)
-            case ["grants"]:
-                await grants.show(parts, ack, slash)
-            case ["thaw", *_]:
-                await freezes.thaw(parts, ack, slash)
-            case [_]:
+            case [verb, *_] if verb in _VERBS:
+                await _VERBS[verb](parts, ack, slash)
+            case [typed] if typed != "help":
                 await _show(parts, ack, slash)
             case _:
                 await ack(text=replies.help_text(parts.commands))
 
     return approvals
+
+
+_VERBS: dict[str, Callable[[Parts, AsyncAck, Slash], Awaitable[None]]] = {
+    "expired": afterwards.show,
+    "unseen": afterwards.show,
+    "override": overrides.override,
+    "freeze": freezes.freeze,
+    "thaw": freezes.thaw,
+    "grants": grants.show,
+    "away": deputies.away,
+    "back": deputies.back,
+}
 
 
 async def _list(parts: Parts, ack: AsyncAck, slash: Slash, *, only_mine: bool) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from slack_bolt.async_app import AsyncApp
 
+from approvals.deputies import is_in_force
 from approvals.model import PersonId
+from blocks.deputies import for_home
 from blocks.home import home_view
 from bot.listeners.parts import Json, Parts
 from bot.payloads import Who
@@ -24,5 +26,7 @@ async def publish(parts: Parts, who: Who) -> None:
     seen = await parts.desk.visible(who, only_decidable=False)
     mine = [each.id for each in seen.requests if await parts.desk.may_decide(who, each, now=seen.now)]
     unseen = await parts.desk.unseen(who)
-    view = home_view(seen.requests, mine, parts.commands, unseen=unseen)
+    absences = [each for each in await parts.absences.all() if each.person == who.id]
+    deputy = next((for_home(each, seen.now) for each in absences if is_in_force(each, seen.now)), None)
+    view = home_view(seen.requests, mine, parts.commands, unseen=unseen, deputy=deputy)
     await parts.slack.views_publish(user_id=who.id, view=view)

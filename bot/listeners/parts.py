@@ -10,6 +10,7 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from approvals.absences import Absences
 from approvals.grant_book import GrantBook
 from approvals.model import PersonId, Request, Risk
 from blocks import dialogs, home, overrides, replies
@@ -43,6 +44,7 @@ class Parts:
     operators: Operators
     freezing: Freezing
     grants: GrantBook
+    absences: Absences
 
     async def tell(self, click: Click, text: str) -> None:
         """Say something to the person who clicked, where they clicked: by the message, or in the dialog."""
@@ -62,7 +64,9 @@ class Parts:
         """All there is to know of a request, with the buttons for whoever may decide it."""
         now = await self.desk.store.now()
         may = await self.desk.may_decide(who, request, now=now)
-        return dialogs.details_view(request, now, can_act=may, file_url=await self._file_url(request))
+        standing_in = await self.desk.standing_in(request) if request.is_pending else {}
+        file_url = await self._file_url(request)
+        return dialogs.details_view(request, now, can_act=may, file_url=file_url, standing_in=standing_in)
 
     async def call_view(self, who: Who, request: Request) -> Json:
         """The whole call as a dialog: with Approve for whoever may approve it, to read for everybody else."""
