@@ -398,6 +398,8 @@ def _take_back(request: Request, person: Person, now: datetime) -> Event:
     if request.status in (Status.EXECUTING, Status.EXECUTED, Status.FAILED):
         raise AlreadyUsed(request)
     _require_status(request, Status.APPROVED)
+    if request.hold is None and request.claim_by is not None and now >= request.claim_by:
+        raise NotClaimable(request)  # nobody can use it any more; it lapses in a moment
     voters = {f"slack:{vote.person}" for vote in request.votes}
     if request.decision is None or person.actor.id not in voters | {request.decision.by.id}:
         raise NotYours(request, person)

@@ -10,6 +10,8 @@ from approvals.errors import (
     AlreadyResolved,
     AlreadyUsed,
     ArgumentsChanged,
+    NoOverrider,
+    NotClaimable,
     NothingSaid,
     NothingToSee,
     NotQualified,
@@ -54,11 +56,12 @@ class TestAnOverride:
         assert (outcome.status, outcome.text) == ("approved", "the site is down")
 
     def test_is_for_those_whom_the_policy_names(self) -> None:
-        for person in (ANA, a_person(principals=LEAD.principals, barred=Barred.GUEST)):
-            with pytest.raises(NotQualified):
-                decide(asked(), override(asked(), by=person), now=T0)
+        for request, person in ((asked(), ANA), (asked(override=()), LEAD)):
+            with pytest.raises(NoOverrider):
+                decide(request, override(request, by=person), now=T0)
+        guest = a_person(principals=LEAD.principals, barred=Barred.GUEST)
         with pytest.raises(NotQualified):
-            decide(asked(override=()), override(asked()), now=T0)
+            decide(asked(), override(asked(), by=guest), now=T0)
 
     def test_needs_a_reason(self) -> None:
         with pytest.raises(NothingSaid):
@@ -125,3 +128,9 @@ class TestTakingBack:
         begun = after(self.approved(), Claim())
         with pytest.raises(AlreadyUsed):
             decide(begun, TakeBack(by=ANA), now=T0)
+
+    def test_there_is_nothing_to_take_back_once_nobody_can_use_it(self) -> None:
+        request = self.approved()
+        assert request.claim_by is not None
+        with pytest.raises(NotClaimable):
+            decide(request, TakeBack(by=ANA), now=request.claim_by)

@@ -149,6 +149,19 @@ async def drawn_in_time(bot: Service, request: Request) -> None:
             continue
 
 
+async def test_in_direct_messages_a_reminder_comes_under_each_card_but_not_to_who_has_voted(
+    slack: Sandbox, bot: Service
+) -> None:
+    ladder = (Step(after_s=3600, remind=Remind.THREAD),)
+    request = await a_pending(bot, hours_ago=2, ladder=ladder, channel="dm", votes=(a_vote("U0ANA"),))
+    await drawn(bot, request, 1)
+    reminded = []
+    for person in ("U0ANA", "U0KIM", "U0LEE"):
+        dm = slack.person(person).dm().id
+        reminded += [person for card in slack.messages(dm) if pings(slack.thread(dm, card.ts))]
+    assert reminded == ["U0KIM", "U0LEE"]
+
+
 async def test_what_has_been_decided_reminds_nobody(slack: Sandbox, bot: Service) -> None:
     request = await a_pending(bot, quorum=1, ladder=(Step(after_s=1, remind=Remind.CHANNEL),))
     assert (await slack.person("U0ANA").press("Approve", await the_card(slack))).ok
