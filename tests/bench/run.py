@@ -48,7 +48,16 @@ class Effort:
 
 
 QUICK = Effort(
-    many=100, weighed=50, rounds=1, clicks=5, wakes=2, walks=2, lifecycles=10, fast_walks=4, counted=2, timers=4
+    many=100,
+    weighed=50,
+    rounds=1,
+    clicks=5,
+    wakes=2,
+    walks=2,
+    lifecycles=10,
+    fast_walks=4,
+    counted=2,
+    timers=4,
 )
 
 
@@ -125,7 +134,10 @@ async def _figures(effort: Effort, few: Ground, many: Ground, workspace: Workspa
     await many.fill(effort.many - effort.weighed)
     sides = await _sides(effort, few, many, workspace)
     _tell("timers")
-    few_timers, many_timers = await timers.timers(few, effort.timers), await timers.timers(many, effort.timers)
+    few_timers, many_timers = (
+        await timers.timers(few, effort.timers),
+        await timers.timers(many, effort.timers),
+    )
     _tell("what a lifecycle costs")
     return Figures(
         few=sides[0],
