@@ -28,7 +28,7 @@ def extend_view(request: Request) -> View:
 
 
 def snooze_view(request: Request, now: datetime, tomorrow: datetime) -> View:
-    """For how long nobody is reminded; `tomorrow` is when the reader's next working day begins."""
+    """For how long nobody is reminded; `tomorrow` is nine o'clock of the reader's next day."""
     untils = [("An hour", now + timedelta(hours=1)), ("Until tomorrow, 9:00", tomorrow)]
     fitting = [
         (words, int(until.timestamp()))
