@@ -100,8 +100,9 @@ def translated(redis: Redis) -> Iterator[None]:
         if _AWAY_WORDS.search(str(error)):
             raise Unavailable(f"Redis at {place(redis)} is not available: {error}") from error
         raise
-    if task and task.cancelling() > cancelled_before:
-        raise asyncio.CancelledError
+    finally:  # whatever else is raised: who catches that must not go on
+        if task and task.cancelling() > cancelled_before:
+            raise asyncio.CancelledError
 
 
 def place(redis: Redis) -> str:

@@ -317,7 +317,7 @@ def help_text(commands: Commands) -> str:
             f"• `/{commands.approvals} expired`: what ended unanswered, and nobody has looked at yet",
             f"• `/{commands.approvals} override ID reason`: let it through past its normal path, aloud",
             f"• `/{commands.approvals} away until friday @deputy`, `back`: who decides in your place",
-            f"• `/{commands.approvals} grants`: what goes through unasked; `freeze`, `thaw`, `stage`: for owners",
+            f"• `/{commands.approvals} grants`; for owners `freeze`, `thaw`, `stage`: what agents may do",
             "An id's first letters are enough, such as `R-7K2M`. In a thread, where Slack takes no commands, "
             "mention this app with the id, and it brings up the card.",
         )

@@ -28,6 +28,7 @@ from approvals.errors import ApprovalsError, Unavailable
 from approvals.grant_book import GrantBook
 from approvals.inbox import Inboxes
 from approvals.redis_door import open_redis, translated
+from approvals.stages import Stages
 from approvals.store import Store
 from bot import collapsing, durability, listeners, logs, web
 from bot.channels import Channels
@@ -46,6 +47,7 @@ from bot.replying import Replier
 from bot.settings import Settings
 from bot.slack_errors import word_of
 from bot.socket_mode import SocketDoor
+from bot.staging import Staging
 
 logger = logging.getLogger(__name__)
 
@@ -127,6 +129,7 @@ async def run(service: Service, role: Role) -> None:
                 tasks.create_task(Freezing(service.store).run(), name="freezing")
                 tasks.create_task(_pausing(service, slack).run(), name="pausing")
                 tasks.create_task(collapsing.run(service.store), name="collapsing")
+                tasks.create_task(_staging(service).run(), name="staging")
                 if slack.bolt is not None and settings.app_token is not None:
                     tasks.create_task(
                         SocketDoor(slack.bolt, settings.app_token, slack.client).run(), name="slack"
@@ -154,14 +157,18 @@ async def _serve(service: Service) -> Any:
 async def _take_letters(service: Service) -> None:
     consumer = f"{socket.gethostname()}-{os.getpid()}"
     inboxes = Inboxes(service.redis, service.settings.tenant, consumer)
+    stages = Stages(service.redis, service.settings.tenant)
     judge = Judge(
         lambda: service.policy,
         Budgets(service.redis, service.settings.tenant),
         channel=service.settings.channel,
         mode=service.settings.mode,
+        stages=lambda: stages.known,
     )
     grants = GrantBook(service.redis, service.settings.tenant)
-    await Intake(service.store, inboxes, judge, grants, environment=service.settings.environment).run()
+    await Intake(
+        service.store, inboxes, judge, grants, stages, environment=service.settings.environment
+    ).run()
 
 
 async def _follow_policy(service: Service, slack: Slack) -> None:
@@ -172,6 +179,10 @@ async def _follow_policy(service: Service, slack: Slack) -> None:
         await operators.tell(sentence)
     with hearing_hangups(service.policy_file.look):
         await service.policy_file.watch(operators.tell)
+
+
+def _staging(service: Service) -> Staging:
+    return Staging(service.redis, service.store, Stages(service.redis, service.settings.tenant))
 
 
 def _pausing(service: Service, slack: Slack) -> Pausing:
@@ -238,6 +249,8 @@ async def _slack(
             freezing=Freezing(store),
             grants=GrantBook(redis, settings.tenant),
             absences=absences,
+            stages=Stages(redis, settings.tenant),
+            channel=settings.channel,
         )
         listeners.register(bolt, parts)
     return Slack(client=client, people=people, channels=channels, desk=desk, bolt=bolt)

@@ -15,9 +15,11 @@ from approvals.inbox import Inboxes, Taken
 from approvals.messages import Cancellation, ClaimNotice, ReceiptNotice, Revision, Submission
 from approvals.model import Actor, Request, Via
 from approvals.policy import Facts
+from approvals.stages import Stages
 from approvals.store import Store
 from bot import collapsing, granting
 from bot.judging import Judge
+from bot.staging import SELF
 
 logger = logging.getLogger(__name__)
 
@@ -29,10 +31,18 @@ class Intake:
     """Deals with one letter at a time. It is ticked off only after what it asks for is in the store."""
 
     def __init__(
-        self, store: Store, inboxes: Inboxes, judge: Judge, grants: GrantBook, *, environment: str
+        self,
+        store: Store,
+        inboxes: Inboxes,
+        judge: Judge,
+        grants: GrantBook,
+        stages: Stages,
+        *,
+        environment: str,
     ) -> None:
         self._store, self._inboxes = store, inboxes
-        self._judge, self._grants, self._environment = judge, grants, environment
+        self._judge, self._grants, self._stages = judge, grants, stages
+        self._environment = environment
 
     async def run(self) -> None:
         """Deal with letters for ever. While Redis is away the loop waits for it."""
@@ -65,7 +75,13 @@ class Intake:
                 await self._change(taken, letter)
 
     async def _submit(self, taken: Taken, submission: Submission) -> None:
+        if taken.agent == SELF:
+            await self._store.refuse_letter(
+                taken, f"no agent may be called {SELF}: that is the service itself"
+            )
+            return
         try:
+            await self._stages.refresh()
             request = await self._request(taken, submission, await self._store.now())
             if self._judge.collapses:
                 await collapsing.create(self._store, request, partial(self._created, taken))

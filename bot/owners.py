@@ -20,6 +20,11 @@ class Owners:
     def __init__(self, policy: Callable[[], Policy], people: People, store: Store) -> None:
         self._policy, self._people, self._store = policy, people, store
 
+    @property
+    def policy(self) -> Policy:
+        """The one in force at this moment."""
+        return self._policy()
+
     def of(self, matter: Matter) -> tuple[Principal, ...]:
         owners = self._policy().owners
         return owners.freeze if matter == "freeze" else owners.policy

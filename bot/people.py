@@ -203,6 +203,13 @@ class People:
         except LookupFailed:
             return False
 
+    async def is_ours(self, who: PersonId) -> bool:
+        """Whether this is a full member of the workspace; failing to find out, no."""
+        try:
+            return (await self.profiles.get(who)).barred is None
+        except LookupFailed:
+            return False
+
     async def name_of(self, who: PersonId) -> str:
         """A person's name for the record, or their id if Slack doesn't tell."""
         try:

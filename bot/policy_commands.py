@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import os
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from approvals.durations import tell_duration
+from approvals.errors import ApprovalsError
 from approvals.model import QUESTION_TOOL, AgentName, Args, Kind, Risk
-from approvals.policy import Facts, Fault, Policy, PolicyFaults
+from approvals.policy import Facts, Fault, Policy, PolicyFaults, Stage
 from approvals.policy.deciding import Verdict
 from approvals.policy.explaining import answer, report, stage_of, walk
+from approvals.redis_door import open_redis
+from approvals.stages import Stages, as_toml
+from bot import settings
 from bot.policy_file import CannotRead, PolicyFile
 
-FINE, NO, USAGE = 0, 1, 2
+FINE, NO, USAGE, UNAVAILABLE = 0, 1, 2, 3
 MARKS = {Verdict.FITS: "✓", Verdict.UNCLEAR: "?"}
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -28,11 +34,12 @@ def register(commands: Subparsers) -> None:
     parser = commands.add_parser(
         "policy",
         help="check a policy file, and ask what it says of a call",
-        description="Look into a policy file. Neither Redis nor Slack is needed.",
+        description="Look into a policy file. Only `stages` needs Redis, and none needs Slack.",
     )
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="check|explain")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="check|explain|stages")
     _check(verbs)
     _explain(verbs)
+    _stages(verbs)
 
 
 def _check(verbs: Subparsers) -> None:
@@ -65,6 +72,45 @@ def _explain(verbs: Subparsers) -> None:
     parser.add_argument("--at", help="when, such as 2026-12-25T10:00:00+01:00 (now)")
     parser.add_argument("--json", action="store_true", help="for scripts")
     parser.set_defaults(run=_run_explain)
+
+
+def _stages(verbs: Subparsers) -> None:
+    parser = verbs.add_parser(
+        "stages",
+        help="tell what tools may do at all",
+        description="Tell what tools may do at all: the file's [stages], and what was set from Slack.",
+        epilog="Needs REDIS_URL (and APPROVALS_TENANT). Example: countersign policy stages --export",
+    )
+    parser.add_argument("--export", action="store_true", help="as the [stages] table of a policy file")
+    parser.set_defaults(run=_run_stages)
+
+
+def _run_stages(arguments: argparse.Namespace) -> int:
+    try:
+        ground = settings.read(os.environ, needs="redis")
+        policy = PolicyFile(Path(ground.policy_path) if ground.policy_path else None).current
+        stages = {**policy.stages, **asyncio.run(_overlay(ground))}
+    except settings.SettingsFault as fault:
+        return _fail(str(fault), USAGE)
+    except (PolicyFaults, CannotRead) as error:
+        return _fail(str(error), NO)
+    except ApprovalsError as error:
+        return _fail(str(error), UNAVAILABLE)
+    if arguments.export:
+        _out(as_toml(stages))
+    else:
+        _out(
+            "\n".join(f"{tool}  {stage}" for tool, stage in sorted(stages.items())) or "No tool has a stage."
+        )
+    return FINE
+
+
+async def _overlay(ground: settings.Settings) -> Mapping[str, Stage]:
+    redis = open_redis(ground.redis_url)
+    try:
+        return await Stages(redis, ground.tenant).refresh()
+    finally:
+        await redis.aclose()
 
 
 def _run_check(arguments: argparse.Namespace) -> int:

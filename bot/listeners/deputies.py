@@ -11,7 +11,6 @@ from approvals.model import PersonId
 from blocks import deputies as words
 from bot.listeners.parts import Parts
 from bot.payloads import Slash
-from bot.people import LookupFailed
 
 _MENTION = re.compile(r"<@([UW][A-Z0-9]{2,20})(?:\|[^>]*)?>")
 _LEADING = re.compile(r"^(until|for|till|next)\s+", re.IGNORECASE)
@@ -28,7 +27,7 @@ async def away(parts: Parts, ack: AsyncAck, slash: Slash) -> None:
         await ack(text=words.usage(parts.commands))
         return
     deputy = PersonId(named[1])
-    if not await _can_stand_in(parts, slash.who.id, deputy):
+    if deputy == slash.who.id or not await parts.people.is_ours(deputy):
         await ack(text=words.no_deputy(deputy))
         return
     name = await parts.people.name_of(slash.who.id)
@@ -43,10 +42,3 @@ async def back(parts: Parts, ack: AsyncAck, slash: Slash) -> None:
     was_away = await parts.absences.come_back(slash.who.id, await parts.people.name_of(slash.who.id))
     parts.people.forget(absences=True)
     await ack(text=words.back(was_away=was_away))
-
-
-async def _can_stand_in(parts: Parts, person: PersonId, deputy: PersonId) -> bool:
-    try:
-        return deputy != person and (await parts.people.profiles.get(deputy)).barred is None
-    except LookupFailed:
-        return False

@@ -13,6 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from approvals.absences import Absences
 from approvals.grant_book import GrantBook
 from approvals.model import PersonId, Request, Risk
+from approvals.stages import Stages
 from blocks import dialogs, home, overrides, replies
 from blocks.replies import Commands
 from blocks.request import Offer, offer_for
@@ -45,6 +46,8 @@ class Parts:
     freezing: Freezing
     grants: GrantBook
     absences: Absences
+    stages: Stages
+    channel: str  # where requests go when the policy names none
 
     async def tell(self, click: Click, text: str) -> None:
         """Say something to the person who clicked, where they clicked: by the message, or in the dialog."""
