@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from approvals.model import Action, AgentName, Kind, OnDeadline, PersonId, Principal, Risk, Terms
+from approvals.model import Action, AgentName, Kind, OnDeadline, PersonId, Risk, Terms
 from approvals.policy import DEFAULT, Facts, PolicyFaults, parse, terms_for, why_unanswerable
 from approvals.policy.globs import covers, matches
 
