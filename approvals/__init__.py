@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         NotClaimed,
         Rejected,
         StillPending,
+        TakenOver,
         Unavailable,
         Undeliverable,
     )
@@ -37,6 +38,7 @@ __all__ = [
     "Permit",
     "Rejected",
     "StillPending",
+    "TakenOver",
     "Ticket",
     "Unavailable",
     "Undeliverable",

@@ -24,6 +24,7 @@ from approvals.errors import (
     NotClaimed,
     Rejected,
     StillPending,
+    TakenOver,
     Undeliverable,
 )
 from approvals.gate import GateOptions, gated
@@ -39,11 +40,12 @@ from approvals.messages import (
     Submission,
     Ticket,
 )
-from approvals.model import QUESTION_TOOL, Args, Kind, RequestId
+from approvals.model import ESCALATION_TOOL, I_TAKE_OVER, QUESTION_TOOL, Args, Kind, RequestId
 from approvals.redis_door import open_redis
 from approvals.submitting import (
     Options,
     Span,
+    escalation_args,
     key_of,
     own_args,
     own_id,
@@ -196,6 +198,35 @@ class Approvals:
         outcome = await self.wait(ticket.id, timeout)
         if outcome.status is not OutcomeStatus.ANSWERED or outcome.text is None:
             raise not_approved(outcome)
+        return outcome.text
+
+    async def escalate(
+        self,
+        summary: str,
+        context: str | None = None,
+        transcript_url: str | None = None,
+        *,
+        timeout: Span | None = None,  # noqa: ASYNC109  # likewise
+        **about: Unpack[Options],
+    ) -> str:
+        """Hand a stuck run to people: what should they know, and where can they read all of it?
+
+        Returns the guidance that a person wrote, to go on with.
+
+        Raises:
+            TakenOver: a person goes on in the agent's place; it must stop.
+            Rejected, Expired, Cancelled, Undeliverable, StillPending, InvalidCall, Unavailable: as `request`.
+        """
+        key = key_of(about.get("key"))
+        args = escalation_args(summary, context, transcript_url)
+        one = submission(ESCALATION_TOOL, args, kind=Kind.QUESTION, **about)
+        ticket = await self._session.inbox.put(one, fingerprint(ESCALATION_TOOL, one.args), key)
+        outcome = await self.wait(ticket.id, timeout)
+        if outcome.status is not OutcomeStatus.ANSWERED or outcome.text is None:
+            raise not_approved(outcome)
+        if outcome.text == I_TAKE_OVER:
+            by = outcome.decided_by_name or outcome.decided_by
+            raise TakenOver(f"{by} has taken over: leave {outcome.id} to them", outcome)
         return outcome.text
 
     def batch(self, reason: str | None = None) -> Batch:

@@ -250,6 +250,10 @@ class NotClaimed(NotApproved):
     """The approval can't be used: it was used already, was taken back, or has lapsed."""
 
 
+class TakenOver(NotApproved):
+    """A person has taken the run over: stop, and leave the rest to them."""
+
+
 class ChangesRequested(NotApproved):
     """A person wants changes; `feedback` says which. Revise the request or cancel it."""
 

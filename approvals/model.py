@@ -19,6 +19,8 @@ Tenant = NewType("Tenant", str)
 Json: TypeAlias = object  # any JSON value; `canonical.check` is the gate that makes it true
 Args: TypeAlias = dict[str, Json]
 
+ESCALATION_TOOL = "escalate"  # a question of a run that is stuck: to be guided, or taken over by a person
+I_TAKE_OVER = "I take over"  # the one option of an escalation
 QUESTION_TOOL = "ask"  # a question is a call of this tool: its args are question, context, options, free_text
 CHANNEL = Principal("channel")  # the members of the channel that shows the request
 
@@ -254,6 +256,7 @@ class Ping:
     step: int  # of the ladder
     where: Remind
     at: datetime
+    turn: int = 0  # the request's, by then
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,11 +279,15 @@ class Request:
     tags: tuple[str, ...] = ()
     confidence: float | None = None
     batch: str | None = None
+    wished_risk: Risk | None = None  # what the agent said of its own accord, apart from the terms
+    wished_deadline_s: int | None = None
     status: Status = Status.PENDING
     version: int = 1  # counts the events of this request; the first is that it was submitted
     short: str = ""  # its shortest prefix that was unique when it was created: what people see and type
     asked_args: Args | None = None  # what the agent asked for, where a person's edit differs from it
     changed_at: datetime | None = None  # when the call was last edited or revised
+    turn: int = 0  # how often a changed call has brought it under other terms
+    redirected_at: datetime | None = None  # when that was last so
     votes: tuple[Vote, ...] = ()
     objections: tuple[Vote, ...] = ()  # rejections, where it takes several to end it
     climbed: int = 0  # how many steps of the ladder are done
@@ -304,6 +311,11 @@ class Request:
     @property
     def is_pending(self) -> bool:
         return self.status is Status.PENDING
+
+    @property
+    def asked_at(self) -> datetime:
+        """Since when people are asked under its present terms."""
+        return self.redirected_at or self.created_at
 
     @property
     def claim_by(self) -> datetime | None:

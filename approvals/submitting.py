@@ -14,7 +14,7 @@ from approvals.durations import LONGEST_S, parse_duration
 from approvals.errors import InvalidCall
 from approvals.ids import is_id, new_id
 from approvals.messages import TEXT_CHARS, Submission
-from approvals.model import QUESTION_TOOL, Args, Json, Kind, PersonId, RequestId, Risk
+from approvals.model import I_TAKE_OVER, QUESTION_TOOL, Args, Json, Kind, PersonId, RequestId, Risk
 from approvals.schema import check_schema
 
 Span: TypeAlias = float | timedelta | str  # seconds, or as `30m`
@@ -23,6 +23,7 @@ KEY_CHARS = 500
 TAGS = 20
 TAG_CHARS = 60
 OPTIONS = 100  # of a question; more than that is no list to choose from
+URL_CHARS = 2000
 OPTION_CHARS = 300
 _SLACK_ID = re.compile(r"[UW][A-Z0-9]{2,40}")
 
@@ -96,6 +97,17 @@ def question_args(
         raise InvalidCall("a question without options must be answered in words: leave free_text as it is")
     args: Args = {"question": question, "options": list(chosen), "free_text": is_free}
     return args if context is None else args | {"context": text_of("context", context)}
+
+
+def escalation_args(summary: str, context: str | None, transcript_url: str | None) -> Args:
+    """The args of the question that hands a stuck run to people."""
+    args = question_args(summary, [I_TAKE_OVER], context, free_text=True)
+    url = text_of("transcript_url", transcript_url, URL_CHARS)
+    if url is None:
+        return args
+    if not url.startswith(("https://", "http://")):
+        raise InvalidCall("transcript_url is the address of a page, beginning with https://")
+    return args | {"transcript": url}
 
 
 def own_args(args: Args) -> Args:

@@ -64,6 +64,17 @@ class Approvals:
     ) -> str:
         return self._run(self._async.ask(question, options, context, free_text, timeout=timeout, **about))
 
+    def escalate(
+        self,
+        summary: str,
+        context: str | None = None,
+        transcript_url: str | None = None,
+        *,
+        timeout: Span | None = None,
+        **about: Unpack[Options],
+    ) -> str:
+        return self._run(self._async.escalate(summary, context, transcript_url, timeout=timeout, **about))
+
     def batch(self, reason: str | None = None) -> Batch:
         return Batch(self._async, reason)
 

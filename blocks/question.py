@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from approvals.model import Args, Json, Request
+from approvals.model import ESCALATION_TOOL, Args, Json, Request
 from blocks import ids
 from blocks.call import Shown, call_text
 from blocks.pieces import Block, button, option, select
@@ -85,7 +85,8 @@ def choosers(request: Request) -> list[Block]:
     elif asked.fits_menu:
         made = [select(ids.CHOOSE, "Choose an answer", menu(request))]
     if asked.may_be_written:
-        made.append(button("Answer…", ids.ANSWER, ids.pack(request)))
+        words = "Guidance…" if request.tool == ESCALATION_TOOL else "Answer…"
+        made.append(button(words, ids.ANSWER, ids.pack(request)))
     return made
 
 

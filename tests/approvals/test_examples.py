@@ -22,6 +22,8 @@ PROGRAMS = {path.read_text(): path for path in sorted((DOCS / "examples").glob("
 
 def habit(request: Request) -> Command:
     """What the people in the page's stories do."""
+    if request.tool == "escalate":
+        return Answer(by=ADA, text="pay the first one")
     if request.kind is Kind.QUESTION:
         return Answer(by=ADA, text="eu")
     if request.tool == "delete_account":
