@@ -16,6 +16,7 @@ from approvals.grant_book import GrantBook
 from approvals.inbox import Inboxes
 from approvals.messages import Letter
 from approvals.policy import DEFAULT
+from approvals.stages import Stages
 from bot.intake import Intake
 from bot.judging import Judge
 from tests.bench.ground import CHANNEL, CHANNEL_ID, TENANT, Ground
@@ -41,7 +42,8 @@ class _Service:
         self._inboxes = Inboxes(ground.redis, TENANT, "bench")
         judge = Judge(lambda: DEFAULT, Budgets(ground.redis, TENANT), channel=CHANNEL)
         grants = GrantBook(ground.redis, TENANT)
-        self._intake = Intake(ground.store, self._inboxes, judge, grants, environment="bench")
+        stages = Stages(ground.redis, TENANT)
+        self._intake = Intake(ground.store, self._inboxes, judge, grants, stages, environment="bench")
         self._dealt: defaultdict[tuple[str, str], asyncio.Event] = defaultdict(asyncio.Event)
 
     async def run(self) -> None:
