@@ -14,7 +14,19 @@ from typing import Literal, assert_never
 
 from approvals.canonical import encode
 from approvals.errors import InvalidCall
-from approvals.events import Asked, Edited, Event, Executed, Failed, Refused, Revised, Submitted, Voted
+from approvals.events import (
+    Asked,
+    Denied,
+    Edited,
+    Event,
+    Executed,
+    Failed,
+    Redirected,
+    Refused,
+    Revised,
+    Submitted,
+    Voted,
+)
 from approvals.model import Args, Fingerprint, Json, Request, Via
 
 GENESIS = ""  # what the first entry of a chain names as its previous
@@ -32,7 +44,7 @@ class Entry:
     actor: str
     via: str
     tool: str | None = None
-    args: Args | None = None  # where they are new: submitted, revised, edited
+    args: Args | None = None  # where they are new: submitted, revised, edited, …
     fingerprint: Fingerprint | None = None
     rule: str | None = None
     policy: str | None = None
@@ -62,8 +74,8 @@ def entry_of(before: Request, after: Request, event: Event, *, via: Via) -> Entr
 
 
 def _brings_args(event: Event) -> bool:
-    return isinstance(event, Submitted | Revised | Edited) or (
-        isinstance(event, Voted) and event.args is not None
+    return isinstance(event, Submitted | Revised | Edited | Redirected) or (
+        isinstance(event, Voted | Denied) and event.args is not None
     )
 
 
@@ -77,8 +89,10 @@ def _detail(before: Request, after: Request, event: Event) -> dict[str, Json] | 
             detail["because"] = after.terms.because
         case Submitted():
             detail |= _submission_detail(after)
-        case Edited() | Revised():
+        case Edited(terms=terms) | Revised(terms=terms) | Redirected(terms=terms):
             detail["before"] = before.fingerprint
+            if terms is not None:
+                detail["because"] = terms.because
         case Voted():
             detail["votes"] = f"{len(after.votes)} of {after.terms.quorum}"
         case Executed(duration_ms=ms) | Failed(duration_ms=ms):
@@ -99,6 +113,8 @@ def _submission_detail(request: Request) -> dict[str, Json]:
         "confidence": request.confidence,
         "tags": list(request.tags) or None,
         "batch": request.batch,
+        "wished_risk": request.wished_risk and request.wished_risk.value,
+        "wished_deadline_s": request.wished_deadline_s,
     }
     return detail | {name: value for name, value in optional.items() if value is not None}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from approvals.model import Actor, Args, Decision, Fingerprint, Freeze, Person, RequestId, Via
+from approvals.model import Actor, Args, Decision, Fingerprint, Freeze, Person, RequestId, Terms, Via
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +17,20 @@ class Approve:
     note: str | None = None
     edited: Args | None = None
     alike: int = 0  # how many identical calls the card showed: it is meant for those too
+    via: Via = Via.SLACK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redirect:
+    """A person changes the call to one for which the policy wants other terms: those hold from then on."""
+
+    by: Person
+    voter: Person  # the same, with regard to the new terms: their yes counts if those let it
+    seen: Fingerprint
+    edited: Args
+    terms: Terms
+    note: str | None = None
+    alike: int = 0
     via: Via = Via.SLACK
 
 
@@ -101,10 +115,11 @@ class Climb:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revise:
-    """The agent puts other args in the place of what it asked."""
+    """The agent puts other args in the place of what it asked; with `terms`, if the policy wants others."""
 
     args: Args
     reason: str | None = None
+    terms: Terms | None = None
     via: Via = Via.REDIS
 
 
@@ -207,6 +222,7 @@ class RecordRefusal:
 
 Command: TypeAlias = (
     Approve
+    | Redirect
     | Reject
     | Answer
     | RequestChanges

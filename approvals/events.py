@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, TypeAlias
 
-from approvals.model import Actor, Args, Fingerprint, Freeze, PersonId, RequestId, Step
+from approvals.model import Actor, Args, Fingerprint, Freeze, PersonId, RequestId, Step, Terms, Vote
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,10 +33,15 @@ class Allowed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Denied:
+    """By a rule: when it was submitted, or when its agent revised it to these args."""
+
     word: ClassVar[str] = "denied"
     by: Actor
     at: datetime
     text: str
+    args: Args | None = None
+    fingerprint: Fingerprint | None = None
+    terms: Terms | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +84,7 @@ class Approved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edited:
-    """The last yes that was needed, to the call with other args."""
+    """The last yes that was needed, to the call with other args; with `terms`, under those."""
 
     word: ClassVar[str] = "edited"
     by: Actor
@@ -88,6 +93,21 @@ class Edited:
     args: Args
     fingerprint: Fingerprint
     alike: int = 0
+    terms: Terms | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redirected:
+    """A person changed the call, and the policy asks others about it, or more of them."""
+
+    word: ClassVar[str] = "redirected"
+    by: Actor
+    at: datetime
+    text: str | None
+    args: Args
+    fingerprint: Fingerprint
+    terms: Terms
+    vote: Vote | None  # their yes, if the new terms let it count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +206,7 @@ class Revised:
     text: str | None
     args: Args
     fingerprint: Fingerprint
+    terms: Terms | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -304,6 +325,7 @@ Event: TypeAlias = (
     | Objected
     | Approved
     | Edited
+    | Redirected
     | Rejected
     | Answered
     | ChangesRequested

@@ -10,13 +10,14 @@ MORNING = Step(after_s=0, remind=Remind.THREAD)  # who would have been called at
 
 
 def steps_of(request: Request) -> tuple[Step, ...]:
-    """The ladder of its terms; before it the first call, if it was asked while nobody is to be called."""
-    return request.terms.ladder if may_call(request) else (MORNING, *request.terms.ladder)
+    """The ladder of its terms; before it the first call, where no new card makes it at once."""
+    is_first = request.turn == 0 and may_call(request)
+    return request.terms.ladder if is_first else (MORNING, *request.terms.ladder)
 
 
 def may_call(request: Request) -> bool:
     """Whether it was asked in hours in which its first card may call people."""
-    return request.terms.quiet is None or request.terms.quiet.is_open(request.created_at)
+    return request.terms.quiet is None or request.terms.quiet.is_open(request.asked_at)
 
 
 def next_step(request: Request) -> Step | None:
@@ -33,7 +34,7 @@ def next_step_at(request: Request) -> datetime | None:
     step = next_step(request)
     if step is None:
         return None
-    at = request.created_at + timedelta(seconds=step.after_s)
+    at = request.asked_at + timedelta(seconds=step.after_s)
     if step.remind is not None and request.snoozed_until is not None:
         at = max(at, request.snoozed_until)
     return at if request.terms.quiet is None else request.terms.quiet.next_opening(at)

@@ -29,6 +29,7 @@ from approvals.commands import (
     Override,
     Part,
     RecordRefusal,
+    Redirect,
     Reject,
     Release,
     Report,
@@ -83,6 +84,7 @@ from approvals.events import (
     Objected,
     Overridden,
     Parted,
+    Redirected,
     Refused,
     Rejected,
     Released,
@@ -94,7 +96,7 @@ from approvals.events import (
     Voted,
     Withdrawn,
 )
-from approvals.ladder import next_step, next_step_at, pending_due
+from approvals.ladder import may_call, next_step, next_step_at, pending_due
 from approvals.model import (
     Action,
     Actor,
@@ -113,6 +115,7 @@ from approvals.model import (
     SentBack,
     Status,
     Step,
+    Terms,
     TrailLine,
     Vote,
 )
@@ -128,7 +131,7 @@ CLAIM_GRACE = timedelta(seconds=5)  # a claim made in the last moment is still o
 
 def begin(request: Request) -> tuple[Event, Event]:
     """The first two events of a request: its agent submitted it, and the policy answered."""
-    rule = Actor(id=f"policy:{request.terms.rule}", name=f"rule “{request.terms.rule}”")
+    rule = _rule_of(request.terms)
     if request.terms.grant is not None:
         rule = Actor(id=f"grant:{request.terms.grant}", name=f"grant {request.terms.grant}")
     at, because = request.created_at, request.terms.because
@@ -184,7 +187,7 @@ def decide(request: Request, command: Command, *, now: datetime, freeze: Freeze 
             return _decide_pending(request, command, now, freeze)
 
 
-_ByPerson = Approve | Reject | Answer | RequestChanges | Extend | Snooze
+_ByPerson = Approve | Redirect | Reject | Answer | RequestChanges | Extend | Snooze
 _OfTwins = Join | Follow | Part
 _OfPending = _ByPerson | Override | Revise | Cancel | GiveUp | Climb | Expire
 
@@ -219,7 +222,7 @@ def _decide_pending(request: Request, command: _OfPending, now: datetime, freeze
     if is_late and not isinstance(command, Cancel | GiveUp):
         return _at_deadline(request, now, freeze)
     match command:
-        case Approve() | Reject() | Answer() | RequestChanges() | Extend() | Snooze():
+        case Approve() | Redirect() | Reject() | Answer() | RequestChanges() | Extend() | Snooze():
             _require_approver(request, command.by)
             _require_thawed(request, None if isinstance(command, Extend | Snooze) else freeze)
             return _decide_by_person(request, command, now)
@@ -228,9 +231,8 @@ def _decide_pending(request: Request, command: _OfPending, now: datetime, freeze
             return _override(request, command, now)
         case Climb():
             return _climb(request, now)
-        case Revise(args=args, reason=reason):
-            digest = fingerprint(request.tool, args)
-            return Revised(by=agent_of(request), at=now, text=reason, args=args, fingerprint=digest)
+        case Revise():
+            return _revise(request, command, now)
         case Cancel(reason=reason):
             return Cancelled(by=agent_of(request), at=now, text=reason)
         case GiveUp(reason=reason):
@@ -254,10 +256,12 @@ def _is_unseen_silence(request: Request, command: _OfPending) -> bool:
     return False
 
 
-def _decide_by_person(request: Request, command: _ByPerson, now: datetime) -> Event:
+def _decide_by_person(request: Request, command: _ByPerson, now: datetime) -> Event:  # noqa: C901  # a table
     match command:
         case Approve():
             return _approve(request, command, now)
+        case Redirect():
+            return _redirect(request, command, now)
         case Answer():
             return _answer(request, command, now)
         case Reject():
@@ -328,6 +332,64 @@ def _approve(request: Request, command: Approve, now: datetime) -> Event:
     if is_edit:
         return Edited(by=person.actor, at=now, text=note, args=args, fingerprint=new, alike=alike)
     return Approved(by=person.actor, at=now, text=note, alike=alike)
+
+
+def _redirect(request: Request, command: Redirect, now: datetime) -> Event:
+    """The new terms hold for whoever changed the call too: their yes is one that it needs, or none."""
+    person, note = command.voter, command.note or None
+    if request.kind is not Kind.ACTION:
+        raise WrongKind(request, "edit")
+    _require_with_people(request)
+    if command.seen != request.fingerprint:
+        raise ArgumentsChanged(request)
+    digest = fingerprint(request.tool, command.edited)
+    vote: Vote | None = None
+    if may_count(_under(request, command.terms, now), person):
+        if person.id == request.on_behalf_of and note is None:
+            raise NothingSaid(request)
+        vote = Vote(
+            person=person.id,
+            name=person.name,
+            at=now,
+            note=note,
+            groups=groups_of(command.terms, person),
+            alike=command.alike,
+            stands_for=person.stands_for,
+        )
+    if vote is not None and is_met(command.terms, (vote,)):
+        return Edited(
+            by=person.actor,
+            at=now,
+            text=note,
+            args=command.edited,
+            fingerprint=digest,
+            alike=command.alike,
+            terms=command.terms,
+        )
+    return Redirected(
+        by=command.by.actor,
+        at=now,
+        text=note,
+        args=command.edited,
+        fingerprint=digest,
+        terms=command.terms,
+        vote=vote,
+    )
+
+
+def _revise(request: Request, command: Revise, now: datetime) -> Event:
+    terms, digest = command.terms, fingerprint(request.tool, command.args)
+    if terms is not None and terms.action is Action.DENY:
+        return Denied(
+            by=_rule_of(terms), at=now, text=terms.because, args=command.args, fingerprint=digest, terms=terms
+        )
+    return Revised(
+        by=agent_of(request), at=now, text=command.reason, args=command.args, fingerprint=digest, terms=terms
+    )
+
+
+def _rule_of(terms: Terms) -> Actor:
+    return Actor(id=f"policy:{terms.rule}", name=f"rule “{terms.rule}”")
 
 
 def _reject(request: Request, command: Reject, now: datetime) -> Event:
@@ -519,7 +581,9 @@ def _apply(request: Request, event: Event) -> Request:  # noqa: C901  # one line
             return request
         case Allowed() | Approved() | Overridden():
             return _resolved(request, Status.APPROVED, event)
-        case Denied() | Rejected():
+        case Denied():
+            return _resolved(_with_reason(_with_args(request, event), event.terms), Status.REJECTED, event)
+        case Rejected():
             return _resolved(request, Status.REJECTED, event)
         case Answered():
             return _resolved(request, Status.ANSWERED, event)
@@ -528,7 +592,11 @@ def _apply(request: Request, event: Event) -> Request:  # noqa: C901  # one line
         case Cancelled() | Undeliverable():
             return _resolved(request, Status.CANCELLED, event)
         case Edited():
-            return _resolved(_with_args(request, event), Status.APPROVED, event)
+            edited = _under(_with_args(request, event), event.terms, event.at)
+            return _resolved(edited, Status.APPROVED, event)
+        case Redirected():
+            redirected = _under(_with_args(request, event), event.terms, event.at)
+            return replace(redirected, votes=(event.vote,) if event.vote else ())
         case Voted():
             vote = _vote(event, event.groups)
             edited = request if event.args is None else _with_args(request, event)
@@ -553,7 +621,8 @@ def _apply(request: Request, event: Event) -> Request:  # noqa: C901  # one line
         case Revised():
             # The agent asks anew: what people had voted for, or edited, was another call.
             reason = request.reason if event.text is None else event.text
-            return replace(_with_args(request, event), asked_args=None, sent_back=None, reason=reason)
+            revised = _under(_with_args(request, event), event.terms, event.at)
+            return replace(revised, asked_args=None, sent_back=None, reason=reason)
         case Claimed():
             return replace(request, status=Status.EXECUTING, claimed_at=event.at)
         case Executed():
@@ -592,7 +661,7 @@ def _extended(request: Request, event: Extended) -> Request:
 
 def _climbed(request: Request, event: Reminded | Escalated) -> Request:
     step, where = event.step, _where_to_ping(event.step)
-    pings = (Ping(step=request.climbed, where=where, at=event.at),) if where else ()
+    pings = (Ping(step=request.climbed, where=where, at=event.at, turn=request.turn),) if where else ()
     return replace(
         request,
         climbed=request.climbed + 1,
@@ -609,7 +678,39 @@ def _where_to_ping(step: Step) -> Remind | None:
     return step.remind
 
 
-def _with_args(request: Request, event: Edited | Voted | Revised) -> Request:
+def _under(request: Request, terms: Terms | None, at: datetime) -> Request:
+    """The request as if it were asked under `terms` now; None: those it has stay."""
+    if terms is None:
+        return request
+    asked = replace(
+        request,
+        terms=terms,
+        deadline=None if terms.deadline_s is None else at + timedelta(seconds=terms.deadline_s),
+        turn=request.turn + 1,
+        redirected_at=at,
+        votes=(),
+        objections=(),
+        climbed=0,
+        added=(),
+        channels=(),
+        pings=(),
+        snoozed_until=None,
+        extended_s=0,
+    )
+    if not may_call(asked):
+        return asked  # the first step of its ladder calls when the hours for it begin
+    return replace(asked, climbed=1, pings=(Ping(step=0, where=Remind.THREAD, at=at, turn=asked.turn),))
+
+
+def _with_reason(request: Request, terms: Terms | None) -> Request:
+    """Ended by a rule after people were asked: it tells of that rule, and stays one that people see."""
+    if terms is None:
+        return request
+    told = replace(request.terms, rule=terms.rule, policy=terms.policy, because=terms.because)
+    return replace(request, terms=told)
+
+
+def _with_args(request: Request, event: Edited | Redirected | Voted | Revised | Denied) -> Request:
     if event.args is None or event.fingerprint is None:
         return request
     asked = request.args if request.asked_args is None else request.asked_args

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from approvals.ladder import MORNING
 from approvals.model import CHANNEL, Principal, Request, Step
 from blocks.action import headline
 from blocks.people import deciders, mention
@@ -28,4 +29,6 @@ def _sentence(request: Request, step: Step) -> str:
     at = request.deadline
     until = "" if at is None else f", until {Moment(at, near=request.created_at).token}"
     added = f" From now on {deciders(step.add)} may decide it as well." if step.add else ""
+    if request.turn > 0 and step is MORNING:
+        return f"{what} was changed, and waits for a decision anew{until}."
     return f"{what} still waits for a decision{until}.{added}"

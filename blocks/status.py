@@ -209,6 +209,7 @@ _DID = {
     "answered": "answered",
     "changes_requested": "asked for changes",
     "revised": "revised the call",
+    "redirected": "changed the call, which others decide now",
     "expired": "ended it: nobody answered",
     "cancelled": "cancelled it",
     "undeliverable": "ended it: nobody could be reached",

@@ -35,7 +35,7 @@ from blocks.request import Offer, card, offer_for, trail, whole_call
 from blocks.text import escape
 from bot.channels import DM, Channels, NoSuchChannel
 from bot.people import LookupFailed, People
-from bot.sayings import MARKED, PEOPLE_IN_DM, Saying, Sayings, mark_of, pings_to_say
+from bot.sayings import MARKED, PEOPLE_IN_DM, Saying, Sayings, mark_of, mark_of_route, pings_to_say
 from bot.slack_errors import word_of
 
 logger = logging.getLogger(__name__)
@@ -187,7 +187,7 @@ class Posting:
         except Refusal:
             await self._cards.drop(request_id)  # forgotten meanwhile
             return
-        if request.is_pending and not any(map(is_card, posted)):
+        if request.is_pending and _is_to_be_routed(request, posted):
             try:
                 posted = {**posted, **await self._route(request)}
             except Undrawable as undrawable:
@@ -237,6 +237,8 @@ class Posting:
         posted: dict[Place, Posted] = {}
         for each in channels:
             posted |= await self._cards.add_place(request.id, Place(each), each)
+        if request.turn > 0:
+            await self._cards.record(request.id, mark_of_route(request))
         return posted
 
     async def _show_elsewhere(self, request: Request, posted: Mapping[Place, Posted]) -> dict[Place, Posted]:
@@ -273,7 +275,8 @@ class Posting:
     async def _draw_card(self, drawing: Drawing, place: Place) -> None:
         """A card, and what hangs under it in its thread: the file of a long call, and the trail."""
         request, posted = drawing.request, drawing.posted[place]
-        is_day = may_call(request) or request.climbed > 0  # what is asked at night calls by its first step
+        # What is asked at night calls by its first step; so does what comes here because it was changed.
+        is_day = request.climbed > 1 if request.turn > 0 else may_call(request) or request.climbed > 0
         is_calling = posted.ts is None and is_day
         deputies = await self._deputies(request, posted) if is_calling and request.is_pending else ()
         wanted = card(request, drawing.now, ping=is_calling, deputies=deputies)
@@ -442,6 +445,11 @@ class Posting:
             self._paused[pause] = time.monotonic() + after_s
             return Limited(after_s)
         return Undrawable(_closed(channel, word)) if word in CLOSED else error
+
+
+def _is_to_be_routed(request: Request, posted: Mapping[Place, Posted]) -> bool:
+    is_moved = request.turn > 0 and mark_of_route(request).place not in posted
+    return is_moved or not any(map(is_card, posted))
 
 
 def file_place(card_place: Place, request: Request) -> Place:

@@ -76,13 +76,14 @@ class Sayings:
 
     async def _ping(self, request: Request, ping: Ping, cards: list[Posted]) -> AsyncIterator[Saying]:
         step = steps_of(request)[ping.step]
+        is_redirect = ping.turn > 0 and ping.step == 0
         shown_in = await self._shown_in(request)
         if ping.where is Remind.DM:
             everybody = approvers_of(request)
             for person in await self._people.to_act(request, shown_in, everybody, PEOPLE_IN_DM):
                 dm = await self._channels.dm_of(person.id)
                 said = ping_card(request, step, [], is_in_thread=False)
-                yield Saying(posted=Posted(place=Place(f"{dm}{PING}:{ping.step}"), channel=dm), card=said)
+                yield Saying(posted=Posted(place=_place(ping, dm), channel=dm), card=said)
             return
         named = [each for each in approvers_of(request) if each != CHANNEL]
         people = await self._people.to_act(request, shown_in, named, MENTIONS)
@@ -92,9 +93,11 @@ class Sayings:
         own = await self._own_channel(step)
         waiting = {await self._channels.dm_of(person.id) for person in people} if _has_dm(cards) else set()
         for card in cards:
+            if is_redirect and shown_in not in (None, card.channel):
+                continue  # who sees the card where it was before has seen how it changed
             if card.channel == own or (card.channel.startswith("D") and card.channel not in waiting):
                 continue  # the card that has just come there calls people itself; who has spoken isn't called
-            place = Place(f"{card.place}{PING}:{ping.step}")
+            place = _place(ping, card.place)
             thread_ts = card.ts if is_in_thread else None
             yield Saying(posted=Posted(place=place, channel=card.channel, thread_ts=thread_ts), card=said)
 
@@ -116,7 +119,16 @@ def pings_to_say(request: Request, posted: Mapping[Place, Posted]) -> list[Ping]
 
 def mark_of(ping: Ping) -> Posted:
     """What is kept when a ping has been said to everybody."""
-    return Posted(place=Place(f"{PING}:{ping.step}"), channel=MARKED, ts=MARKED)
+    return Posted(place=_place(ping), channel=MARKED, ts=MARKED)
+
+
+def mark_of_route(request: Request) -> Posted:
+    """What is kept when it has been found out where its present terms want it to be shown."""
+    return Posted(place=Place(f"{PING}:{request.turn}"), channel=MARKED, ts=MARKED)
+
+
+def _place(ping: Ping, where: str = "") -> Place:
+    return Place(f"{where}{PING}:{ping.turn}.{ping.step}")
 
 
 def _is_said(place: Place, posted: Mapping[Place, Posted]) -> bool:

@@ -1,6 +1,7 @@
 """The policy: which calls need whom, by when. A file becomes values; those and a call give terms. Pure."""
 
 from approvals.policy.agreeing import why_unanswerable
+from approvals.policy.comparing import asks_otherwise, is_stricter, who_decides
 from approvals.policy.deciding import (
     Match,
     Spend,
@@ -25,11 +26,14 @@ __all__ = [
     "Settings",
     "Spend",
     "Stage",
+    "asks_otherwise",
     "candidates",
+    "is_stricter",
     "parse",
     "rate_spend",
     "shadowed",
     "terms_for",
     "too_fast",
+    "who_decides",
     "why_unanswerable",
 ]

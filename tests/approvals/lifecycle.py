@@ -24,6 +24,7 @@ from approvals.commands import (
     LookAt,
     Override,
     RecordRefusal,
+    Redirect,
     Reject,
     Report,
     RequestChanges,
@@ -50,6 +51,7 @@ FRESH = a_request(created_at=T0, terms=terms(**GENEROUS))
 COMMANDS: dict[str, Command] = {
     "Approve": Approve(by=ANA, seen=FRESH.fingerprint),
     "Approve, edited": Approve(by=ANA, seen=FRESH.fingerprint, edited=LESS),
+    "Redirect": Redirect(by=ANA, voter=ANA, seen=FRESH.fingerprint, edited=LESS, terms=terms(quorum=2)),
     "Reject": Reject(by=ANA),
     "Answer": Answer(by=ANA, text="eu"),
     "RequestChanges": RequestChanges(by=ANA, feedback="less"),
@@ -58,6 +60,7 @@ COMMANDS: dict[str, Command] = {
     "Snooze": Snooze(by=ANA, seconds=60),
     "Climb": Climb(),
     "Revise": Revise(args=LESS),
+    "Revise, denied": Revise(args=LESS, terms=terms(action=Action.DENY)),
     "Cancel": Cancel(),
     "GiveUp": GiveUp(reason="nobody can be reached"),
     "Expire": Expire(was_shown=True),
@@ -155,7 +158,7 @@ def _columns() -> dict[str, tuple[Request, datetime]]:
 
 
 def _cell(request: Request, command: Command, now: datetime) -> str:
-    if isinstance(command, Approve | Override):
+    if isinstance(command, Approve | Override | Redirect):
         command = replace(command, seen=request.fingerprint)
     try:
         return decide(request, command, now=now).word

@@ -1,5 +1,6 @@
 """The promises as invariants: whatever people, agents and the clock do, in any order, these hold."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from hypothesis import settings
@@ -16,6 +17,7 @@ from approvals.commands import (
     GiveUp,
     Lapse,
     RecordRefusal,
+    Redirect,
     Reject,
     Report,
     RequestChanges,
@@ -151,6 +153,23 @@ class LifeOfARequest(RuleBasedStateMachine):
         if self._try(Approve(by=by, seen=self.request.fingerprint, edited=edited), by):
             self.yes[by.id] = self.request.fingerprint
 
+    @rule(
+        by=PERSON,
+        edited=CALL,
+        quorum=st.sampled_from([1, 2, 3]),
+        approvers=st.sampled_from([CHANNEL, DIRECTOR]),
+        data=st.data(),
+    )
+    def redirect(
+        self, by: Person, edited: dict[str, object], quorum: int, approvers: Principal, data: st.DataObject
+    ) -> None:
+        seen, shown = data.draw(st.sampled_from(self.seen)), self.request.fingerprint
+        anew = replace(self.request.terms, quorum=quorum, approvers=(approvers,), rule="anew")
+        if self._try(Redirect(by=by, voter=by, seen=seen, edited=edited, terms=anew, note="so"), by):
+            assert seen == shown
+            assert self.request.terms == anew
+            self.yes[by.id] = self.request.fingerprint
+
     @rule(by=PERSON, words=WORDS, data=st.data())
     @precondition(lambda self: self.is_old)
     def say(self, by: Person, words: str, data: st.DataObject) -> None:
@@ -174,9 +193,10 @@ class LifeOfARequest(RuleBasedStateMachine):
 
     # -- what the agent, the service and the clock do
 
-    @rule(args=CALL)
-    def revise(self, args: dict[str, object]) -> None:
-        self._try(Revise(args=args))
+    @rule(args=CALL, action=st.sampled_from([None, None, None, Action.ASK, Action.DENY]))
+    def revise(self, args: dict[str, object], action: Action | None) -> None:
+        anew = None if action is None else replace(self.request.terms, action=action, quorum=2)
+        self._try(Revise(args=args, terms=anew))
 
     @rule(
         command=st.sampled_from(
@@ -228,6 +248,8 @@ class LifeOfARequest(RuleBasedStateMachine):
         voters = [vote.person for vote in self.request.votes]
         assert len(voters) == len(set(voters)) < self.request.terms.quorum
         assert all(self.yes[person] == self.request.fingerprint for person in voters)
+        named = {person.id for person in PEOPLE if person.principals & set(self.request.terms.approvers)}
+        assert set(voters) <= named, "a yes under earlier terms counts under these"
 
     @invariant()
     def people_approve_only_as_a_quorum(self) -> None:
@@ -243,7 +265,8 @@ class LifeOfARequest(RuleBasedStateMachine):
         if end is not None and end.word == "approved" and end.by.id == "timer":
             assert self.request.terms.on_deadline is OnDeadline.APPROVE
             assert self.request.fingerprint == self.first.fingerprint
-            assert not {"revised", "changes_requested"} & {event.word for event in self.events}
+            changed = {"revised", "redirected", "changes_requested"}
+            assert not changed & {event.word for event in self.events}
 
     @invariant()
     def a_permit_exists_exactly_while_it_is_approved(self) -> None:
