@@ -13,6 +13,11 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, TypeAlias
 
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
 from approvals.audit import Entry, exported, verify
 from approvals.cli import FINE, NO, NOT_FOUND, UNAVAILABLE, USAGE, printable
 from approvals.commands import Approve, Reject
@@ -362,8 +367,16 @@ def _plain(sentence: str) -> str:
 
 
 def _table(head: list[str], rows: list[list[str]]) -> None:
-    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
-    for row in [head, *rows]:
+    """A drawn table where somebody looks on; columns of plain text for pipes and files."""
+    shown = [[printable(cell) for cell in row] for row in rows]
+    if sys.stdout.isatty():
+        table = Table(*head, box=box.SIMPLE_HEAD)
+        for row in shown:
+            table.add_row(*map(Text, row))
+        Console().print(table)
+        return
+    widths = [max(len(row[column]) for row in [head, *shown]) for column in range(len(head))]
+    for row in [head, *shown]:
         _out("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
