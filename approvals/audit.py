@@ -84,6 +84,8 @@ def _detail(before: Request, after: Request, event: Event) -> dict[str, Json] | 
     text = getattr(event, "text", None)
     if text is not None:
         detail["text"] = text
+    if gone := getattr(event, "gone", ()):
+        detail["gone"] = list(gone)
     match event:
         case Asked():
             detail["because"] = after.terms.because

@@ -5,7 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from approvals.model import Actor, Args, Decision, Fingerprint, Freeze, Person, RequestId, Terms, Via
+from approvals.model import (
+    Actor,
+    Args,
+    Decision,
+    Fingerprint,
+    Freeze,
+    Person,
+    PersonId,
+    RequestId,
+    Terms,
+    Via,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +28,7 @@ class Approve:
     note: str | None = None
     edited: Args | None = None
     alike: int = 0  # how many identical calls the card showed: it is meant for those too
+    gone: frozenset[PersonId] = frozenset()  # who said yes before and may decide no longer
     via: Via = Via.SLACK
 
 

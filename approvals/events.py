@@ -58,6 +58,7 @@ class Voted:
     args: Args | None = None
     fingerprint: Fingerprint | None = None
     alike: int = 0
+    gone: tuple[PersonId, ...] = ()  # whose earlier yes counts no more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +81,7 @@ class Approved:
     at: datetime
     text: str | None
     alike: int = 0
+    gone: tuple[PersonId, ...] = ()  # whose earlier yes counts no more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

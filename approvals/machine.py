@@ -307,7 +307,7 @@ def _approve(request: Request, command: Approve, now: datetime) -> Event:
     args = request.args if command.edited is None else command.edited
     new = fingerprint(request.tool, args)
     is_edit = new != request.fingerprint
-    votes = () if is_edit else request.votes
+    votes = () if is_edit else tuple(vote for vote in request.votes if vote.person not in command.gone)
     if any(person.id in (vote.person, *vote.stands_for) for vote in votes):
         raise AlreadyVoted(request, person)
     note = command.note or None
@@ -328,10 +328,16 @@ def _approve(request: Request, command: Approve, now: datetime) -> Event:
             args=changed,
             fingerprint=digest,
             alike=command.alike,
+            gone=_gone(request, command),
         )
     if is_edit:
         return Edited(by=person.actor, at=now, text=note, args=args, fingerprint=new, alike=alike)
-    return Approved(by=person.actor, at=now, text=note, alike=alike)
+    return Approved(by=person.actor, at=now, text=note, alike=alike, gone=_gone(request, command))
+
+
+def _gone(request: Request, command: Approve) -> tuple[PersonId, ...]:
+    """Whose yes of before counts no more: they left, became guests, or are approvers no longer."""
+    return tuple(vote.person for vote in request.votes if vote.person in command.gone)
 
 
 def _redirect(request: Request, command: Redirect, now: datetime) -> Event:
@@ -579,7 +585,9 @@ def _apply(request: Request, event: Event) -> Request:  # noqa: C901  # one line
     match event:
         case Submitted() | Asked() | Refused():
             return request
-        case Allowed() | Approved() | Overridden():
+        case Approved(gone=gone):
+            return _resolved(_counting(request, gone), Status.APPROVED, event)
+        case Allowed() | Overridden():
             return _resolved(request, Status.APPROVED, event)
         case Denied():
             return _resolved(_with_reason(_with_args(request, event), event.terms), Status.REJECTED, event)
@@ -599,7 +607,7 @@ def _apply(request: Request, event: Event) -> Request:  # noqa: C901  # one line
             return replace(redirected, votes=(event.vote,) if event.vote else ())
         case Voted():
             vote = _vote(event, event.groups)
-            edited = request if event.args is None else _with_args(request, event)
+            edited = _counting(request if event.args is None else _with_args(request, event), event.gone)
             others = _without(edited.objections, event.person)  # whoever says yes takes their no back
             return replace(edited, votes=(*edited.votes, vote), objections=others)
         case Objected():
@@ -652,6 +660,10 @@ def _vote(event: Voted | Objected, groups: tuple[str, ...] = ()) -> Vote:
 
 def _without(votes: tuple[Vote, ...], person: PersonId) -> tuple[Vote, ...]:
     return tuple(vote for vote in votes if vote.person != person)
+
+
+def _counting(request: Request, gone: tuple[PersonId, ...]) -> Request:
+    return replace(request, votes=tuple(vote for vote in request.votes if vote.person not in gone))
 
 
 def _extended(request: Request, event: Extended) -> Request:

@@ -219,6 +219,13 @@ class TestWhoMayDecide:
         aloud = Approve(by=ANA, seen=request.fingerprint, note="nobody else is awake, and it burns")
         assert decide(request, aloud, now=T0).word == "approved"
 
+    def test_a_yes_counts_no_more_once_its_giver_may_not_decide(self) -> None:
+        request = a_request(terms=terms(quorum=2))
+        once = after(request, Approve(by=ANA, seen=request.fingerprint))
+        second = Approve(by=KIM, seen=request.fingerprint, gone=frozenset({ANA.id}))
+        left = after(once, second)
+        assert (left.status, [vote.person for vote in left.votes]) == (Status.PENDING, [KIM.id])
+
     def test_a_rule_may_let_guests_decide_and_nobody_else_who_is_barred(self) -> None:
         request = a_request(terms=terms(guests=True))
         assert decide(request, Reject(by=a_person(barred=Barred.GUEST)), now=T0).word == "rejected"
