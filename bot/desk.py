@@ -21,6 +21,7 @@ from approvals.commands import (
     LookAt,
     Override,
     RecordRefusal,
+    Redirect,
     Reject,
     RequestChanges,
     Snooze,
@@ -36,7 +37,7 @@ from approvals.errors import (
     RequestRefusal,
 )
 from approvals.events import Approved, Event, Expired
-from approvals.machine import TIMER, check_person
+from approvals.machine import TIMER, check_person, may_count
 from approvals.model import Actor, Person, PersonId, Request, RequestId, Status, Via
 from approvals.places import FILE, Place, is_card
 from approvals.store import Store
@@ -62,7 +63,7 @@ _SAME = {
 }
 
 Decides: TypeAlias = (
-    Approve | Reject | Answer | RequestChanges | Extend | Snooze | Override | TakeBack | LookAt
+    Approve | Redirect | Reject | Answer | RequestChanges | Extend | Snooze | Override | TakeBack | LookAt
 )
 
 
@@ -116,7 +117,10 @@ class Desk:
         """
 
         async def made(request: Request) -> Command:
-            return replace(command(await self.person(who, request), request), via=via)
+            wanted = replace(command(await self.person(who, request), request), via=via)
+            if isinstance(wanted, Approve) and request.votes:
+                return replace(wanted, gone=await self._gone(request))
+            return wanted
 
         try:
             change = await self.store.change(request_id, made)
@@ -130,6 +134,11 @@ class Desk:
         if _came_late(change.event):
             return await self._refused(who, verb, AlreadyResolved(change.request), via)
         return Verdict(request=change.request, event=change.event)
+
+    async def _gone(self, request: Request) -> frozenset[PersonId]:
+        """Who said yes earlier and may decide no longer: it is looked up before their yes is counted."""
+        voters = [await self.person(Who(id=vote.person, team=None), request) for vote in request.votes]
+        return frozenset(voter.id for voter in voters if not may_count(request, voter))
 
     async def admit(self, who: Who, seen: Seen | Pick, verb: str, *, via: Via = Via.SLACK) -> Verdict:
         """Check that `who` may decide what they saw, before a dialog opens; it is checked again after."""
@@ -145,6 +154,11 @@ class Desk:
         except RequestRefusal as refusal:
             return await self._refused(who, verb, refusal, via)
         return Verdict(request=request)
+
+    async def deny(self, who: Who, request: Request, verb: str, why: str, *, via: Via = Via.SLACK) -> None:
+        """Log an attempt that the policy does not let through."""
+        note = RecordRefusal(by=await self._actor(who), attempted=verb, reason=why, via=via)
+        await self.store.change(request.id, note)
 
     async def find(self, who: Who, typed: str, verb: str, *, via: Via = Via.SLACK) -> Verdict:
         """The request that a person means by what they typed, if they may see it."""

@@ -87,6 +87,22 @@ async def test_who_leaves_a_group_while_it_waits_no_longer_counts(
     await logged(bot, ticket.id, "refused")
 
 
+async def test_a_yes_counts_no_more_when_its_giver_is_deactivated_before_the_next(
+    slack: Sandbox, approvals: Approvals, bot: Service
+) -> None:
+    ticket = await approvals.submit("refund", REFUND)
+    card = await the_card(slack)
+    assert (await slack.person("U0KIM").press("Approve", card)).ok
+    card = await redrawn(slack, card, "1 of 1 directors")
+    slack.workspace.deactivate("U0KIM")
+    await slack.settled()
+    assert (await slack.person("U0LEE").press("Approve", card)).ok
+    card = await redrawn(slack, card, "0 of 1 directors · 1 of 1 security")
+    with pytest.raises(StillPending):
+        await approvals.wait(ticket.id, timeout=0.1)
+    assert (await bot.store.chain(ticket.id))[-1].detail["gone"] == ["U0KIM"]  # type: ignore[index]
+
+
 async def test_a_quorum_that_nobody_could_fill_is_an_error_to_the_agent(
     slack: Sandbox, approvals: Approvals, bot: Service
 ) -> None:
