@@ -16,15 +16,17 @@ from redis.asyncio import Redis
 from approvals import wire
 from approvals.audit import GENESIS, Entry, entry_of, link
 from approvals.brakes import freeze_on, stopped
+from approvals.clock import next_due
 from approvals.commands import Command
 from approvals.errors import AlreadyUsed, AmbiguousId, GrantSpent, RequestNotFound, Unavailable
 from approvals.events import Answered, Approved, Edited, Event, Overridden, Refused, Rejected
+from approvals.evolution import evolve
 from approvals.freezes import NOT_FROZEN, Freezes, Frozen, frozen
 from approvals.grants import Use
 from approvals.ids import ALPHABET, LETTERS, is_id
 from approvals.inbox import GROUP, LetterRef, Taken
 from approvals.keys import is_written_as, key
-from approvals.machine import SERVICE, begin, decide, evolve, is_to_be_looked_at, next_due
+from approvals.machine import SERVICE, begin, decide, is_to_be_looked_at
 from approvals.messages import Outcome, OutcomeStatus, is_auto, outcome_of, permit_of
 from approvals.model import Action, Actor, Freeze, Json, Kind, Request, RequestId, Status, Tenant, Via
 from approvals.places import Posted

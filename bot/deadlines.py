@@ -6,9 +6,9 @@ import asyncio
 import logging
 
 from approvals.cards import Cards
+from approvals.clock import due_command, is_to_be_forgotten
 from approvals.commands import Command, Expire
 from approvals.errors import Refusal, Unavailable
-from approvals.machine import due_command, is_to_be_forgotten
 from approvals.model import OnDeadline, Request, RequestId
 from approvals.places import is_card
 from approvals.store import Store

@@ -30,7 +30,7 @@ AGENTS_SIDE = {
     "approvals.sync",
     "approvals.waiting",
 }
-SERVICE_ONLY = {"approvals.store", "approvals.machine", "approvals.policy"}
+SERVICE_ONLY = {"approvals.store", "approvals.machine", "approvals.evolution", "approvals.policy"}
 
 
 def _name(path: Path) -> str:

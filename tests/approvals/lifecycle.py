@@ -33,7 +33,8 @@ from approvals.commands import (
     TakeBack,
 )
 from approvals.errors import Refusal
-from approvals.machine import begin, decide, evolve
+from approvals.evolution import evolve
+from approvals.machine import begin, decide
 from approvals.model import CHANNEL, Action, OnDeadline, PersonId, Remind, Request, Status, Step
 from tests.builders import REFUND, T0, a_person, a_question, a_request, terms
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from approvals.audit import GENESIS, Entry, Fault, content, entry_of, exported, link, verify
 from approvals.canonical import encode
 from approvals.commands import Approve, Claim, Command, RecordRefusal, Reject, Report, Revise
-from approvals.machine import begin, decide, evolve
+from approvals.evolution import evolve
+from approvals.machine import begin, decide
 from approvals.model import PersonId, Request, RequestId, Via
 from tests.builders import REFUND, T0, a_person, a_request, terms
 

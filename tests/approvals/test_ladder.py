@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 
 from approvals.calendars import Calendar
+from approvals.clock import due_command, next_due
 from approvals.commands import Climb, Command, Expire, Extend, Snooze
 from approvals.errors import DeadlinePassed, NotDue, NotQualified, TooMuch
+from approvals.evolution import evolve
 from approvals.ladder import MORNING, is_to_remind, next_step_at
-from approvals.machine import decide, due_command, evolve, next_due
+from approvals.machine import decide
 from approvals.model import OnDeadline, Principal, Remind, Request, Step
 from tests.builders import T0, a_person, a_request, terms
 

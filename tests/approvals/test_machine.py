@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from approvals.clock import CLAIM_GRACE, due_command, is_to_be_forgotten, next_due
 from approvals.commands import (
     Answer,
     Approve,
@@ -36,17 +37,8 @@ from approvals.errors import (
     WithAgent,
     WrongKind,
 )
-from approvals.machine import (
-    CLAIM_GRACE,
-    TRAIL_LINES,
-    TRAIL_TEXT_CHARS,
-    begin,
-    decide,
-    due_command,
-    evolve,
-    is_to_be_forgotten,
-    next_due,
-)
+from approvals.evolution import TRAIL_LINES, TRAIL_TEXT_CHARS, evolve
+from approvals.machine import begin, decide
 from approvals.messages import OutcomeStatus, outcome_of, permit_of
 from approvals.model import Action, Args, Barred, Kind, OnDeadline, Person, PersonId, Request, Status, Terms
 from tests.builders import QUESTION, REFUND, T0, a_person, a_question, terms

@@ -7,6 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from approvals.clock import due_command, next_due
 from approvals.commands import (
     Answer,
     Approve,
@@ -25,7 +26,8 @@ from approvals.commands import (
 )
 from approvals.errors import Refusal
 from approvals.events import Event
-from approvals.machine import begin, decide, due_command, evolve, next_due
+from approvals.evolution import evolve
+from approvals.machine import begin, decide
 from approvals.messages import Outcome, OutcomeStatus, outcome_of, permit_of
 from approvals.model import (
     CHANNEL,

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from approvals.commands import Answer, Approve, Cancel, Expire, GiveUp, Reject, RequestChanges
-from approvals.machine import decide, evolve
+from approvals.evolution import evolve
+from approvals.machine import decide
 from approvals.messages import OutcomeStatus, is_auto, outcome_of, permit_of
 from approvals.model import Action, Request, Status
 from tests.builders import REFUND, T0, a_person, a_request, terms

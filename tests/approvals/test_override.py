@@ -18,7 +18,8 @@ from approvals.errors import (
     NotYours,
     OwnOverride,
 )
-from approvals.machine import decide, evolve, is_to_be_looked_at
+from approvals.evolution import evolve
+from approvals.machine import decide, is_to_be_looked_at
 from approvals.messages import outcome_of, permit_of
 from approvals.model import Barred, Fingerprint, Person, PersonId, Principal, Request, Status
 from tests.builders import T0, a_person, a_request, terms

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from approvals.commands import Approve, Reject
 from approvals.errors import AlreadyObjected
-from approvals.machine import decide, evolve
+from approvals.evolution import evolve
+from approvals.machine import decide
 from approvals.model import Group, Person, PersonId, Principal, Request, Status, Terms, Vote
 from approvals.quorum import can_be_met, is_met, missing
 from tests.builders import T0, a_person, a_request, terms

@@ -5,9 +5,11 @@ from datetime import UTC, datetime, time, timedelta
 import pytest
 
 from approvals.calendars import Calendar
+from approvals.clock import next_due
 from approvals.commands import Approve, Climb, Command, Redirect, Reject, Revise
 from approvals.errors import ArgumentsChanged, NothingSaid, NotQualified
-from approvals.machine import decide, evolve, next_due
+from approvals.evolution import evolve
+from approvals.machine import decide
 from approvals.model import (
     CHANNEL,
     Action,

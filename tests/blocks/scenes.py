@@ -25,7 +25,8 @@ from approvals.commands import (
     Snooze,
     TakeBack,
 )
-from approvals.machine import begin, decide, evolve
+from approvals.evolution import evolve
+from approvals.machine import begin, decide
 from approvals.model import (
     Action,
     Args,

@@ -11,9 +11,10 @@ from approvals import NotClaimed
 from approvals.audit import verify
 from approvals.commands import Approve, Claim, Expire, TakeBack
 from approvals.errors import Frozen
+from approvals.evolution import evolve
 from approvals.inbox import AgentInbox
 from approvals.keys import key
-from approvals.machine import decide, evolve
+from approvals.machine import decide
 from approvals.model import Action, Freeze, OnDeadline, Reach, Request, Status, Via
 from approvals.redis_door import open_redis
 from approvals.store import Store
