@@ -1,4 +1,4 @@
-"""What each event leaves of a request. `machine.decide` says which event there is; nothing is refused here."""
+"""What each event leaves of a request. `machine.decide` finds the event; nothing is refused here."""
 
 from __future__ import annotations
 
