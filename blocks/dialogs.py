@@ -179,13 +179,13 @@ def _words_view(callback_id: str, title: str, request: Request, field: Block, *,
     return dialog(callback_id, title, blocks, metadata=ids.pack(request), submit=submit)
 
 
-def note_field(request: Request, *, is_own: bool = False) -> Block:
+def note_field(request: Request, *, is_own: bool = False, initial: str | None = None) -> Block:
     """Room for a note beside an approval; a reason must be given by whom it is asked for."""
     if is_own:
         told = "This is your own request. The card will say so, with this reason."
-        return asked(ids.WORDS, "Why may it go ahead?", writing(lines=True), hint=told)
+        return asked(ids.WORDS, "Why may it go ahead?", writing(lines=True, initial=initial), hint=told)
     hint = f"{name(request.agent)} gets it too."
-    return asked(ids.WORDS, "Note", writing(lines=True), hint=hint, optional=True)
+    return asked(ids.WORDS, "Note", writing(lines=True, initial=initial), hint=hint, optional=True)
 
 
 def _whole_call(request: Request, file_url: str | None) -> Iterator[Block]:

@@ -109,6 +109,21 @@ def unpack(value: object) -> Seen:
     return Seen(RequestId(match[1]), Fingerprint(match[2]), int(match[3] or 0))
 
 
+def pack_agreed(request: Request, mark: str) -> str:
+    """The same for a dialog's second screen; `mark` names what a person agrees to there."""
+    return f"{pack(request)}#{mark}"
+
+
+def unpack_agreed(value: object) -> tuple[Seen, str]:
+    """Read what `pack_agreed` wrote, or `pack`: then the mark is "".
+
+    Raises:
+        Stale: it is not of this version's making.
+    """
+    packed, _, mark = str(value).partition("#")
+    return unpack(packed), mark
+
+
 def pack_pick(picked: Verb | int, request: Request) -> str:
     """What rides on an option of a menu, which holds no more than 75 characters."""
     return f"{_VERSION}|{picked}|{request.id}|{request.fingerprint[:_MARK_CHARS]}"

@@ -231,6 +231,9 @@ def recorded(request: Request) -> str:  # noqa: C901  # a table
             return f"You approved {what}. {agent} may run it once."
         case "edited":
             return f"You approved {what} with your changes. {agent} may run it once, as you changed it."
+        case "redirected":
+            needed = _still_needed(request)
+            return f"You changed {what}, so it is for {_deciders(request)} now. It needs {needed}."
         case "rejected":
             return f"You rejected {what}. {agent} was told{_with_words(request)}."
         case "answered":

@@ -121,6 +121,8 @@ async def run(service: Service, role: Role) -> None:
     async with asyncio.TaskGroup() as tasks:
         runner = await _serve(service) if role in ("all", "web") and _has_http(settings, role) else None
         try:
+            if role == "web":
+                tasks.create_task(_follow_policy_silently(service), name="policy")
             if slack is not None and role != "web":
                 tasks.create_task(_take_letters(service), name="intake")
                 tasks.create_task(_follow_policy(service, slack), name="policy")
@@ -158,17 +160,29 @@ async def _take_letters(service: Service) -> None:
     consumer = f"{socket.gethostname()}-{os.getpid()}"
     inboxes = Inboxes(service.redis, service.settings.tenant, consumer)
     stages = Stages(service.redis, service.settings.tenant)
-    judge = Judge(
-        lambda: service.policy,
-        Budgets(service.redis, service.settings.tenant),
-        channel=service.settings.channel,
-        mode=service.settings.mode,
-        stages=lambda: stages.known,
-    )
+    judge = _judge(service.settings, service.redis, service.policy_file, stages)
     grants = GrantBook(service.redis, service.settings.tenant)
     await Intake(
         service.store, inboxes, judge, grants, stages, environment=service.settings.environment
     ).run()
+
+
+def _judge(settings: Settings, redis: Redis, policy_file: PolicyFile, stages: Stages) -> Judge:
+    return Judge(
+        lambda: policy_file.current,
+        Budgets(redis, settings.tenant),
+        channel=settings.channel,
+        mode=settings.mode,
+        environment=settings.environment,
+        stages=lambda: stages.known,
+    )
+
+
+async def _follow_policy_silently(service: Service) -> None:
+    async def tell(sentence: str) -> None:
+        logger.info("%s", sentence)  # the workers tell people
+
+    await service.policy_file.watch(tell)
 
 
 async def _follow_policy(service: Service, slack: Slack) -> None:
@@ -235,6 +249,7 @@ async def _slack(
     people, channels = People(readers, home, absences), Channels(readers)
     desk = Desk(store, cards, people, channels, settings.commands)
     bolt = _bolt(settings, client, home)
+    stages = Stages(redis, settings.tenant)
     if bolt is not None:
         replier = Replier(session, settings.slack_api_url)
         parts = listeners.Parts(
@@ -249,7 +264,8 @@ async def _slack(
             freezing=Freezing(store),
             grants=GrantBook(redis, settings.tenant),
             absences=absences,
-            stages=Stages(redis, settings.tenant),
+            stages=stages,
+            judge=_judge(settings, redis, policy_file, stages),
             channel=settings.channel,
         )
         listeners.register(bolt, parts)

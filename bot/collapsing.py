@@ -64,7 +64,7 @@ async def settle(store: Store, twin_id: RequestId) -> None:
             await _part(store, twin)
         elif not leader.is_pending:
             await _follow(store, twin, leader)
-        elif leader.sent_back is not None or _is_revised(leader, twin):
+        elif leader.sent_back is not None or leader.turn > 0 or _is_revised(leader, twin):
             await _part(store, twin)
         elif twin.id not in leader.twins:
             await store.change(leader.id, Join(twin=twin.id))

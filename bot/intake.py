@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -13,8 +14,8 @@ from approvals.errors import InvalidCall, RequestNotFound, RequestRefusal, Unava
 from approvals.grant_book import GrantBook
 from approvals.inbox import Inboxes, Taken
 from approvals.messages import Cancellation, ClaimNotice, ReceiptNotice, Revision, Submission
-from approvals.model import Actor, Request, Via
-from approvals.policy import Facts
+from approvals.model import Action, Actor, Request, Via
+from approvals.policy import Facts, asks_otherwise
 from approvals.stages import Stages
 from approvals.store import Store
 from bot import collapsing, granting
@@ -125,6 +126,8 @@ class Intake:
             tags=submission.tags,
             confidence=submission.confidence,
             batch=submission.batch,
+            wished_risk=submission.risk,
+            wished_deadline_s=submission.deadline_s,
         )
 
     async def _change(
@@ -134,13 +137,29 @@ class Intake:
             request, _ = await self._store.get(letter.id)
             if request.agent != taken.agent:  # the same answer as for an id that never was
                 raise RequestNotFound(letter.id)
-            await self._store.change(letter.id, _command(letter))
+            await self._store.change(letter.id, partial(self._command, letter))
         except (InvalidCall, RequestNotFound) as error:
             await self._store.refuse_letter(taken, str(error))
             return
         except RequestRefusal as refusal:
             await self._record(taken, letter.letter, refusal)
         await self._inboxes.ack(taken)
+
+    async def _command(
+        self, letter: Revision | Cancellation | ClaimNotice | ReceiptNotice, request: Request
+    ) -> Command:
+        command = _command(letter)
+        return await self._judged(command, request) if isinstance(command, Revise) else command
+
+    async def _judged(self, command: Revise, request: Request) -> Revise:
+        """A revised call goes through the policy anew: it may be denied, or be for others than before."""
+        if fingerprint(request.tool, command.args) == request.fingerprint:
+            return command
+        await self._stages.refresh()
+        terms = self._judge.again(request, command.args, await self._store.now())
+        if terms is None or not (terms.action is Action.DENY or asks_otherwise(request.terms, terms)):
+            return command
+        return replace(command, terms=terms)
 
     async def _record(self, taken: Taken, attempted: str, refusal: RequestRefusal) -> None:
         """A letter that came too late belongs in the log; one that came twice doesn't."""

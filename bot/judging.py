@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from datetime import datetime
 
 from approvals.budgets import Budgets
-from approvals.model import Action, Kind, RequestId, Terms
+from approvals.model import Action, Args, Kind, Request, RequestId, Terms
 from approvals.policy import (
     DEFAULT,
     Facts,
@@ -22,6 +23,7 @@ from approvals.policy import (
     too_fast,
 )
 from bot.settings import Mode
+from bot.staging import SELF
 
 logger = logging.getLogger(__name__)
 
@@ -38,10 +40,11 @@ class Judge:
         *,
         channel: str,
         mode: Mode = "enforce",
+        environment: str = "default",
         stages: Callable[[], Mapping[str, Stage]] = lambda: NO_OVERLAY,
     ) -> None:
         self._policy, self._budgets, self._stages = policy, budgets, stages
-        self._channel, self._mode = channel, mode
+        self._channel, self._mode, self._environment = channel, mode, environment
 
     @property
     def collapses(self) -> bool:
@@ -61,6 +64,29 @@ class Judge:
                 return await self._beside(facts, request_id)
             case "off":
                 return self._let_through(facts, request_id)
+
+    def again(self, request: Request, args: Args, now: datetime) -> Terms | None:
+        """What the policy says of a request's call with other args; None where it has no say.
+
+        Nothing is taken from budgets, so what only a budget lets through is not let through here.
+        """
+        if self._mode != "enforce" or request.agent == SELF:
+            return None
+        facts = Facts(
+            kind=request.kind,
+            tool=request.tool,
+            args=args,
+            agent=request.agent,
+            risk=request.wished_risk,
+            on_behalf_of=request.on_behalf_of,
+            deadline_s=request.wished_deadline_s,
+            confidence=request.confidence,
+            tags=request.tags,
+            environment=self._environment,
+            now=now,
+        )
+        found = [match.terms for match in self._candidates(self._policy(), facts)]
+        return next((terms for terms in found if terms.action is Action.ASK), found[-1])
 
     async def _enforced(self, facts: Facts, request_id: RequestId) -> Terms:
         policy = self._policy()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
@@ -19,7 +20,16 @@ from bot.listeners.parts import Errors, Json, Parts
 from bot.payloads import Click, Submitted, Who
 
 Clicked: TypeAlias = Callable[[Parts, Click], Awaitable[None]]
-Sent: TypeAlias = Callable[[Parts, Submitted], Awaitable[Verdict | Errors]]
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """What is shown in a dialog's place, as there is more to be said first."""
+
+    view: Json
+
+
+Sent: TypeAlias = Callable[[Parts, Submitted], Awaitable[Verdict | Errors | Next]]
 
 
 def register(app: AsyncApp, parts: Parts) -> None:
@@ -45,7 +55,9 @@ def on_submit(parts: Parts, sent: Sent) -> Callable[[AsyncAck, Json], Awaitable[
 
     async def listener(ack: AsyncAck, body: Json) -> None:
         verdict = await sent(parts, Submitted.parse(body))
-        if not isinstance(verdict, Verdict):
+        if isinstance(verdict, Next):
+            await ack(response_action="update", view=verdict.view)
+        elif not isinstance(verdict, Verdict):
             await ack(response_action="errors", errors=verdict)
         elif verdict.refusal is None:
             await ack(response_action="clear")

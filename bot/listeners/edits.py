@@ -1,16 +1,29 @@
-"""Edit: a dialog made from the call's schema, read back into args, and approved as changed."""
+"""Edit: a dialog made from the call's schema, read back into args, and approved as changed.
+
+A changed call goes through the policy again: it may be denied, or be for others than it was before.
+"""
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import replace
+
 from slack_bolt.async_app import AsyncApp
 
-from approvals.commands import Approve
-from approvals.model import Person, Request
+from approvals.canonical import encode, fingerprint
+from approvals.commands import Approve, Redirect
+from approvals.machine import may_count
+from approvals.model import Action, Args, Person, Request, Terms
+from approvals.policy import is_stricter, who_decides, why_unanswerable
 from blocks import edit, ids
+from blocks.edit import Edited
+from blocks.ids import Seen
 from bot.desk import Verdict
-from bot.listeners.decisions import on_click, on_submit, open_dialog
+from bot.listeners.decisions import Next, on_click, on_submit, open_dialog
 from bot.listeners.parts import Errors, Json, Parts
-from bot.payloads import Click, Submitted
+from bot.payloads import Click, Submitted, Who
+
+MARK_CHARS = 16
 
 
 def register(app: AsyncApp, parts: Parts) -> None:
@@ -26,16 +39,68 @@ async def _edit(parts: Parts, click: Click) -> None:
     await open_dialog(parts, click, "edit", view)
 
 
-async def _edited(parts: Parts, submitted: Submitted) -> Verdict | Errors:
-    seen = ids.unpack(submitted.metadata)
+async def _edited(parts: Parts, submitted: Submitted) -> Verdict | Errors | Next:
+    seen, agreed = ids.unpack_agreed(submitted.metadata)
     verdict = await parts.desk.admit(submitted.who, seen, "edit")
     if verdict.refusal is not None or verdict.request is None:
         return verdict
     read = edit.read_edit(verdict.request, submitted.values)
-    if not isinstance(read, edit.Edited):
+    if not isinstance(read, Edited):
         return read
+    terms = await _judged(parts, verdict.request, read.args)
+    if terms is not None:
+        return await _under(parts, submitted.who, verdict.request, seen, read, terms, agreed)
 
     def approve(person: Person, _: Request) -> Approve:
         return Approve(by=person, seen=seen.fingerprint, alike=seen.alike, edited=read.args, note=read.note)
 
     return await parts.desk.decide(submitted.who, seen.request_id, "edit", approve)
+
+
+async def _judged(parts: Parts, request: Request, args: Args) -> Terms | None:
+    """What the policy wants of the changed call, if that is more than who approves it can give."""
+    if fingerprint(request.tool, args) == request.fingerprint:
+        return None
+    await parts.stages.refresh()
+    terms = parts.judge.again(request, args, await parts.desk.store.now())
+    if terms is None or terms.action is Action.ALLOW:
+        return None
+    return terms if terms.action is Action.DENY or is_stricter(request, terms) else None
+
+
+async def _under(
+    parts: Parts, who: Who, request: Request, seen: Seen, edited: Edited, terms: Terms, agreed: str
+) -> Verdict | Errors | Next:
+    """Deny it, ask whether it is meant so, or change it: whatever was agreed to must be what holds now."""
+    why = why_unanswerable(terms, request.on_behalf_of)
+    if terms.action is Action.DENY:
+        why = f"Rule “{terms.rule}” denies this: {terms.because}"
+    if why is not None:
+        await parts.desk.deny(who, request, "edit", why)
+        return edit.why_not(request, edited, why)
+    anew = replace(request, terms=terms, added=(), votes=(), objections=())
+    voter = await parts.desk.person(who, anew)
+    mark = _mark(request, edited.args, terms)
+    if mark != agreed:
+        is_own = request.on_behalf_of == who.id
+        counted = voter if may_count(anew, voter) else None
+        return Next(edit.redirect_view(request, edited, terms, mark, voter=counted, is_own=is_own))
+
+    def redirect(person: Person, _: Request) -> Redirect:
+        return Redirect(
+            by=person,
+            voter=voter,
+            seen=seen.fingerprint,
+            alike=seen.alike,
+            edited=edited.args,
+            terms=terms,
+            note=edited.note,
+        )
+
+    return await parts.desk.decide(who, request.id, "edit", redirect)
+
+
+def _mark(request: Request, args: Args, terms: Terms) -> str:
+    """Names a changed call, and who is to decide it."""
+    meant = encode([fingerprint(request.tool, args), who_decides(terms)])
+    return hashlib.sha256(meant).hexdigest()[:MARK_CHARS]

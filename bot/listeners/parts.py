@@ -20,6 +20,7 @@ from blocks.request import Offer, offer_for
 from bot.channels import Channels
 from bot.desk import Desk, Verdict
 from bot.freezing import Freezing
+from bot.judging import Judge
 from bot.operators import Operators
 from bot.owners import Owners
 from bot.payloads import Click, Shortcut, Slash, Who
@@ -47,6 +48,7 @@ class Parts:
     grants: GrantBook
     absences: Absences
     stages: Stages
+    judge: Judge
     channel: str  # where requests go when the policy names none
 
     async def tell(self, click: Click, text: str) -> None:
