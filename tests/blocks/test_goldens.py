@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from approvals.model import Principal, RequestId
+from approvals.model import Person, Principal, Request, RequestId
 from blocks import delays, dialogs, grants, home, replies
 from blocks.check import check_message, check_view
-from blocks.edit import edit_view
+from blocks.edit import Edited, edit_view, redirect_view
 from blocks.overrides import override_told, override_view
 from blocks.pieces import Card, View
 from blocks.pings import ping
@@ -20,7 +20,8 @@ from blocks.replies import Commands
 from blocks.request import card, trail
 from blocks.unseen import unseen_list
 from tests.blocks.drawn import card_text, view_text
-from tests.blocks.scenes import SCENES, now_for, scene
+from tests.blocks.scenes import DIRECTOR, SCENES, now_for, scene
+from tests.builders import terms
 
 GOLDENS = Path(__file__).parent / "goldens"
 
@@ -71,6 +72,8 @@ def a_view(name: str) -> View:
         "edit_email": lambda: edit_view(scene("pending_email")),
         "edit_deploy": lambda: edit_view(scene("pending_deploy")),
         "edit_long": lambda: edit_view(long),
+        "edit_redirect": lambda: _redirected(request, DIRECTOR),
+        "edit_redirect_others": lambda: _redirected(request, None),
         "home": lambda: home.home_view(
             [request, scene("question")], {RequestId(request.id)}, unseen=[scene("expired")]
         ),
@@ -79,10 +82,27 @@ def a_view(name: str) -> View:
     return views[name]()
 
 
+def _redirected(request: Request, voter: Person | None) -> View:
+    edited = Edited(args={**request.args, "amount": 6000}, note="As we agreed.")
+    directors = (Principal("S0DIRECTORS"),)
+    strict = terms(approvers=directors, quorum=2, because="Refunds over $5,000 need two directors.")
+    return redirect_view(request, edited, strict, "0123456789abcdef", voter=voter)
+
+
 VIEWS = (
     *("read", "read_high_risk", "details", "details_executed", "reject", "respond", "changes", "answer"),
     *("read_own", "details_extend", "extend", "snooze", "override", "similar"),
-    *("answer_many", "edit", "edit_email", "edit_deploy", "edit_long", "home", "home_empty"),
+    *(
+        "answer_many",
+        "edit",
+        "edit_email",
+        "edit_deploy",
+        "edit_long",
+        "edit_redirect",
+        "edit_redirect_others",
+        "home",
+        "home_empty",
+    ),
 )
 
 
