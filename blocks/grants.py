@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -135,7 +136,8 @@ def _field(values: Values, field: str) -> Block:
 
 
 def _shown(value: object) -> str:
-    return one_line(reveal(value if isinstance(value, str) else repr(value))[0], VALUE_CHARS)
+    spelled = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return one_line(reveal(spelled)[0], VALUE_CHARS)
 
 
 # -- the list -----------------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ from approvals.errors import (
     WithAgent,
     WrongKind,
 )
-from approvals.model import Barred, PersonId, Request
+from approvals.model import Barred, Kind, PersonId, Request
 from approvals.quorum import missing
 from blocks import ids
 from blocks.action import headline
@@ -329,6 +329,7 @@ def help_text(commands: Commands) -> str:
 
 # -- what waits ---------------------------------------------------------------------------------------
 
+QUESTION_CHARS = 120
 LISTED = 15  # rows, if they are no longer than usual
 LIST_SPARE_CHARS = 700  # of JSON, for what is around the rows
 
@@ -360,8 +361,11 @@ def by_urgency(requests: Sequence[Request]) -> list[Request]:
 
 def row(request: Request) -> list[Block]:
     """One request in a list: what, and the way to it; then who, how risky, until when."""
-    opener = button("Open", ids.OPEN, ids.pack(request), described=f"Open {headline(request)}")
-    return [{"type": "section", "text": plain(headline(request)), "accessory": opener}, about(request)]
+    what = headline(request)
+    opener = button("Open", ids.OPEN, ids.pack(request), described=f"Open {what}")
+    if request.kind is Kind.QUESTION:
+        what = f"{what}: “{one_line(question_of(request).text, QUESTION_CHARS)}”"
+    return [{"type": "section", "text": plain(what), "accessory": opener}, about(request)]
 
 
 def _requests(count: int) -> str:
