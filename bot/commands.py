@@ -13,11 +13,6 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 from approvals.audit import Entry, exported, verify
 from approvals.cli import FINE, NO, NOT_FOUND, UNAVAILABLE, USAGE, printable
 from approvals.commands import Approve, Reject
@@ -26,6 +21,7 @@ from approvals.model import Actor, Person, PersonId, Request, Via
 from blocks.action import headline
 from blocks.request import whole_call
 from bot import app, policy_commands, settings
+from bot.columns import show_table
 from bot.desk import Decides, Verdict
 from bot.payloads import Who
 
@@ -65,7 +61,7 @@ async def _list_pending(service: app.Service, arguments: argparse.Namespace) -> 
     elif not requests:
         _out("Nothing waits.")
     else:
-        _table(["id", "agent", "what", "risk", "until"], [_row(request) for request in requests])
+        show_table(["id", "agent", "what", "risk", "until"], [_row(request) for request in requests])
     return FINE
 
 
@@ -364,20 +360,6 @@ def _plain(sentence: str) -> str:
     """A sentence meant for Slack, for a terminal: its tokens as their plain words."""
     plain = _TOKEN.sub(lambda found: found[1] or found[3] or found[2] or "", sentence)
     return plain.replace("`", "").replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
-
-
-def _table(head: list[str], rows: list[list[str]]) -> None:
-    """A drawn table where somebody looks on; columns of plain text for pipes and files."""
-    shown = [[printable(cell) for cell in row] for row in rows]
-    if sys.stdout.isatty():
-        table = Table(*head, box=box.SIMPLE_HEAD)
-        for row in shown:
-            table.add_row(*map(Text, row))
-        Console().print(table)
-        return
-    widths = [max(len(row[column]) for row in [head, *shown]) for column in range(len(head))]
-    for row in [head, *shown]:
-        _out("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def _out(text: str) -> None:

@@ -1,4 +1,4 @@
-"""`countersign policy …`: whether a file is sound, and what it says of a call. Needs no Redis, no Slack."""
+"""`countersign policy …`: whether a file is sound, what it says of a call, and what it would have changed."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from approvals.durations import tell_duration
+from approvals.durations import parse_duration, tell_duration
 from approvals.errors import ApprovalsError
 from approvals.model import QUESTION_TOOL, AgentName, Args, Kind, Risk
 from approvals.policy import Facts, Fault, Policy, PolicyFaults, Stage
@@ -20,10 +20,14 @@ from approvals.policy.deciding import Verdict
 from approvals.policy.explaining import answer, report, stage_of, walk
 from approvals.redis_door import open_redis
 from approvals.stages import Stages, as_toml
+from approvals.store import Store
 from bot import settings
+from bot.backtest import Backtest, History, backtest
+from bot.backtest_shown import as_json, show, svg
 from bot.policy_file import CannotRead, PolicyFile
 
 FINE, NO, USAGE, UNAVAILABLE = 0, 1, 2, 3
+EVER = datetime.min.replace(tzinfo=UTC)
 MARKS = {Verdict.FITS: "✓", Verdict.UNCLEAR: "?"}
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -33,12 +37,13 @@ def register(commands: Subparsers) -> None:
     """Add `policy` to `countersign`."""
     parser = commands.add_parser(
         "policy",
-        help="check a policy file, and ask what it says of a call",
-        description="Look into a policy file. Only `stages` needs Redis, and none needs Slack.",
+        help="check a policy file, and ask what it says of calls",
+        description="Look into a policy file. Only `backtest` and `stages` need Redis, and none needs Slack.",
     )
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="check|explain|stages")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="check|explain|backtest|stages")
     _check(verbs)
     _explain(verbs)
+    _backtest(verbs)
     _stages(verbs)
 
 
@@ -111,6 +116,70 @@ async def _overlay(ground: settings.Settings) -> Mapping[str, Stage]:
         return await Stages(redis, ground.tenant).refresh()
     finally:
         await redis.aclose()
+
+
+def _backtest(verbs: Subparsers) -> None:
+    parser = verbs.add_parser(
+        "backtest",
+        help="replay the audit log against a file, before it is put in force",
+        description=(
+            "Replay the calls of the audit log against a file: what would have been allowed, asked or denied,"
+            " beside what people decided in fact. Nothing is changed, and no budget in force is touched."
+        ),
+        epilog=(
+            "Exit codes: 0 done, 1 the file can't be used or the log holds no calls, 2 usage, 3 unavailable."
+            " Example: countersign policy backtest new.toml --since 30d --svg asks.svg"
+        ),
+    )
+    parser.add_argument("file", help="the file to try")
+    parser.add_argument(
+        "--since", default="30d", metavar="SPAN", help="how far back, such as 30d (30d); never: all"
+    )
+    parser.add_argument("--environment", help="instead of APPROVALS_ENVIRONMENT")
+    parser.add_argument("--svg", metavar="PATH", help="also write a picture of the asks a day there")
+    parser.add_argument("--json", action="store_true", help="for scripts")
+    parser.set_defaults(run=_run_backtest)
+
+
+def _run_backtest(arguments: argparse.Namespace) -> int:
+    try:
+        span_s = parse_duration(arguments.since)
+        policy = PolicyFile(Path(arguments.file)).current
+        found = asyncio.run(_replayed(settings.read(os.environ, needs="redis"), policy, span_s, arguments))
+        if not found.calls:
+            return _fail(f"the audit log holds no calls since {found.since:%Y-%m-%d %H:%M} UTC to replay", NO)
+        if arguments.svg:
+            Path(arguments.svg).write_text(svg(found), encoding="utf-8")
+    except (PolicyFaults, CannotRead) as error:
+        return _fail(str(error), NO)
+    except ApprovalsError as error:
+        return _fail(str(error), USAGE if isinstance(error, settings.SettingsFault) else UNAVAILABLE)
+    except (ValueError, OSError) as error:
+        return _fail(str(error), USAGE)
+    if arguments.json:
+        _out(json.dumps(as_json(found), ensure_ascii=False))
+    else:
+        show(found)
+    return FINE
+
+
+async def _replayed(
+    ground: settings.Settings, policy: Policy, span_s: int | None, arguments: argparse.Namespace
+) -> Backtest:
+    redis = open_redis(ground.redis_url)
+    try:
+        store = Store(redis, ground.tenant)
+        now = await store.now()
+        since = EVER if span_s is None else now - timedelta(seconds=span_s)
+        history = History(since, environment=arguments.environment or ground.environment)
+        async for entry in store.log():
+            history.add(entry)
+        cases = list(history.cases(now))
+        stages = await Stages(redis, ground.tenant).refresh()
+    finally:
+        await redis.aclose()
+    first = cases[0].at if span_s is None and cases else since
+    return backtest(policy, cases, since=first, until=now, channel=ground.channel, stages=stages)
 
 
 def _run_check(arguments: argparse.Namespace) -> int:
