@@ -130,6 +130,8 @@ def _free_port(wanted: int) -> int:
     """The wanted port, or any free one if something is there."""
     for candidate in (wanted, 0):
         with socket.socket() as probe, contextlib.suppress(OSError):
+            # As the server itself will: so a port that a demo has just left is free.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", candidate))
             return int(probe.getsockname()[1])
     raise DemoStopped("no port of 127.0.0.1 is free")
