@@ -13,11 +13,12 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench import clicks, timers, wakes, walks
+from tests.bench import clicks, policies, timers, wakes, walks
 from tests.bench.clicks import Workspace
 from tests.bench.ground import ARGS_BYTES, Ground, a_ground
 from tests.bench.lifecycles import Speed, lifecycles
 from tests.bench.machine import described
+from tests.bench.policies import Contended, Decided
 from tests.bench.report import Cost, Latency, Report
 from tests.bench.timers import Kept
 from tests.bench.times import Times
@@ -45,6 +46,9 @@ class Effort:
     fast_walks: int = 100
     counted: int = 30
     timers: int = 1000
+    decisions: int = 100_000  # of one rule each; of so many rules so many fewer
+    takes: int = 50  # from a budget, by each writer
+    quorums: int = 10
 
 
 QUICK = Effort(
@@ -58,6 +62,9 @@ QUICK = Effort(
     fast_walks=4,
     counted=2,
     timers=4,
+    decisions=1000,
+    takes=2,
+    quorums=1,
 )
 
 
@@ -80,6 +87,10 @@ class Figures:
     speed: Speed
     few_timers: Kept
     many_timers: Kept
+    decided: list[Decided]
+    bare_cel: Times
+    budget: Contended
+    quorum: Contended
     pending_bytes: float
     log_bytes: float
 
@@ -138,6 +149,10 @@ async def _figures(effort: Effort, few: Ground, many: Ground, workspace: Workspa
         await timers.timers(few, effort.timers),
         await timers.timers(many, effort.timers),
     )
+    _tell("policies")
+    decided, bare_cel = policies.decisions(effort.decisions), policies.bare_cel(effort.decisions)
+    budget = await policies.budget(few, effort.takes)
+    quorum = await policies.quorum(few, effort.quorums)
     _tell("what a lifecycle costs")
     return Figures(
         few=sides[0],
@@ -147,6 +162,10 @@ async def _figures(effort: Effort, few: Ground, many: Ground, workspace: Workspa
         speed=await lifecycles(few, effort.lifecycles),
         few_timers=few_timers,
         many_timers=many_timers,
+        decided=decided,
+        bare_cel=bare_cel,
+        budget=budget,
+        quorum=quorum,
         pending_bytes=weight / effort.weighed,
         log_bytes=log_weight / effort.weighed,
     )
@@ -237,6 +256,7 @@ def _costs(figures: Figures, effort: Effort) -> list[Cost]:
             note=f"two workers, {effort.timers:,} due all at once; "
             f"{figures.few_timers.per_s:.0f} with {effort.few:,} pending",
         ),
+        *_of_policies(figures),
         Cost(what="Redis round trips of a click", value=figures.click_trips, digits=1, note="aim: at most 2"),
         Cost(
             what="Redis round trips of a lifecycle",
@@ -256,6 +276,38 @@ def _costs(figures: Figures, effort: Effort) -> list[Cost]:
             note=f"its two entries in the audit log are {figures.log_bytes:.0f} of them",
         ),
     ]
+
+
+def _of_policies(figures: Figures) -> list[Cost]:
+    bare = figures.bare_cel
+    rows = [
+        Cost(
+            what=f"Decisions of a policy a second, {each.rules:,} rules",
+            value=each.times.per_s,
+            note=f"p50 {_us(each.times.p50_ms)}, p99 {_us(each.times.p99_ms)}; a rule costs"
+            f" {each.times.p50_ms / each.rules / bare.p50_ms:.1f} bare evaluations;"
+            f" loaded in {_ms(each.loaded_s)}",
+        )
+        for each in figures.decided
+    ]
+    alone = Cost(
+        what="  bare evaluations of CEL a second",
+        value=bare.per_s,
+        note=f"p50 {_us(bare.p50_ms)}, p99 {_us(bare.p99_ms)}",
+    )
+    many = [
+        Cost(
+            what=f"{what} a second, {policies.WRITERS} writers at once",
+            value=each.per_s,
+            note=f"exact: of {each.done:,} wanted, {each.granted:,} were granted, as many as there were",
+        )
+        for what, each in (("Takes from one budget", figures.budget), ("Votes", figures.quorum))
+    ]
+    return [*rows, alone, *many]
+
+
+def _us(milliseconds: float) -> str:
+    return f"{milliseconds * 1000:.0f} µs"
 
 
 def _with_slack(side: Side, pending: int) -> Cost:

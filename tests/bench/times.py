@@ -25,6 +25,10 @@ class Times:
     def p99_ms(self) -> float:
         return self._at(0.99)
 
+    @property
+    def per_s(self) -> float:
+        return len(self.seconds) / sum(self.seconds)
+
     def _at(self, share: float) -> float:
         rank = max(1, math.ceil(share * len(self.seconds)))
         return sorted(self.seconds)[rank - 1] * 1000
