@@ -22,7 +22,6 @@ SELECT_OPTIONS = 100
 ID_CHARS = 255  # of block_id, action_id, callback_id, external_id
 METADATA_CHARS = 3000
 URL_CHARS = 3000
-FALLBACK_CHARS = 300
 
 Json: TypeAlias = Any
 Check: TypeAlias = Callable[[Json, str], None]

@@ -269,10 +269,6 @@ UNREADABLE = (
     "Slack sent something that can't be read here, so nothing was recorded. Try it from the card itself."
 )
 REDIS_AWAY = "Redis is away, so nothing was recorded. Click again in a minute."
-PERSON_UNKNOWN = (
-    "Slack couldn't tell who you are just now, so nothing was decided. Click again in a minute; "
-    "if it stays so, tell the people who run this."
-)
 OUR_FAULT = "Something went wrong on our side, so nothing was recorded. Its log says what; try again."
 NO_SUCH_MESSAGE = "No request belongs to this message."
 NOT_OPENED = "The dialog could not be opened, so nothing was decided. Try it again."

@@ -83,6 +83,7 @@ class Slack:
     client: AsyncWebClient
     people: People
     channels: Channels
+    operators: Operators
     desk: Desk
     bolt: AsyncApp | None  # None where nobody can click: a terminal
 
@@ -186,13 +187,12 @@ async def _follow_policy_silently(service: Service) -> None:
 
 
 async def _follow_policy(service: Service, slack: Slack) -> None:
-    operators = Operators(lambda: service.policy, slack.client, slack.channels)
     if service.settings.mode == "off":
         sentence = "APPROVALS_MODE=off: every call of every agent is let through, and nobody is asked."
         logger.error(sentence)
-        await operators.tell(sentence)
+        await slack.operators.tell(sentence)
     with hearing_hangups(service.policy_file.look):
-        await service.policy_file.watch(operators.tell)
+        await service.policy_file.watch(slack.operators.tell)
 
 
 def _staging(service: Service) -> Staging:
@@ -200,8 +200,7 @@ def _staging(service: Service) -> Staging:
 
 
 def _pausing(service: Service, slack: Slack) -> Pausing:
-    operators = Operators(lambda: service.policy, slack.client, slack.channels)
-    return Pausing(lambda: service.policy, service.store, Freezing(service.store), operators)
+    return Pausing(lambda: service.policy, service.store, Freezing(service.store), slack.operators)
 
 
 def _posting(service: Service, slack: Slack) -> Posting:
@@ -211,7 +210,7 @@ def _posting(service: Service, slack: Slack) -> Posting:
         slack.client,
         slack.people,
         slack.channels,
-        operators_channel=service.policy.operators_channel,
+        slack.operators,
     )
 
 
@@ -248,6 +247,7 @@ async def _slack(
     absences = Absences(redis, settings.tenant)
     people, channels = People(readers, home, absences), Channels(readers)
     desk = Desk(store, cards, people, channels, settings.commands)
+    operators = Operators(lambda: policy_file.current, client, channels)
     bolt = _bolt(settings, client, home)
     stages = Stages(redis, settings.tenant)
     if bolt is not None:
@@ -260,7 +260,7 @@ async def _slack(
             replier=replier,
             commands=settings.commands,
             owners=Owners(lambda: policy_file.current, people, store),
-            operators=Operators(lambda: policy_file.current, client, channels),
+            operators=operators,
             freezing=Freezing(store),
             grants=GrantBook(redis, settings.tenant),
             absences=absences,
@@ -269,7 +269,7 @@ async def _slack(
             channel=settings.channel,
         )
         listeners.register(bolt, parts)
-    return Slack(client=client, people=people, channels=channels, desk=desk, bolt=bolt)
+    return Slack(client=client, people=people, channels=channels, operators=operators, desk=desk, bolt=bolt)
 
 
 def _bolt(settings: Settings, client: AsyncWebClient, home: Home) -> AsyncApp | None:

@@ -23,9 +23,14 @@ class Operators:
     def __init__(self, policy: Callable[[], Policy], slack: AsyncWebClient, channels: Channels) -> None:
         self._policy, self._slack, self._channels = policy, slack, channels
 
+    @property
+    def channel(self) -> str | None:
+        """As the policy in force names it; None: it names none."""
+        return self._policy().operators_channel
+
     async def tell(self, text: str) -> None:
         """Say something plain in their channel."""
-        name = self._policy().operators_channel
+        name = self.channel
         if name is None:
             return
         try:

@@ -31,9 +31,9 @@ from approvals.policy import why_unanswerable
 from approvals.quorum import can_be_met
 from approvals.store import Store
 from blocks.pieces import Card
-from blocks.request import Offer, card, offer_for, trail, whole_call
-from blocks.text import escape
+from blocks.request import Offer, call_file, card, offer_for, trail
 from bot.channels import DM, Channels, NoSuchChannel
+from bot.operators import Operators
 from bot.people import LookupFailed, People
 from bot.sayings import MARKED, PEOPLE_IN_DM, Saying, Sayings, mark_of, mark_of_route, pings_to_say
 from bot.slack_errors import word_of
@@ -114,13 +114,12 @@ class Posting:
         slack: AsyncWebClient,
         people: People,
         channels: Channels,
-        *,
-        operators_channel: str | None,
+        operators: Operators,
     ) -> None:
         self._store, self._cards, self._slack = store, cards, slack
         self._people, self._channels = people, channels
-        self._operators_channel = operators_channel
-        self._sayings = Sayings(people, channels, operators_channel=operators_channel)
+        self._operators = operators
+        self._sayings = Sayings(people, channels, operators)
         self._at_work: set[RequestId] = set()
         self._paused: dict[str, float] = {}  # channel → when it may be posted to again (monotonic)
 
@@ -261,14 +260,9 @@ class Posting:
             await self._store.change(request.id, GiveUp(reason=why))
         except Refusal:
             return  # it was decided, or ended, a moment ago
-        if self._operators_channel is None:
-            return
-        text = f"{request.agent}'s request {request.short} could not be shown to anyone: {why}."
-        try:
-            channel = await self._channels.id_of(self._operators_channel)
-            await self._slack.chat_postMessage(channel=channel, text=escape(text), unfurl_links=False)
-        except (SlackApiError, aiohttp.ClientError, TimeoutError, NoSuchChannel) as error:
-            logger.warning("the operators' channel was not told", extra={"error": word_of(error)})
+        await self._operators.tell(
+            f"{request.agent}'s request {request.short} could not be shown to anyone: {why}."
+        )
 
     # -- one place ------------------------------------------------------------------------------------
 
@@ -412,12 +406,13 @@ class Posting:
         place = file_place(parent.place, request)
         if place in drawing.posted:
             return
+        name, content = call_file(request)
         uploaded = await self._slack.files_upload_v2(
             channel=parent.channel,
             thread_ts=parent.thread_ts or parent.ts,
-            filename=f"{request.short}.txt",
+            filename=name,
             title=f"The whole call of {request.short}",
-            content=whole_call(request).text,
+            content=content,
         )
         (file,) = uploaded["files"]
         posted = Posted(

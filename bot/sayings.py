@@ -20,6 +20,7 @@ from blocks.people import MENTIONS
 from blocks.pieces import Card
 from blocks.pings import ping as ping_card
 from bot.channels import DM, Channels, NoSuchChannel
+from bot.operators import Operators
 from bot.people import People
 
 logger = logging.getLogger(__name__)
@@ -39,9 +40,8 @@ class Saying:
 class Sayings:
     """Works out what is still to be said of a request, given what has been."""
 
-    def __init__(self, people: People, channels: Channels, *, operators_channel: str | None) -> None:
-        self._people, self._channels = people, channels
-        self._operators_channel = operators_channel
+    def __init__(self, people: People, channels: Channels, operators: Operators) -> None:
+        self._people, self._channels, self._operators = people, channels, operators
 
     async def of(self, request: Request, posted: Mapping[Place, Posted]) -> AsyncIterator[Saying]:
         """What nobody has been told yet.
@@ -64,10 +64,11 @@ class Sayings:
         for card in cards:
             below = Posted(place=Place(f"{card.place}{LOUD}"), channel=card.channel, thread_ts=card.ts)
             yield Saying(posted=below, card=override_told(request, is_in_thread=True))
-        if self._operators_channel is None:
+        name = self._operators.channel
+        if name is None:
             return
         try:
-            channel = await self._channels.id_of(self._operators_channel)
+            channel = await self._channels.id_of(name)
         except NoSuchChannel as error:
             logger.error("the operators were not told of an override: %s", error)
             return
