@@ -86,6 +86,8 @@ def _detail(before: Request, after: Request, event: Event) -> dict[str, Json] | 
         detail["text"] = text
     if gone := getattr(event, "gone", ()):
         detail["gone"] = list(gone)
+    if bulk := getattr(event, "bulk", None):
+        detail["bulk"] = bulk
     match event:
         case Asked():
             detail["because"] = after.terms.because

@@ -29,6 +29,7 @@ class Approve:
     edited: Args | None = None
     alike: int = 0  # how many identical calls the card showed: it is meant for those too
     gone: frozenset[PersonId] = frozenset()  # who said yes before and may decide no longer
+    bulk: str | None = None  # the one click on many rows of a digest that this is part of
     via: Via = Via.SLACK
 
 
@@ -51,6 +52,8 @@ class Reject:
     by: Person
     feedback: str | None = None
     alike: int = 0
+    seen: Fingerprint | None = None  # None: whatever it asks for, it is not to run
+    bulk: str | None = None
     via: Via = Via.SLACK
 
 

@@ -59,6 +59,7 @@ class Voted:
     fingerprint: Fingerprint | None = None
     alike: int = 0
     gone: tuple[PersonId, ...] = ()  # whose earlier yes counts no more
+    bulk: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +71,7 @@ class Objected:
     person: PersonId
     at: datetime
     text: str | None
+    bulk: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +84,7 @@ class Approved:
     text: str | None
     alike: int = 0
     gone: tuple[PersonId, ...] = ()  # whose earlier yes counts no more
+    bulk: str | None = None  # the one click on many rows of a digest that this is part of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +122,7 @@ class Rejected:
     at: datetime
     text: str | None
     alike: int = 0
+    bulk: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

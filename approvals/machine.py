@@ -321,10 +321,12 @@ def _approve(request: Request, command: Approve, now: datetime) -> Event:
             fingerprint=digest,
             alike=command.alike,
             gone=_gone(request, command),
+            bulk=command.bulk,
         )
     if is_edit:
         return Edited(by=person.actor, at=now, text=note, args=args, fingerprint=new, alike=alike)
-    return Approved(by=person.actor, at=now, text=note, alike=alike, gone=_gone(request, command))
+    gone = _gone(request, command)
+    return Approved(by=person.actor, at=now, text=note, alike=alike, gone=gone, bulk=command.bulk)
 
 
 def _gone(request: Request, command: Approve) -> tuple[PersonId, ...]:
@@ -391,13 +393,15 @@ def _rule_of(terms: Terms) -> Actor:
 
 
 def _reject(request: Request, command: Reject, now: datetime) -> Event:
-    person, text = command.by, command.feedback or None
+    person, text, bulk = command.by, command.feedback or None, command.bulk
+    if command.seen is not None and command.seen != request.fingerprint:
+        raise ArgumentsChanged(request)
     others = [vote for vote in request.objections if vote.person != person.id]
     if len(others) + 1 >= request.terms.rejections:
-        return Rejected(by=person.actor, at=now, text=text, alike=command.alike)
+        return Rejected(by=person.actor, at=now, text=text, alike=command.alike, bulk=bulk)
     if len(others) < len(request.objections):
         raise AlreadyObjected(request, person)
-    return Objected(by=person.actor, person=person.id, at=now, text=text)
+    return Objected(by=person.actor, person=person.id, at=now, text=text, bulk=bulk)
 
 
 def _among_twins(request: Request, command: _OfTwins, now: datetime, freeze: Freeze | None) -> Event:

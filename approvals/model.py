@@ -163,6 +163,8 @@ class Terms:
     override: tuple[Principal, ...] = ()  # who may let it through past its normal path
     retention_s: int = 90 * 24 * 3600
     grant: str | None = None  # by which it goes through without being asked
+    digest: str | None = None  # the policy's digest that it is held for, instead of a card of its own
+    burst: int = 0  # more than so many at once for one channel become a digest; 0: never
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

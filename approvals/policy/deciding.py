@@ -56,7 +56,6 @@ class Match:
 
     terms: Terms
     spend: Spend | None = None
-    digest: str | None = None
 
 
 def terms_for(
@@ -238,8 +237,10 @@ class _Answer:
             extend_s=settings.extend_s,
             override=policy.owners.override,
             retention_s=policy.retention_s,
+            digest=digest if settings.action is Action.ASK else None,
+            burst=settings.burst,
         )
-        return Match(terms=terms, digest=digest if settings.action is Action.ASK else None)
+        return Match(terms=terms)
 
 
 def _deadline_s(ours: int | None, asked: int | None) -> int | None:

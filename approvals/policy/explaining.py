@@ -51,7 +51,7 @@ def answer(policy: Policy, facts: Facts, *, channel: str) -> Iterator[str]:
                 if terms.deadline_s is None
                 else f"within {tell_duration(terms.deadline_s)}"
             )
-            digest = f", in the digest {match.digest}" if match.digest else ""
+            digest = f", in the digest {terms.digest}" if terms.digest else ""
             yield f"  {terms.risk} risk, shown in {terms.channel}{digest}, {until}, then: {terms.on_deadline}"
         before = "when that budget is used up, "
 
