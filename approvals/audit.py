@@ -84,10 +84,7 @@ def _detail(before: Request, after: Request, event: Event) -> dict[str, Json] | 
     text = getattr(event, "text", None)
     if text is not None:
         detail["text"] = text
-    if gone := getattr(event, "gone", ()):
-        detail["gone"] = list(gone)
-    if bulk := getattr(event, "bulk", None):
-        detail["bulk"] = bulk
+    detail |= _voting_detail(event)
     match event:
         case Asked():
             detail["because"] = after.terms.because
@@ -107,6 +104,11 @@ def _detail(before: Request, after: Request, event: Event) -> dict[str, Json] | 
         case _:
             pass
     return detail
+
+
+def _voting_detail(event: Event) -> dict[str, Json]:
+    gone, bulk = getattr(event, "gone", ()), getattr(event, "bulk", None)
+    return {**({"gone": list(gone)} if gone else {}), **({"bulk": bulk} if bulk else {})}
 
 
 def _submission_detail(request: Request) -> dict[str, Json]:
