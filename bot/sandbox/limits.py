@@ -20,6 +20,7 @@ CONTEXT_ELEMENTS = 10  # [D] context
 ACTIONS_ELEMENTS = 25  # [D] actions; Slack says "no more than 25 items allowed"
 CONTEXT_ACTIONS_ELEMENTS = 5  # [D] context actions
 IMAGE_URL_CHARS = 3_000  # [D] image
+FILE_ALT_TEXT_CHARS = 1_000  # https://docs.slack.dev/reference/methods/files.getUploadURLExternal
 ALT_TEXT_CHARS = 2_000  # [D] image
 IMAGE_TITLE_CHARS = 2_000  # [D] image
 INPUT_LABEL_CHARS = 2_000  # [D] input

@@ -109,6 +109,7 @@ class File:
     user: str
     created: int
     title: str = ""
+    alt_text: str = ""
     mimetype: str = "text/plain"
     content: bytes = b""
     uploaded: bool = False

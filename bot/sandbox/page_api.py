@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +16,7 @@ from bot.sandbox.interactions import Interactions
 from bot.sandbox.live import Feeds
 from bot.sandbox.misbehaviour import ENVELOPE_FAULTS, METHOD_FAULTS
 from bot.sandbox.model import Message, View
+from bot.sandbox.page_buttons import Button, press
 from bot.sandbox.person import Person
 from bot.sandbox.socket_mode import SocketMode
 from bot.sandbox.wire import DONE, Json, Result, refused
@@ -30,12 +31,18 @@ Deed = Callable[[Person, Json], Awaitable[Result]]
 
 class PageApi:
     def __init__(
-        self, world: World, interactions: Interactions, feeds: Feeds, sockets: SocketMode | None
+        self,
+        world: World,
+        interactions: Interactions,
+        feeds: Feeds,
+        sockets: SocketMode | None,
+        buttons: Mapping[str, Button],
     ) -> None:
         self._world = world
         self._interactions = interactions
         self._feeds = feeds
         self._sockets = sockets
+        self._buttons = buttons
         self._deeds: dict[str, Deed] = {
             "say": self._say,
             "command": self._command,
@@ -57,6 +64,7 @@ class PageApi:
             web.post("/page/act", self._act),
             web.get("/page/controls", self._controls),
             web.post("/page/controls", self._misbehave),
+            web.post("/page/buttons/{name}", self._press),
             web.get("/page/files/{id}/{name}", self._file),
             web.get("/page/{path:.+}", self._static),
         ]
@@ -101,6 +109,7 @@ class PageApi:
                 ],
                 "commands": [command.to_page() for command in self._world.app.commands],
                 "shortcuts": [shortcut.to_page() for shortcut in self._world.app.shortcuts],
+                "buttons": list(self._buttons),
                 "home": page_shapes.view(me.home),
                 "open_view": page_shapes.view(me.view),
                 "depth": len(me.views),
@@ -254,6 +263,10 @@ class PageApi:
             )
         else:
             self._world.faults.next_envelope(fault, seconds=wanted.get("seconds"))
+
+    async def _press(self, request: web.Request) -> web.Response:
+        _require_same_origin(request)
+        return web.json_response(await press(self._buttons, request.match_info["name"]))
 
     def _viewer(self, request: web.Request) -> Person:
         try:

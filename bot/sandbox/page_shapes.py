@@ -72,7 +72,8 @@ def _file(world: World, ident: str) -> Json:
     file = world.workspace.files[ident]
     shown: Json = {
         "id": file.id, "name": file.name, "mimetype": file.mimetype, "size": file.size,
-        "title": file.title or file.name, "url": f"/page/files/{file.id}/{file.name}",
+        "title": file.title or file.name, "alt_text": file.alt_text,
+        "url": f"/page/files/{file.id}/{file.name}",
     }  # fmt: skip
     if file.mimetype.startswith("text/") or file.mimetype == "application/json":
         shown["preview"] = file.content[: 4 * _PREVIEW_CHARS].decode(errors="replace")[:_PREVIEW_CHARS]

@@ -43,7 +43,7 @@ class Responses:
         if flag(body, "delete_original"):
             self._delete(source)
             return
-        content = content_of(body)
+        content = content_of(self._world, body)
         if flag(body, "replace_original") and source is not None:
             self._replace(source, content)
             return

@@ -28,6 +28,7 @@ from bot.sandbox.live import Feeds, Waiting
 from bot.sandbox.misbehaviour import Misbehaviour
 from bot.sandbox.model import Message
 from bot.sandbox.page_api import PageApi
+from bot.sandbox.page_buttons import Button
 from bot.sandbox.person import Person
 from bot.sandbox.responses import Responses
 from bot.sandbox.signed_http import SignedHttp
@@ -47,7 +48,8 @@ class Sandbox:
 
     `commands` and `shortcuts` are those of the app's manifest, as plain dicts. With `request_url` payloads go
     there by signed HTTP, otherwise to whoever connected by Socket Mode. `events` and `scopes` are the
-    manifest's too; None allows all. `state_file` keeps the workspace between starts.
+    manifest's too; None allows all. `state_file` keeps the workspace between starts. `buttons` stand in the
+    page's top bar; each is awaited when it is pressed, and returns what the page then says.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Sandbox:
         signing_secret: str = "sandbox-signing-secret",  # noqa: S107  opens nothing but the sandbox
         state_file: Path | None = None,
         rate_limits: bool = True,
+        buttons: Mapping[str, Button] | None = None,
         ack_timeout_s: float = limits.ACK_S,
         event_retry_delays_s: tuple[float, ...] = limits.EVENT_RETRY_DELAYS_S,
         clock: Callable[[], float] = time.time,
@@ -97,6 +100,7 @@ class Sandbox:
         self._feeds = Feeds(self._world)
         self._waiting = Waiting()
         self._storage = Storage(state_file, self.workspace) if state_file else None
+        self._buttons = dict(buttons or {})
         self._runner: web.AppRunner | None = None
 
     @property
@@ -224,7 +228,8 @@ class Sandbox:
         app.router.add_get("/files-pri/{id}/{name:.+}", self._download)
         if self._sockets:
             app.router.add_get("/link/", self._sockets.connect)
-        app.router.add_routes(PageApi(self._world, self._interactions, self._feeds, self._sockets).routes())
+        page = PageApi(self._world, self._interactions, self._feeds, self._sockets, self._buttons)
+        app.router.add_routes(page.routes())
         return app
 
     async def _upload(self, request: web.Request) -> web.Response:
@@ -260,11 +265,12 @@ async def serve(
     request_url: str | None = None,
     signing_secret: str = "sandbox-signing-secret",  # noqa: S107  opens nothing but the sandbox
     rate_limits: bool = True,
+    buttons: Mapping[str, Button] | None = None,
 ) -> None:
     """Run a sandbox until cancelled."""
     sandbox = Sandbox(
         commands=commands, shortcuts=shortcuts, events=events, scopes=scopes, request_url=request_url,
-        signing_secret=signing_secret, state_file=state_file, rate_limits=rate_limits,
+        signing_secret=signing_secret, state_file=state_file, rate_limits=rate_limits, buttons=buttons,
     )  # fmt: skip
     await sandbox.start(host, port)
     try:

@@ -9,6 +9,7 @@ from bot.sandbox import block_kit, elements, limits
 from bot.sandbox.methods import shapes
 from bot.sandbox.methods.arguments import Method, channel, decoded, flag, required, text
 from bot.sandbox.model import Channel, Message, words
+from bot.sandbox.pictures import require_pictures
 from bot.sandbox.wire import Json, SlackError, escape
 from bot.sandbox.world import World
 
@@ -17,7 +18,7 @@ def post_message(world: World, args: Json) -> Json:
     place = destination(world, args)
     if place.is_archived:
         raise SlackError("is_archived")
-    content = content_of(args)
+    content = content_of(world, args)
     thread_ts = parent_ts(place, text(args, "thread_ts"))
     _require_rate(world, place)
     message = world.workspace.post(
@@ -41,7 +42,7 @@ def post_ephemeral(world: World, args: Json) -> Json:
         raise SlackError("user_not_found")
     if who not in place.members or world.workspace.users[who].deleted:
         raise SlackError("user_not_in_channel")
-    content = content_of(args)
+    content = content_of(world, args)
     content.pop("metadata")
     message = world.workspace.whisper(
         place.id,
@@ -64,7 +65,7 @@ def update(world: World, args: Json) -> Json:
     sent = {name for name in ("text", "blocks", "attachments", "markdown_text") if args.get(name) is not None}
     if len(text(args, "text") or "") > limits.UPDATE_TEXT_CHARS:
         raise SlackError("msg_too_long")
-    changes: dict[str, Any] = content_of(args) if sent else {}
+    changes: dict[str, Any] = content_of(world, args) if sent else {}
     if not sent and args.get("metadata") is None:
         raise SlackError("no_text")
     changes["metadata"] = metadata_of(args) if args.get("metadata") is not None else message.metadata
@@ -187,7 +188,7 @@ def parent_ts(place: Channel, ts: str | None) -> str | None:
     return parent.thread_ts if parent.is_reply else ts
 
 
-def content_of(args: Json) -> dict[str, Any]:
+def content_of(world: World, args: Json) -> dict[str, Any]:
     """Text, blocks, attachments and metadata, checked; Slack builds the text when there are only blocks."""
     said, markdown = text(args, "text"), text(args, "markdown_text")
     blocks = decoded(args, "blocks", "invalid_blocks_format")
@@ -200,6 +201,7 @@ def content_of(args: Json) -> dict[str, Any]:
         said = markdown
     if blocks:
         block_kit.require_message_blocks(blocks)
+        require_pictures(world, blocks)
     elif blocks is not None and not isinstance(blocks, list):
         raise SlackError("invalid_blocks_format")
     if attachments and not isinstance(attachments, list):

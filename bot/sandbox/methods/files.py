@@ -6,6 +6,7 @@ import mimetypes
 import secrets
 from typing import Any
 
+from bot.sandbox import limits
 from bot.sandbox.methods import shapes
 from bot.sandbox.methods.arguments import Method, channel, decoded, required, text
 from bot.sandbox.methods.chat import content_of, parent_ts
@@ -19,8 +20,12 @@ def get_upload_url(world: World, args: Json) -> Json:
     length = required(args, "length", "missing_argument")
     if not length.isdigit() or int(length) == 0:
         raise SlackError("invalid_arguments")
+    alt_text = text(args, "alt_txt") or ""
+    if len(alt_text) > limits.FILE_ALT_TEXT_CHARS:
+        raise SlackError("alt_txt_too_large")
     file = File(
         id=new_id("F"), name=name, size=int(length), user=world.app.bot_user, created=int(world.clock()),
+        alt_text=alt_text,
         mimetype=mimetypes.guess_type(name)[0] or "text/plain",
     )  # fmt: skip
     world.workspace.files[file.id] = file
@@ -38,7 +43,7 @@ def complete_upload(world: World, args: Json) -> Json:
     thread_ts = parent_ts(place, text(args, "thread_ts")) if place else None
     said: dict[str, Any] = {"text": "", "blocks": None}
     if text(args, "initial_comment") or args.get("blocks"):
-        said = content_of({"text": args.get("initial_comment"), "blocks": args.get("blocks")})
+        said = content_of(world, {"text": args.get("initial_comment"), "blocks": args.get("blocks")})
     for file, title in files:
         file.title = title or file.title or file.name
     if place is not None:

@@ -179,7 +179,7 @@ def file(world: World, one: File) -> Json:
         "url_private": f"{world.url}/files-pri/{one.id}/{one.name}",
         "url_private_download": f"{world.url}/files-pri/{one.id}/download/{one.name}",
         "permalink": f"{world.url}/files/{one.user}/{one.id}/{one.name}", "has_rich_preview": False,
-        "file_access": "visible",
+        "file_access": "visible", **({"alt_txt": one.alt_text} if one.alt_text else {}),
     }  # fmt: skip
 
 

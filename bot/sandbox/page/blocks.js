@@ -3,7 +3,7 @@
 
 import { h, uniqueId } from "./dom.js";
 import { element } from "./elements.js";
-import { localImage } from "./files.js";
+import { localImage, pictureOf } from "./files.js";
 import { markdown } from "./markdown.js";
 import { textObject } from "./mrkdwn.js";
 import { richText } from "./rich_text.js";
@@ -65,7 +65,7 @@ function header(block) {
 
 function context(block) {
   return h("div", {}, (block.elements ?? []).map((part) => (part.type === "image"
-    ? localImage(part.image_url, part.alt_text, "context-image")
+    ? localImage(pictureOf(part), part.alt_text, "context-image")
     : h("span", { class: "mrkdwn" }, textObject(part)))));
 }
 
@@ -79,7 +79,7 @@ function divider() {
 
 function image(block) {
   const title = block.title && h("figcaption", {}, textObject(block.title));
-  return h("figure", {}, title, localImage(block.image_url ?? block.slack_file?.url, block.alt_text, "block-picture"));
+  return h("figure", {}, title, localImage(pictureOf(block), block.alt_text, "block-picture"));
 }
 
 function input(block, blockId, surface) {

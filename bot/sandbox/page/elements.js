@@ -6,7 +6,7 @@
 
 import { checkboxes, radioButtons } from "./choices.js";
 import { h } from "./dom.js";
-import { localImage } from "./files.js";
+import { localImage, pictureOf } from "./files.js";
 import { icon } from "./icons.js";
 import { dateInput, fileInput, lineInput, momentInput, numberInput, textInput, timeInput } from "./inputs.js";
 import { openMenu } from "./menus.js";
@@ -16,7 +16,7 @@ import { peopleSelect, staticSelect } from "./selects.js";
 import { workspace } from "./workspace.js";
 
 const DRAW = {
-  button, overflow, icon_button: iconButton, feedback_buttons: feedback, image: (part) => localImage(part.image_url, part.alt_text, "accessory-picture"),
+  button, overflow, icon_button: iconButton, feedback_buttons: feedback, image: (part) => localImage(pictureOf(part), part.alt_text, "accessory-picture"),
   static_select: staticSelect, users_select: peopleSelect, conversations_select: peopleSelect, channels_select: peopleSelect,
   multi_static_select: multiSelect, multi_users_select: multiSelect, multi_conversations_select: multiSelect, multi_channels_select: multiSelect,
   checkboxes, radio_buttons: radioButtons,

@@ -9,6 +9,12 @@ export function localImage(address, alt, className) {
   return h("span", { class: `${className} picture-elsewhere`, role: "img", "aria-label": alt ?? "", title: `Not fetched by the sandbox: ${address}` }, alt ?? "picture");
 }
 
+/** Where a picture of a block lies: an upload is served by the sandbox, whatever address it goes by at Slack. */
+export function pictureOf({ image_url: address, slack_file: file }) {
+  const id = file?.id ?? /\/(F[A-Z0-9]+)\//.exec(file?.url ?? "")?.[1];
+  return id ? `/page/files/${id}/picture` : address;
+}
+
 function isLocal(address) {
   try {
     const url = new URL(address, location.href);
@@ -23,7 +29,7 @@ export const fileCards = (files) => h("div", { class: "files" }, files.map(card)
 function card(file) {
   const name = file.title || file.name;
   if (file.mimetype?.startsWith("image/")) {
-    return h("figure", { class: "file-picture", data: { fileId: file.id } }, h("figcaption", {}, name, " ", size(file)), localImage(file.url, name, "block-picture"));
+    return h("figure", { class: "file-picture", data: { fileId: file.id } }, h("figcaption", {}, name, " ", size(file)), localImage(file.url, file.alt_text || name, "block-picture"));
   }
   return h("div", { class: "file-card", data: { fileId: file.id } },
     h("a", { class: "file-head", href: isLocal(file.url) ? file.url : null, target: "_blank", rel: "noopener", download: file.name },

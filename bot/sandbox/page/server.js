@@ -3,10 +3,11 @@
 
 // A little more than the 3 s that the app has to acknowledge, so that the server's own verdict arrives first.
 const PATIENCE_MS = 8000;
+const BUTTON_PATIENCE_MS = 35_000;
 
-async function ask(path, options = {}) {
+async function ask(path, options = {}, patienceMs = PATIENCE_MS) {
   try {
-    const response = await fetch(path, { ...options, signal: AbortSignal.timeout(PATIENCE_MS) });
+    const response = await fetch(path, { ...options, signal: AbortSignal.timeout(patienceMs) });
     return await response.json();
   } catch {
     return { ok: false, error: "unreachable" };
@@ -19,9 +20,12 @@ export const snapshot = (as) => ask(`page/snapshot?${query({ as })}`);
 
 export const messages = (as, channel, thread) => ask(`page/messages?${query({ as, channel, thread })}`);
 
-const post = (path, body) => ask(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+const post = (path, body, patienceMs) => ask(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) }, patienceMs);
 
 export const act = (as, what, details = {}) => post("page/act", { as, do: what, ...details });
+
+/** A button of whoever runs the sandbox. Its work may take longer than a click. */
+export const press = (name) => post(`page/buttons/${encodeURIComponent(name)}`, {}, BUTTON_PATIENCE_MS);
 
 /** Faults on demand; what may be wanted is in the sandbox's README. */
 export const misbehave = (wanted) => post("page/controls", wanted);

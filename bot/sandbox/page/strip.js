@@ -4,7 +4,9 @@ import { h, replace } from "./dom.js";
 import { showHints } from "./hints.js";
 import { icon } from "./icons.js";
 import { openMenu } from "./menus.js";
+import { notice } from "./notices.js";
 import { avatar } from "./people.js";
+import { press, sentence } from "./server.js";
 import { canSignIn, kindOf, nameOf, workspace } from "./workspace.js";
 
 export function makeStrip({ toggleSidebar, become }) {
@@ -14,7 +16,10 @@ export function makeStrip({ toggleSidebar, become }) {
   const words = h("p", { class: "strip-words" }, h("span", {}, "This is a sandbox: a local stand-in for Slack. Nothing leaves this computer. "),
     h("button", { type: "button", class: "strip-link", data: { testid: "hints" }, onclick: showHints }, "What can I try?"), state);
 
+  const extras = h("span", { class: "strip-buttons" });
+
   function draw() {
+    replace(extras, ...workspace.buttons.map(extra));
     const { me } = workspace;
     const [first, rest] = (me.real_name || nameOf(me.id)).split(/ (.*)/);
     replace(switcher, avatar(me, 24), h("span", { class: "switcher-words" }, h("span", { class: "switcher-prefix" }, "You are "),
@@ -22,9 +27,20 @@ export function makeStrip({ toggleSidebar, become }) {
   }
 
   return {
-    node: h("header", { class: "strip" }, menu, words, switcher), draw, menu,
+    node: h("header", { class: "strip" }, menu, words, extras, switcher), draw, menu,
     connected(yes) { state.textContent = yes ? "" : "Reconnecting…"; },
   };
+}
+
+function extra(name) {
+  return h("button", { type: "button", class: "strip-button", data: { testid: "extra-button" }, onclick: async ({ currentTarget: button }) => {
+    button.disabled = true;
+    button.setAttribute("aria-busy", "true");
+    const result = await press(name);
+    button.disabled = false;
+    button.removeAttribute("aria-busy");
+    notice(sentence(result), result.ok ? "info" : "error");
+  } }, name);
 }
 
 function choose(anchor, become) {

@@ -9,6 +9,7 @@ export const workspace = {
   channels: new Map(),
   commands: [],
   shortcuts: [],
+  buttons: [], // names of those that whoever runs the sandbox gave it
   home: null,
   app: null, // {bot_user, app_id}
   place: null, // {kind: "channel", id} | {kind: "home", tab}
@@ -26,6 +27,7 @@ export function load(snapshot) {
   workspace.channels = new Map(snapshot.channels.map((channel) => [channel.id, channel]));
   workspace.commands = snapshot.commands ?? [];
   workspace.shortcuts = snapshot.shortcuts ?? [];
+  workspace.buttons = snapshot.buttons ?? [];
   workspace.home = snapshot.home ?? null;
   workspace.messages = new Map();
   workspace.replies = [];
