@@ -183,6 +183,7 @@ class Follow:
 
     decision: Decision
     args: Args
+    terms: Terms | None = None  # under which it was decided, where the call that they settled on needs others
     via: Via = Via.SLACK
 
 

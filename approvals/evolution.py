@@ -95,7 +95,7 @@ def _apply(request: Request, event: Event) -> Request:  # noqa: C901  # one line
             return _resolved(edited, Status.APPROVED, event)
         case Redirected():
             redirected = under(_with_args(request, event), event.terms, event.at)
-            return replace(redirected, votes=(event.vote,) if event.vote else ())
+            return replace(redirected, votes=(event.vote,) if event.vote else (), twins=())
         case Voted():
             vote = _vote(event, event.groups)
             edited = _counting(request if event.args is None else _with_args(request, event), event.gone)
@@ -121,7 +121,7 @@ def _apply(request: Request, event: Event) -> Request:  # noqa: C901  # one line
             # The agent asks anew: what people had voted for, or edited, was another call.
             reason = request.reason if event.text is None else event.text
             revised = under(_with_args(request, event), event.terms, event.at)
-            return replace(revised, asked_args=None, sent_back=None, reason=reason)
+            return replace(revised, asked_args=None, sent_back=None, reason=reason, twins=())
         case Claimed():
             return replace(request, status=Status.EXECUTING, claimed_at=event.at)
         case Executed():

@@ -101,9 +101,7 @@ from approvals.ladder import next_step, next_step_at
 from approvals.model import (
     Action,
     Actor,
-    Args,
     Barred,
-    Decision,
     Freeze,
     Kind,
     OnDeadline,
@@ -415,11 +413,11 @@ def _among_twins(request: Request, command: _OfTwins, now: datetime, freeze: Fre
             if twin in request.twins or request.twin_of is not None or request.changed_at is not None:
                 raise NotDue(request)
             return Joined(by=agent_of(request), at=now, twin=twin)
-        case Follow(decision=decision, args=args):
+        case Follow():
             if request.twin_of is None:
                 raise NotDue(request)
             _require_thawed(request, freeze)
-            return _followed(request, decision, args, now)
+            return _followed(request, command, now)
         case Part():
             if request.twin_of is None:
                 raise NotDue(request)
@@ -428,13 +426,15 @@ def _among_twins(request: Request, command: _OfTwins, now: datetime, freeze: Fre
             assert_never(command)
 
 
-def _followed(request: Request, decision: Decision, args: Args, now: datetime) -> Event:
+def _followed(request: Request, command: Follow, now: datetime) -> Event:
+    decision, args, terms = command.decision, command.args, command.terms
     digest = fingerprint(request.tool, args)
     match decision.word:
         case "approved" | "edited" if digest == request.fingerprint:
             return Approved(by=decision.by, at=now, text=decision.text)
         case "approved" | "edited":
-            return Edited(by=decision.by, at=now, text=decision.text, args=args, fingerprint=digest)
+            by, text = decision.by, decision.text
+            return Edited(by=by, at=now, text=text, args=args, fingerprint=digest, terms=terms)
         case "rejected":
             return Rejected(by=decision.by, at=now, text=decision.text)
         case "answered":

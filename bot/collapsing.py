@@ -1,7 +1,8 @@
 """Identical calls that wait share one card, and what people decide on it is decided for each of them.
 
 Each stays a request of its own, with its own deadline, log and outcome. A card stands for as many as it
-showed: those that came after it was drawn get another.
+showed: those that came after it was drawn get another. When the call on it is changed so that others are to
+decide it, or its agent revises it, it is another request's no longer: the others get cards of their own.
 """
 
 from __future__ import annotations
@@ -79,7 +80,8 @@ async def _follow(store: Store, twin: Request, leader: Request) -> None:
     decision = leader.decision
     was_meant = decision is not None and twin.id in leader.twins[: decision.alike]
     if decision is not None and was_meant and decision.word in FOLLOWED:
-        await store.change(twin.id, Follow(decision=decision, args=leader.args))
+        terms = leader.terms if leader.turn > 0 else None
+        await store.change(twin.id, Follow(decision=decision, args=leader.args, terms=terms))
     else:
         await _part(store, twin)
 

@@ -22,6 +22,20 @@ version = 1
 [defaults]
 channel = "#approvals"
 collapse = true
+
+[[rule]]
+name = "large refunds"
+tools = ["refund"]
+when = "args.amount > 5000"
+approvers = ["@directors"]
+channel = "#general"
+
+[[rule]]
+name = "risky refunds"
+tools = ["refund"]
+when = "args.amount > 3000"
+risk = "high"
+use_within = "5m"
 """
 
 
@@ -75,6 +89,56 @@ async def test_an_edit_is_what_each_of_them_runs(slack: Sandbox, approvals: Appr
     assert (await kim.fill_and_submit({"amount": "900"})).ok
     for ticket in tickets:
         assert (await approvals.wait(ticket.id, timeout=5)).args == REFUND | {"amount": 900}
+
+
+async def edited(slack: Sandbox, card: Message, amount: str, agreed: str) -> None:
+    """Max, who is no director, changes the amount, and agrees to what the policy says to that."""
+    max_ = slack.person("U0MAX")
+    assert (await max_.press("Edit…", card)).ok
+    await the_dialog(slack, "U0MAX")
+    assert (await max_.fill_and_submit({"amount": amount})).ok
+    assert (await max_.press(agreed)).ok
+
+
+async def test_when_an_edit_sends_one_to_others_the_rest_wait_on_cards_of_their_own(
+    slack: Sandbox, approvals: Approvals, bot: Service
+) -> None:
+    tickets, card = await asked_thrice(slack, approvals)
+    await edited(slack, card, "6000", "Send to them")
+    moved = await the_card(slack, "6000", channel="C0GENERAL")
+    assert "identical calls" not in moved.shown
+    for ticket in tickets[1:]:
+        await logged(bot, ticket.id, "parted")
+    await slack.until(lambda: len(slack.messages()) == 3)
+    assert (await slack.person("U0KIM").press("Approve", moved)).ok
+    assert (await approvals.wait(tickets[0].id, timeout=5)).args == REFUND | {"amount": 6000}
+    for ticket in tickets[1:]:
+        request, _ = await bot.store.get(ticket.id)
+        assert (request.status, request.args) == (Status.PENDING, REFUND)
+
+
+async def test_an_edit_that_ends_it_at_once_ends_them_all_under_the_rule_of_the_edited_call(
+    slack: Sandbox, approvals: Approvals, bot: Service
+) -> None:
+    tickets, card = await asked_thrice(slack, approvals)
+    await edited(slack, card, "4000", "Approve")
+    for ticket in tickets:
+        assert (await approvals.wait(ticket.id, timeout=5)).args == REFUND | {"amount": 4000}
+        (entry,) = await logged(bot, ticket.id, "edited")
+        assert entry.rule == "risky refunds"
+        assert (await bot.store.get(ticket.id))[0].terms.use_within_s == 300
+
+
+async def test_when_its_agent_revises_one_the_rest_wait_on_cards_of_their_own(
+    slack: Sandbox, approvals: Approvals, bot: Service
+) -> None:
+    tickets, card = await asked_thrice(slack, approvals)
+    await approvals.revise(tickets[0].id, REFUND | {"amount": 900})
+    assert "identical calls" not in (await redrawn(slack, card, "900")).shown
+    await slack.until(lambda: len(slack.messages()) == 3)
+    assert (await slack.person("U0KIM").press("Approve", await redrawn(slack, card, "900"))).ok
+    assert (await approvals.wait(tickets[0].id, timeout=5)).status == "approved"
+    assert all([(await bot.store.get(ticket.id))[0].is_pending for ticket in tickets[1:]])
 
 
 async def test_what_came_after_the_card_was_drawn_gets_its_own(
