@@ -8,14 +8,10 @@ another is sent, since Slack has no idempotency key.
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
 import logging
-import secrets
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
@@ -36,6 +32,7 @@ from bot.channels import DM, Channels, NoSuchChannel
 from bot.operators import Operators
 from bot.people import LookupFailed, People
 from bot.sayings import MARKED, PEOPLE_IN_DM, Saying, Sayings, mark_of, mark_of_route, pings_to_say
+from bot.sending import CLOSED, GONE, Limited, Sending, Undrawable, Write, closed
 from bot.slack_errors import word_of
 
 logger = logging.getLogger(__name__)
@@ -44,55 +41,8 @@ LEASE_S = 10.0
 AT_ONCE = 8  # cards drawn side by side by one worker
 IDLE_S = 1.0
 AGAIN_S = 2.0  # after something failed whose effect is unknown
-LOOK_BACK_S = 60.0  # Slack's clock and ours may differ by so much when a lost message is looked for
-RECENT = 100  # messages in which a lost one is looked for
-METADATA = "countersign_request"
 PEOPLE_ASKED = 200  # who are looked up to see whether every group of a quorum can be filled
 SAID, UNSAID = "said", "undeliverable"  # the states of what is said once
-
-# Slack's words for "this will not work however often you try", by what they mean for the card.
-GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed", "thread_not_found"})
-CLOSED = frozenset(
-    {
-        "channel_not_found",
-        "not_in_channel",
-        "is_archived",
-        "is_inactive",
-        "no_permission",
-        "missing_scope",
-        "restricted_action",
-        "restricted_action_thread_only_channel",
-        "restricted_action_read_only_channel",
-        "messages_tab_disabled",
-        "team_access_not_granted",
-        "ekm_access_denied",
-        "user_not_found",
-        "user_disabled",
-        "cannot_dm_bot",
-        "account_inactive",
-        "token_revoked",
-        "token_expired",
-        "invalid_auth",
-        "not_authed",
-    }
-)
-LIMITED = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
-
-
-class Undrawable(Exception):
-    """A place will never take the card; `why` is for the operator and the agent."""
-
-    def __init__(self, why: str) -> None:
-        super().__init__(why)
-        self.why = why
-
-
-class Limited(Exception):
-    """Slack wants to be left alone for `after_s` seconds."""
-
-    def __init__(self, after_s: float) -> None:
-        super().__init__(f"rate limited for {after_s} s")
-        self.after_s = after_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +66,7 @@ class Posting:
         channels: Channels,
         operators: Operators,
     ) -> None:
-        self._store, self._cards, self._slack = store, cards, slack
+        self._store, self._cards, self._sending = store, cards, Sending(slack)
         self._people, self._channels = people, channels
         self._operators = operators
         self._sayings = Sayings(people, channels, operators)
@@ -228,7 +178,7 @@ class Posting:
             raise Undrawable(str(error)) from error
         except LookupFailed as failed:
             if isinstance(failed.__cause__, SlackApiError) and word_of(failed.__cause__) in CLOSED:
-                raise Undrawable(_closed(terms.channel, word_of(failed.__cause__))) from failed
+                raise Undrawable(closed(terms.channel, word_of(failed.__cause__))) from failed
             raise
         if not can_be_met(terms, approvers, request.created_at):
             raise Undrawable(_nobody(request, len(approvers)))
@@ -297,12 +247,11 @@ class Posting:
 
     async def _say_once(self, drawing: Drawing, saying: Saying) -> None:
         posted = drawing.posted.get(saying.posted.place, saying.posted)
-        found = await self._find_lost(drawing.request, posted)
-        if found is not None:
-            await self._recorded(drawing, found, SAID)
-            return
+        owner, write = drawing.request.id, self._writer(drawing)
         try:
-            await self._post(drawing, posted, saying.card, SAID)
+            found = await self._sending.find_lost(owner, posted)
+            ts = found.ts if found else await self._sending.post(owner, posted, saying.card, write)
+            await write(replace(_as_drawn(drawing, posted), ts=ts, state=SAID))
         except Undrawable as undrawable:
             await self._leave_unsaid(drawing, posted, undrawable.why)
         except SlackApiError as error:
@@ -312,7 +261,8 @@ class Posting:
 
     async def _leave_unsaid(self, drawing: Drawing, posted: Posted, why: str) -> None:
         logger.warning("not said: %s", why, extra={"request_id": drawing.request.id})
-        await self._recorded(drawing, replace(posted, ts=MARKED), UNSAID)
+        marked = replace(_as_drawn(drawing, posted), ts=MARKED, state=UNSAID)
+        await self._writer(drawing)(marked)
 
     async def _deputies(self, request: Request, posted: Posted) -> tuple[Principal, ...]:
         standing_in = await self._people.standing_in(request, posted.channel)
@@ -320,85 +270,16 @@ class Posting:
 
     async def _send(self, drawing: Drawing, posted: Posted, wanted: Card) -> Posted:
         """Post or update one message, if it isn't already what it should be."""
-        state = _state(wanted)
-        if posted.ts is not None and posted.state == state:
-            return posted
-        if posted.ts is None:
-            posted = await self._find_lost(drawing.request, posted) or posted
-        if posted.ts is not None:
-            try:
-                await self._update(posted, wanted)
-                return await self._recorded(drawing, posted, state)
-            except SlackApiError as error:
-                if word_of(error) not in GONE:
-                    raise
-                posted = replace(posted, ts=None, attempt=None)  # an admin deleted it: show it again
-        return await self._post(drawing, posted, wanted, state)
+        as_drawn, write = _as_drawn(drawing, posted), self._writer(drawing)
+        return await self._sending.send(drawing.request.id, posted, wanted, write, as_drawn=as_drawn)
 
-    async def _post(self, drawing: Drawing, posted: Posted, wanted: Card, state: str) -> Posted:
-        self._respect_pause(posted.channel)
-        request_id, attempt = drawing.request.id, secrets.token_hex(8)
-        posted = replace(posted, attempt=attempt, attempted_at=datetime.now(UTC))
-        await self._cards.intend(request_id, posted)
-        try:
-            answer = await self._slack.chat_postMessage(
-                channel=posted.channel,
-                thread_ts=posted.thread_ts,
-                text=wanted.text,
-                blocks=wanted.blocks,
-                metadata={"event_type": METADATA, "event_payload": {"id": request_id, "attempt": attempt}},
-                unfurl_links=False,
-                unfurl_media=False,
-            )
-        except SlackApiError as error:
-            if error.response.status_code < 500:  # a plain no: nothing was posted
-                await self._cards.intend(request_id, replace(posted, attempt=None, attempted_at=None))
-            raise self._judged(error, posted.channel, posted.channel) from error
-        return await self._recorded(drawing, replace(posted, ts=str(answer["ts"])), state)
+    def _writer(self, drawing: Drawing) -> Write:
+        async def write(posted: Posted) -> None:
+            keep = self._cards.record if posted.ts is not None else self._cards.intend
+            await keep(drawing.request.id, posted)
+            drawing.posted[posted.place] = posted
 
-    async def _update(self, posted: Posted, wanted: Card) -> None:
-        pause = f"{posted.channel} update"
-        self._respect_pause(pause)
-        try:
-            await self._slack.chat_update(
-                channel=posted.channel, ts=str(posted.ts), text=wanted.text, blocks=wanted.blocks
-            )
-        except SlackApiError as error:
-            raise self._judged(error, posted.channel, pause) from error
-
-    async def _recorded(self, drawing: Drawing, posted: Posted, state: str) -> Posted:
-        request = drawing.request
-        recorded = replace(
-            posted,
-            state=state,
-            version=request.version,
-            fingerprint=request.fingerprint,
-            attempt=None,
-            attempted_at=None,
-        )
-        await self._cards.record(request.id, recorded)
-        drawing.posted[posted.place] = recorded
-        return recorded
-
-    async def _find_lost(self, request: Request, posted: Posted) -> Posted | None:
-        """The message of an attempt whose reply never came, if Slack did take it."""
-        if posted.attempt is None or posted.attempted_at is None:
-            return None
-        oldest = f"{posted.attempted_at.timestamp() - LOOK_BACK_S:.6f}"
-        channel, thread_ts = posted.channel, posted.thread_ts
-        if thread_ts is None:
-            page = await self._slack.conversations_history(
-                channel=channel, oldest=oldest, include_all_metadata=True, limit=RECENT
-            )
-        else:
-            page = await self._slack.conversations_replies(
-                channel=channel, ts=thread_ts, oldest=oldest, include_all_metadata=True, limit=RECENT
-            )
-        for message in page["messages"]:
-            payload = (message.get("metadata") or {}).get("event_payload") or {}
-            if payload.get("id") == request.id and payload.get("attempt") == posted.attempt:
-                return replace(posted, ts=str(message["ts"]))
-        return None
+        return write
 
     async def _upload(self, drawing: Drawing, parent: Posted) -> None:
         """Put the whole call into the thread as a file, before any dialog offers to approve it."""
@@ -407,7 +288,7 @@ class Posting:
         if place in drawing.posted:
             return
         name, content = call_file(request)
-        uploaded = await self._slack.files_upload_v2(
+        uploaded = await self._sending.slack.files_upload_v2(
             channel=parent.channel,
             thread_ts=parent.thread_ts or parent.ts,
             filename=name,
@@ -425,21 +306,17 @@ class Posting:
         await self._cards.record(request.id, posted)
         drawing.posted[place] = posted
 
-    # -- what Slack says ------------------------------------------------------------------------------
 
-    def _respect_pause(self, key: str) -> None:
-        left = self._paused.get(key, 0.0) - time.monotonic()
-        if left > 0:
-            raise Limited(left)
-
-    def _judged(self, error: SlackApiError, channel: str, pause: str) -> Exception:
-        """What Slack's no means: wait, give this place up, or something for the caller to know."""
-        word = word_of(error)
-        if word in LIMITED or error.response.status_code == 429:
-            after_s = float(error.response.headers.get("Retry-After", 1))
-            self._paused[pause] = time.monotonic() + after_s
-            return Limited(after_s)
-        return Undrawable(_closed(channel, word)) if word in CLOSED else error
+def _as_drawn(drawing: Drawing, posted: Posted) -> Posted:
+    """What the record is to say once the message shows the request as it is now."""
+    request = drawing.request
+    return replace(
+        posted,
+        version=request.version,
+        fingerprint=request.fingerprint,
+        attempt=None,
+        attempted_at=None,
+    )
 
 
 def _is_to_be_routed(request: Request, posted: Mapping[Place, Posted]) -> bool:
@@ -450,20 +327,6 @@ def _is_to_be_routed(request: Request, posted: Mapping[Place, Posted]) -> bool:
 def file_place(card_place: Place, request: Request) -> Place:
     """Where the file of a long call stands in the record; another call has another file."""
     return Place(f"{card_place}{FILE}:{request.fingerprint[:16]}")
-
-
-def _state(wanted: Card) -> str:
-    whole = json.dumps([wanted.text, wanted.blocks], sort_keys=True)
-    return hashlib.sha256(whole.encode()).hexdigest()[:16]
-
-
-def _closed(channel: str, word: str) -> str:
-    mend = {
-        "not_in_channel": "invite the app to it",
-        "channel_not_found": "create it, or invite the app to it",
-        "is_archived": "unarchive it, or name another channel in the policy",
-    }.get(word, "see the app's settings in Slack")
-    return f"Slack does not let the app post to {channel} ({word}); {mend}"
 
 
 def _nobody(request: Request, found: int) -> str:
