@@ -75,6 +75,7 @@ class Settings:
     action: Action = Action.ASK
     channel: str | None = None  # None: where the service puts requests when the policy doesn't say
     approvers: Approvers = field(default_factory=Approvers)
+    ping: tuple[Principal, ...] | None = None  # those of them who are called; None: all
     quorum: int = 1
     groups: tuple[Group, ...] = ()  # if any, they and not `quorum` say who must agree
     rejections: int = 1
@@ -110,6 +111,14 @@ class Rate:
     per_s: int
 
 
+class GroupBy(StrEnum):
+    """What puts the rows of a digest under one heading."""
+
+    TOOL = "tool"
+    AGENT = "agent"
+    RULE = "rule"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Digest:
     """When requests that were held for one message are shown, and what its headline adds up."""
@@ -121,6 +130,7 @@ class Digest:
     when: int | None = None  # as soon as so many wait
     sum: Amount | None = None
     unit: str = ""
+    group_by: GroupBy = GroupBy.TOOL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

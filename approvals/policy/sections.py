@@ -12,10 +12,12 @@ from approvals.model import CHANNEL, Principal
 from approvals.policy import people, readers
 from approvals.policy.conditions import RESERVED, Language
 from approvals.policy.people import People
-from approvals.policy.rules import Digest, Owners, Stage
+from approvals.policy.rules import Digest, GroupBy, Owners, Stage
 from approvals.policy.tables import Table, Wrong, tell
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+OUR_DIGESTS = ("burst", "yours")  # of a flood of requests, and of one person
+_DIGEST_NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 _CALENDAR_NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
 _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
 _MEND_DAYS = 'write them as "mon-fri" or "mon,wed,sat"'
@@ -115,7 +117,15 @@ def _date(value: object) -> date:
 
 
 def digests(table: Table, language: Language) -> Mapping[str, Digest]:
-    return {name: _digest(table, name, language) for name in table.keys}
+    return {name: _digest(table, name, language) for name in table.keys if _names_a_digest(table, name)}
+
+
+def _names_a_digest(table: Table, name: str) -> bool:
+    if _DIGEST_NAME.fullmatch(name) and name not in OUR_DIGESTS:
+        return True
+    what = "stands for one of the service's own" if name in OUR_DIGESTS else "is no name of a digest"
+    table.fault(name, f"`{name}` {what}", "use lower-case letters, digits, - and _, at most 40")
+    return False
 
 
 def _digest(digests: Table, name: str, language: Language) -> Digest:
@@ -128,6 +138,7 @@ def _digest(digests: Table, name: str, language: Language) -> Digest:
         when=table.read("when", readers.whole_number(2), None),
         sum=table.read("sum", language.amount, None),
         unit=table.read("unit", readers.name, ""),
+        group_by=table.read("group", readers.one_of(GroupBy), GroupBy.TOOL),
     )
     if not any(key in table for key in ("at", "every", "when")):
         table.fault("", "it never comes", 'write when, such as at = ["09:00"], every = "1h" or when = 20')

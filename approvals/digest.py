@@ -1,0 +1,230 @@
+"""Which requests one Slack message holds, what of each it shows, and when it is due. Values and rules, pure.
+
+A digest's membership is fixed when it is made: what comes later is in a later one. What it shows of its rows
+is counted by its version, so that a click which names a version means exactly what that version showed.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from itertools import groupby
+from typing import NewType
+from zoneinfo import ZoneInfo
+
+from approvals.ids import ALPHABET, LETTERS
+from approvals.model import Fingerprint, Kind, PersonId, Request, RequestId, Risk
+from approvals.policy.rules import Digest as Wish
+from approvals.policy.rules import GroupBy
+from approvals.policy.sections import OUR_DIGESTS
+
+DigestId = NewType("DigestId", str)  # "D-" and 26 letters
+
+BURST, YOURS = OUR_DIGESTS  # that no policy names: of a flood of requests, and of one person
+MOST = 400  # rows of one digest; more become several messages
+BURST_WAIT = timedelta(seconds=1)  # for what else belongs to a flood
+BURST_WINDOW = timedelta(seconds=10)  # in which more than `Terms.burst` requests are a flood
+_LEAD = timedelta(minutes=15)  # before a deadline people see what is held, at the latest
+_LEAD_SHARE, _LEAD_AT_MOST = 4, 2  # a quarter of its time if that is longer, half of it if it is short
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One request of a digest, as its message shows it."""
+
+    request_id: RequestId
+    fingerprint: Fingerprint  # of the call that it shows
+    is_ready: bool  # it can be decided from the row; else it must be opened
+    since: int = 1  # the digest's version that showed it like this first
+    amount: int | None = None  # what it adds to the sum, in millionths
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Digest:
+    """One Slack message that holds many requests and can be cleared in one pass."""
+
+    id: DigestId
+    tenant: str
+    name: str  # the policy's, or BURST, or YOURS
+    channel: str  # a Slack id: "C…", or "D…" for one person's own
+    made_at: datetime
+    rows: tuple[Row, ...]
+    version: int = 1
+    page: int = 0  # that the message shows
+    person: PersonId | None = None  # whose own it is
+    group_by: GroupBy = GroupBy.TOOL
+    unit: str = ""  # of the sum
+    closed: bool = False  # none of its rows waits any more
+
+    def indexes(self, first: int, last: int) -> range:
+        """The places of rows `first` to `last`, as far as there are such rows."""
+        return range(max(first, 0), min(last + 1, len(self.rows)))
+
+
+def new_digest_id() -> DigestId:
+    return DigestId("D-" + "".join(secrets.choice(ALPHABET) for _ in range(LETTERS)))
+
+
+def is_digest_id(text: str) -> bool:
+    return text.startswith("D-") and len(text) == 2 + LETTERS and all(c in ALPHABET for c in text[2:])
+
+
+def in_order(requests: Iterable[Request], group_by: GroupBy) -> list[Request]:
+    """Rows of one heading together, the largest group first; in it the riskiest, then what ends soonest."""
+    groups = [list(group) for _, group in groupby(sorted(requests, key=_key(group_by)), key=_key(group_by))]
+    groups.sort(key=lambda group: (-len(group), _key(group_by)(group[0])))
+    return [request for group in groups for request in sorted(group, key=_urgency)]
+
+
+def heading_of(request: Request, group_by: GroupBy) -> str:
+    """What a request's rows stand under."""
+    return _key(group_by)(request)
+
+
+def _key(group_by: GroupBy) -> Callable[[Request], str]:
+    return {
+        GroupBy.TOOL: lambda request: request.tool,
+        GroupBy.AGENT: lambda request: request.agent,
+        GroupBy.RULE: lambda request: request.terms.rule,
+    }[group_by]
+
+
+def _urgency(request: Request) -> tuple[int, float, datetime]:
+    ends = request.deadline.timestamp() if request.deadline else float("inf")
+    return -list(Risk).index(request.terms.risk), ends, request.created_at
+
+
+def may_be_in_all(request: Request) -> bool:
+    """Whether one click on many rows may decide it. High risk must be opened; a question needs an answer."""
+    return (
+        request.kind is Kind.ACTION
+        and not request.terms.risk.is_at_least(Risk.HIGH)
+        and request.sent_back is None
+        and not request.twins
+    )
+
+
+def refreshed(
+    digest: Digest,
+    requests: Mapping[RequestId, Request],
+    *,
+    is_whole: Callable[[Request], bool],
+    amount: Callable[[Request], int | None],
+) -> Digest:
+    """The digest as its message is to show it now. A row that shows something else than before is told apart
+    by its `since`, so that no click on an older version reaches it. `is_whole`: a row shows the whole call.
+    """
+    version = digest.version + 1
+
+    def renewed(row: Row) -> Row:
+        request = requests.get(row.request_id)
+        if request is None or not request.is_pending:
+            return row
+        is_ready = may_be_in_all(request) and is_whole(request)
+        if (row.fingerprint, row.is_ready) == (request.fingerprint, is_ready):
+            return row
+        return replace(
+            row,
+            fingerprint=request.fingerprint,
+            is_ready=is_ready,
+            since=version,
+            amount=amount(request),
+        )
+
+    rows = tuple(map(renewed, digest.rows))
+    waits = any(_waits(requests.get(row.request_id)) for row in rows)
+    if rows == digest.rows and digest.closed is not waits:
+        return digest
+    return replace(digest, rows=rows, closed=not waits, version=version)
+
+
+def waiting(digest: Digest, requests: Mapping[RequestId, Request]) -> Iterator[int]:
+    """The places of the rows that are still to be decided."""
+    return (i for i, row in enumerate(digest.rows) if _waits(requests.get(row.request_id)))
+
+
+def _waits(request: Request | None) -> bool:
+    return request is not None and request.is_pending
+
+
+class LeftOut(StrEnum):
+    """Why a row is not part of what one click on many rows does."""
+
+    GONE = "gone"  # it has been forgotten
+    DECIDED = "decided"
+    CHANGED = "changed"  # it shows, or is, another call than the one that was seen
+    TO_BE_OPENED = "to be opened"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Covered:
+    """What a click on "all shown" means: these rows, and not those."""
+
+    rows: tuple[Row, ...]
+    left_out: tuple[tuple[Row, LeftOut], ...]
+
+
+def covered(
+    digest: Digest, requests: Mapping[RequestId, Request], indexes: Iterable[int], version: int
+) -> Covered:
+    """Which of the rows at `indexes` somebody means who saw the digest in `version`."""
+    rows: list[Row] = []
+    left_out: list[tuple[Row, LeftOut]] = []
+    for row in [digest.rows[index] for index in indexes]:
+        why = _why_not(row, requests.get(row.request_id), version)
+        if why is None:
+            rows.append(row)
+        else:
+            left_out.append((row, why))
+    return Covered(rows=tuple(rows), left_out=tuple(left_out))
+
+
+def _why_not(row: Row, request: Request | None, version: int) -> LeftOut | None:
+    if request is None:
+        return LeftOut.GONE
+    if not request.is_pending:
+        return LeftOut.DECIDED
+    if row.since > version or row.fingerprint != request.fingerprint:
+        return LeftOut.CHANGED
+    if not row.is_ready or not may_be_in_all(request):
+        return LeftOut.TO_BE_OPENED
+    return None
+
+
+# -- when ---------------------------------------------------------------------------------------------
+
+
+def due_at(wish: Wish | None, request: Request, now: datetime) -> datetime:
+    """When a request that is held from `now` on is to be shown, with all that is held by then.
+
+    None for `wish`: a flood, or a digest that the policy no longer knows.
+    """
+    if wish is None:
+        return now + BURST_WAIT
+    times = [show_by(request)]
+    if wish.every_s is not None:
+        times.append(now + timedelta(seconds=wish.every_s))
+    times += [_next(at.hour, at.minute, wish.tz, now) for at in wish.at]
+    return max(now, min(filter(None, times), default=now))
+
+
+def show_by(request: Request) -> datetime | None:
+    """When it must be shown at the latest, for people to have time to decide; None: it has no deadline."""
+    if request.deadline is None:
+        return None
+    whole = request.deadline - request.asked_at
+    return request.deadline - min(max(_LEAD, whole / _LEAD_SHARE), whole / _LEAD_AT_MOST)
+
+
+def _next(hour: int, minute: int, tz: str, now: datetime) -> datetime:
+    """The next time that a clock there shows this; a time that a day leaves out comes with the next one."""
+    zone = ZoneInfo(tz)
+    local = now.astimezone(zone).replace(hour=hour, minute=minute, second=0, microsecond=0, fold=0)
+    for days in range(3):
+        at = (local + timedelta(days=days)).astimezone(now.tzinfo)
+        if at > now:
+            return at
+    raise AssertionError("a day has no third tomorrow")
