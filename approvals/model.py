@@ -153,6 +153,7 @@ class Terms:
     on_deadline: OnDeadline = OnDeadline.EXPIRE
     risk: Risk = Risk.MEDIUM
     use_within_s: int = 3600
+    ping: tuple[Principal, ...] | None = None  # those of the approvers who are called; None: all of them
     groups: tuple[Group, ...] = ()  # if any, they and not `quorum` say who must agree
     rejections: int = 1  # how many end it
     self_approval: bool = False

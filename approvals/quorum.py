@@ -13,6 +13,13 @@ def approvers_of(request: Request) -> frozenset[Principal]:
     return frozenset(request.terms.approvers) | frozenset(request.added)
 
 
+def called_of(request: Request) -> tuple[Principal, ...]:
+    """Who is to be called: whom the terms name for it, else all their approvers; and whom a ladder added."""
+    terms = request.terms
+    named = terms.approvers if terms.ping is None else terms.ping
+    return tuple(dict.fromkeys((*named, *request.added)))
+
+
 def principals_of(request: Request) -> tuple[Principal, ...]:
     """Everybody who means something to it; `Person.principals` is looked up among these."""
     named = (*request.terms.approvers, *request.added, *request.terms.override)

@@ -36,6 +36,7 @@ def with_doubts(settings: Settings, name: str, doubts: tuple[Doubt, ...]) -> Set
             principals=tuple(principals),
             words=" and ".join(dict.fromkeys(part.approvers.words for part in every)),
         ),
+        ping=_called(every),
         quorum=groups[0].needed if is_one else asking.quorum,
         groups=() if is_one else groups,
         rejections=min(part.rejections for part in every),
@@ -46,6 +47,14 @@ def with_doubts(settings: Settings, name: str, doubts: tuple[Doubt, ...]) -> Set
         guests=all(part.guests for part in every),
         ladder=tuple(replace(step, add=()) for step in every[0].ladder),
     )
+
+
+def _called(parts: list[Settings]) -> tuple[Principal, ...] | None:
+    """Whom any of them calls; None: every one calls all of its people."""
+    if all(part.ping is None for part in parts):
+        return None
+    called = (part.approvers.principals if part.ping is None else part.ping for part in parts)
+    return tuple(dict.fromkeys(one for each in called for one in each))
 
 
 def _groups(parts: list[tuple[str, Settings]]) -> tuple[Group, ...]:

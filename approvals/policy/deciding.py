@@ -223,6 +223,7 @@ class _Answer:
             because=because,
             channel=settings.channel or self.channel,
             approvers=settings.approvers.principals,
+            ping=settings.ping,
             quorum=settings.quorum,
             groups=settings.groups,
             rejections=settings.rejections,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from approvals.calendars import Calendar
-from approvals.model import CHANNEL, Action, Group, Kind, OnDeadline, Remind, Risk, Step
+from approvals.model import CHANNEL, Action, Group, Kind, OnDeadline, Principal, Remind, Risk, Step
 from approvals.policy import people, readers
 from approvals.policy.agreeing import shortfall
 from approvals.policy.conditions import LARGEST_SUM, Condition, Language, micros
@@ -209,9 +209,22 @@ def _settings(table: Table, inherited: Settings, known: Known) -> Settings:
     digest = table.read("digest", _one_named(known.digests, "digest"), None)
     settings = replace(settings, digest=digest.name if digest else inherited.digest)
     settings = _with_quorum(table, settings, inherited, known)
+    settings = replace(settings, ping=_ping(table, settings.approvers, inherited, known))
     if settings.action is not Action.DENY:
         _check_together(table, settings)
     return settings
+
+
+def _ping(
+    table: Table, approvers: Approvers, inherited: Settings, known: Known
+) -> tuple[Principal, ...] | None:
+    """Who is called. A rule with approvers of its own begins anew, unless the defaults call nobody."""
+    is_new = approvers != inherited.approvers and inherited.ping != ()
+    called = table.read("ping", people.called(known.sets), None if is_new else inherited.ping)
+    if "ping" in table and called and (strangers := people.not_among(called, approvers.principals)):
+        what = f"`ping` names {told(strangers)}, but `approvers` does not"
+        table.fault("ping", what, "name only those who may decide, or add them to `approvers`")
+    return called
 
 
 def _one_named(values: Mapping[str, readers.T], what: str) -> readers.Reader[readers.T]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from difflib import get_close_matches
 from graphlib import CycleError, TopologicalSorter
 from itertools import chain
@@ -72,6 +72,28 @@ def approvers(people: People) -> Callable[[object], Approvers]:
         return Approvers(principals=tuple(dict.fromkeys(members)), words=_words(written))
 
     return read
+
+
+def called(people: People) -> Callable[[object], tuple[Principal, ...]]:
+    """A reader of `ping`, which may name nobody."""
+
+    def read(value: object) -> tuple[Principal, ...]:
+        found = () if value == [] else approvers(people)(value).principals
+        if CHANNEL in found:
+            raise Wrong('holds "channel", which calls nobody', "name people, groups or sets of [people]")
+        return found
+
+    return read
+
+
+def not_among(called: Iterable[Principal], members: Collection[Principal]) -> list[Principal]:
+    """Those of `called` who are surely none of `members`; who is in a group, names don't tell."""
+    has_groups = any(not PERSON.fullmatch(member) for member in members)
+
+    def may_be(one: Principal) -> bool:
+        return one in members or CHANNEL in members or (has_groups and PERSON.fullmatch(one) is not None)
+
+    return [one for one in called if not may_be(one)]
 
 
 def _words(written: tuple[str, ...]) -> str:
