@@ -7,7 +7,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeAlias
 from weakref import WeakValueDictionary
 
@@ -41,6 +41,7 @@ LEASE_S = 10.0
 ALIKE_KEPT_S = 24 * 3600  # calls that come further apart have cards of their own
 REFUSED_KEPT_S = 90 * 24 * 3600  # the outcome of a letter that never became a request
 PAGE = 1000  # audit entries that are held at once
+OUT_OF_ORDER = timedelta(minutes=1)  # the log is in the order of commits, and its times are up to so far off
 TYPED_LETTERS = 4  # of an id that a person must type at least
 AMBIGUOUS = 10  # matches that are told
 TYPED_CHARS = 200  # of what was typed that go into the log
@@ -260,6 +261,10 @@ class Store:
                 found = await pipe.execute()
         return [stored(body, short) for body, short in found if body is not None]
 
+    async def get_many(self, ids: Iterable[RequestId]) -> dict[RequestId, Request]:
+        """Those of the requests that are still kept."""
+        return {request.id: request for request in await self._bodies(ids)}
+
     async def unseen(self, *, limit: int = 50) -> list[Request]:
         """What ended without people's regular yes or no, and nobody has looked at since; the oldest first."""
         with translated(self._redis):
@@ -361,6 +366,21 @@ class Store:
         """The number that the log gave out last; 0: none yet."""
         with translated(self._redis):
             return int(await self._redis.get(self._seq) or 0)
+
+    async def first_seq_at(self, at: datetime) -> int:
+        """A number from which on the log holds all that happened since `at`, and little of what was before.
+
+        Raises as `entries`.
+        """
+        low, high = 1, await self.last_seq() + 1
+        while low < high:
+            middle = (low + high) // 2
+            found = await self.entries(middle, 1)
+            if found and found[0].at < at - OUT_OF_ORDER:
+                low = found[0].seq + 1
+            else:
+                high = middle
+        return low
 
     async def until_changed(self, last_seq: int, timeout_s: float) -> int:
         """Wait up to `timeout_s` for the log to grow beyond `last_seq`; returns how far it goes by then.
