@@ -13,6 +13,7 @@ from approvals.grants import Grant
 from approvals.messages import Letter, Outcome, Permit
 from approvals.model import Freeze, Request
 from approvals.places import Posted
+from approvals.preferences import Preferences
 
 T = TypeVar("T")
 
@@ -25,6 +26,7 @@ POSTED = TypeAdapter(Posted)
 FREEZE = TypeAdapter(Freeze)
 GRANT = TypeAdapter(Grant)
 ABSENCE = TypeAdapter(Absence)
+PREFERENCES = TypeAdapter(Preferences)
 
 
 class Unreadable(ApprovalsError):
