@@ -36,9 +36,13 @@ class Calendar:
                 return hours[0]
         return None
 
+    def is_working_day(self, day: date) -> bool:
+        """Whether it opens on a day at all."""
+        return day.weekday() in self.days and day not in self.holidays
+
     def _hours(self, day: date) -> tuple[datetime, datetime] | None:
         """From when to when it is open on a day, in UTC; by the clock on the wall, in summer and winter."""
-        if day.weekday() not in self.days or day in self.holidays:
+        if not self.is_working_day(day):
             return None
         zone = ZoneInfo(self.tz)
         end_day = day if self.closes > self.opens else day + timedelta(days=1)

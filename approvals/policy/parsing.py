@@ -78,6 +78,7 @@ def _policy(root: Table, lines: Lines, faults: list[Fault], *, version: str) -> 
         rules=entries.rules(_rule_tables(root, lines, faults), defaults, known),
         calendars=calendars,
         digests=digests,
+        dailies=sections.dailies(_daily_tables(root, lines, faults), calendars, defaults.quiet),
         stages=sections.stages(table("stages")),
         owners=sections.owners(owners, sets),
         rate=None if rate is None else Rate(count=rate[0], per_s=rate[1]),
@@ -96,6 +97,19 @@ def _policy(root: Table, lines: Lines, faults: list[Fault], *, version: str) -> 
     root.close()
     uses_conditions = any(rule.when or (rule.budget and rule.budget.amount) for rule in policy.rules)
     return policy if uses_conditions else replace(policy, language=None)
+
+
+def _daily_tables(root: Table, lines: Lines, faults: list[Fault]) -> list[Table]:
+    """One table [daily], or several [[daily]]."""
+    written = root.raw("daily", [])
+    several = written if isinstance(written, list) else [written]
+    return [
+        Table(
+            entry, "daily", lines=lines, faults=faults, nth=nth,
+            place=f"[[daily]] {nth + 1}" if len(several) > 1 else "[daily]",
+        )
+        for nth, entry in enumerate(several)
+    ]  # fmt: skip
 
 
 def _rule_tables(root: Table, lines: Lines, faults: list[Fault]) -> list[Table]:

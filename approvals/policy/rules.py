@@ -21,6 +21,7 @@ from approvals.model import (
     Risk,
     Step,
 )
+from approvals.mornings import Daily
 from approvals.policy.conditions import Amount, Condition, Language, View
 from approvals.policy.globs import ANYTHING
 
@@ -161,6 +162,7 @@ class Policy:
     rules: tuple[Rule, ...] = ()
     calendars: Mapping[str, Calendar] = field(default_factory=dict)
     digests: Mapping[str, Digest] = field(default_factory=dict)
+    dailies: tuple[Daily, ...] = (Daily(),)  # when channels are told about the day before
     stages: Mapping[str, Stage] = field(default_factory=dict)
     owners: Owners = field(default_factory=Owners)
     rate: Rate | None = None  # asks of one agent

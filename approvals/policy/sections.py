@@ -1,4 +1,4 @@
-"""The tables of a policy file beside its rules: calendars, digests, stages, owners."""
+"""The tables of a policy file beside its rules: calendars, digests, mornings, stages, owners."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from datetime import date, datetime, time
 from zoneinfo import ZoneInfo, available_timezones
 
 from approvals.calendars import Calendar
+from approvals.digest import OURS, GroupBy
 from approvals.model import CHANNEL, Principal
+from approvals.mornings import Daily
 from approvals.policy import people, readers
 from approvals.policy.conditions import RESERVED, Language
 from approvals.policy.people import People
-from approvals.policy.rules import Digest, GroupBy, Owners, Stage
-from approvals.policy.tables import Table, Wrong, tell
+from approvals.policy.rules import Digest, Owners, Stage
+from approvals.policy.tables import Table, Wrong, tell, told
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-OUR_DIGESTS = ("burst", "yours")  # of a flood of requests, and of one person
 _DIGEST_NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 _CALENDAR_NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
 _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
@@ -121,9 +122,9 @@ def digests(table: Table, language: Language) -> Mapping[str, Digest]:
 
 
 def _names_a_digest(table: Table, name: str) -> bool:
-    if _DIGEST_NAME.fullmatch(name) and name not in OUR_DIGESTS:
+    if _DIGEST_NAME.fullmatch(name) and name not in OURS:
         return True
-    what = "stands for one of the service's own" if name in OUR_DIGESTS else "is no name of a digest"
+    what = "stands for one of the service's own" if name in OURS else "is no name of a digest"
     table.fault(name, f"`{name}` {what}", "use lower-case letters, digits, - and _, at most 40")
     return False
 
@@ -152,6 +153,58 @@ def _clocks(value: object) -> tuple[time, ...]:
     if not isinstance(value, list) or not value:
         raise Wrong(f"is {tell(value)}", 'list times of day, such as ["09:00", "15:00"]')
     return tuple(sorted(set(map(clock, value))))
+
+
+def dailies(
+    tables: list[Table], calendars: Mapping[str, Calendar], quiet: Calendar | None
+) -> tuple[Daily, ...]:
+    """When channels are told about the day before. Without a table: at nine, on the days of `quiet`."""
+    found: list[Daily] = []
+    spoken_for: set[str] = set()
+    for table in tables:
+        daily = _daily(table, calendars, quiet)
+        names = set(daily.channels) or {""}
+        if twice := sorted(names & spoken_for):
+            which = f"`{twice[0]}`" if twice[0] else "all other channels"
+            what = f"another [[daily]] speaks for {which} already"
+            table.fault("channels", what, "name each channel once, and leave `channels` out once at most")
+        spoken_for |= names
+        found.append(daily)
+    return tuple(found) or (Daily(tz=quiet.tz if quiet else "UTC", calendar=quiet),)
+
+
+def _daily(table: Table, calendars: Mapping[str, Calendar], quiet: Calendar | None) -> Daily:
+    calendar = table.read("calendar", _known_calendar(calendars), None)
+    usual = Daily()
+    hours = calendar or (None if "days" in table else quiet)
+    daily = Daily(
+        at=table.read("at", clock, usual.at),
+        tz=table.read("tz", time_zone, hours.tz if hours else quiet.tz if quiet else "UTC"),
+        days=table.read("days", _days, usual.days),
+        calendar=hours,
+        channels=table.read("channels", _channels, ()),
+        is_off=table.read("off", readers.flag, False),
+    )
+    if "at" in table and "tz" not in table and hours is None and quiet is None:
+        table.fault("at", "`at` has no time zone", 'write tz = "Europe/Berlin" with it, or a `calendar`')
+    if "days" in table and "calendar" in table:
+        table.fault("days", "`days` and `calendar` both say on which days", "leave one of them out")
+    table.close()
+    return daily
+
+
+def _known_calendar(calendars: Mapping[str, Calendar]) -> readers.Reader[Calendar | None]:
+    def read(value: object) -> Calendar | None:
+        if isinstance(value, str) and value in calendars:
+            return calendars[value]
+        known = f"use one of {told(sorted(calendars))}" if calendars else "describe it under [calendars.NAME]"
+        raise Wrong(f"is {tell(value)}, which is no calendar of this file", known)
+
+    return read
+
+
+def _channels(value: object) -> tuple[str, ...]:
+    return tuple(map(readers.channel, readers.texts(value, 'list channels, such as ["#approvals"]')))
 
 
 def stages(table: Table) -> Mapping[str, Stage]:
