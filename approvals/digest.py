@@ -1,4 +1,4 @@
-"""Which requests one Slack message holds, what of each it shows, and when it is due. Values and rules, pure.
+"""Which requests one Slack message holds, and what of each it shows. Values and rules, pure.
 
 A digest's membership is fixed when it is made: what comes later is in a later one. What it shows of its rows
 is counted by its version, so that a click which names a version means exactly what that version showed.
@@ -13,22 +13,23 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import groupby
 from typing import NewType
-from zoneinfo import ZoneInfo
 
 from approvals.ids import ALPHABET, LETTERS
 from approvals.model import Fingerprint, Kind, PersonId, Request, RequestId, Risk
-from approvals.policy.rules import Digest as Wish
-from approvals.policy.rules import GroupBy
-from approvals.policy.sections import OUR_DIGESTS
 
 DigestId = NewType("DigestId", str)  # "D-" and 26 letters
 
-BURST, YOURS = OUR_DIGESTS  # that no policy names: of a flood of requests, and of one person
+BURST, YOURS = OURS = ("burst", "yours")  # that no policy names: of a flood of requests, and of one person
 MOST = 400  # rows of one digest; more become several messages
-BURST_WAIT = timedelta(seconds=1)  # for what else belongs to a flood
 BURST_WINDOW = timedelta(seconds=10)  # in which more than `Terms.burst` requests are a flood
-_LEAD = timedelta(minutes=15)  # before a deadline people see what is held, at the latest
-_LEAD_SHARE, _LEAD_AT_MOST = 4, 2  # a quarter of its time if that is longer, half of it if it is short
+
+
+class GroupBy(StrEnum):
+    """What puts the rows of a digest under one heading."""
+
+    TOOL = "tool"
+    AGENT = "agent"
+    RULE = "rule"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,39 +193,3 @@ def _why_not(row: Row, request: Request | None, version: int) -> LeftOut | None:
     if not row.is_ready or not may_be_in_all(request):
         return LeftOut.TO_BE_OPENED
     return None
-
-
-# -- when ---------------------------------------------------------------------------------------------
-
-
-def due_at(wish: Wish | None, request: Request, now: datetime) -> datetime:
-    """When a request that is held from `now` on is to be shown, with all that is held by then.
-
-    None for `wish`: a flood, or a digest that the policy no longer knows.
-    """
-    if wish is None:
-        return now + BURST_WAIT
-    times = [show_by(request)]
-    if wish.every_s is not None:
-        times.append(now + timedelta(seconds=wish.every_s))
-    times += [_next(at.hour, at.minute, wish.tz, now) for at in wish.at]
-    return max(now, min(filter(None, times), default=now))
-
-
-def show_by(request: Request) -> datetime | None:
-    """When it must be shown at the latest, for people to have time to decide; None: it has no deadline."""
-    if request.deadline is None:
-        return None
-    whole = request.deadline - request.asked_at
-    return request.deadline - min(max(_LEAD, whole / _LEAD_SHARE), whole / _LEAD_AT_MOST)
-
-
-def _next(hour: int, minute: int, tz: str, now: datetime) -> datetime:
-    """The next time that a clock there shows this; a time that a day leaves out comes with the next one."""
-    zone = ZoneInfo(tz)
-    local = now.astimezone(zone).replace(hour=hour, minute=minute, second=0, microsecond=0, fold=0)
-    for days in range(3):
-        at = (local + timedelta(days=days)).astimezone(now.tzinfo)
-        if at > now:
-            return at
-    raise AssertionError("a day has no third tomorrow")

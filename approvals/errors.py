@@ -44,6 +44,14 @@ class Refusal(ApprovalsError):
     """The rules forbid it at this point."""
 
 
+class DigestNotFound(Refusal):
+    """There is no such digest, or it has been forgotten."""
+
+    def __init__(self, digest_id: str) -> None:
+        super().__init__(f"there is no digest {digest_id[:64]!r}, or it has been forgotten")
+        self.digest_id = digest_id
+
+
 class RequestNotFound(Refusal):
     """There is no such request here, or it has been forgotten."""
 
@@ -159,6 +167,27 @@ class NothingToSee(RequestRefusal):
 
     def __init__(self, request: Request) -> None:
         super().__init__(request, "there is nothing left to look at")
+
+
+class NothingToReview(RequestRefusal):
+    """It was asked for, or has not run, or is not among those that people are shown."""
+
+    def __init__(self, request: Request) -> None:
+        super().__init__(request, "it is not up for review")
+
+
+class AlreadyReviewed(RequestRefusal):
+    """Somebody has looked at it before."""
+
+    def __init__(self, request: Request) -> None:
+        super().__init__(request, "somebody has reviewed it already")
+
+
+class NoUndoAsked(RequestRefusal):
+    """An agent tells of an undo that nobody waits for."""
+
+    def __init__(self, request: Request) -> None:
+        super().__init__(request, "nobody waits to hear whether it was undone")
 
 
 class Frozen(RequestRefusal):

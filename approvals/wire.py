@@ -8,6 +8,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from approvals.audit import Entry
 from approvals.deputies import Absence
+from approvals.digest import Digest
 from approvals.errors import ApprovalsError, InvalidCall
 from approvals.grants import Grant
 from approvals.messages import Letter, Outcome, Permit
@@ -23,6 +24,7 @@ OUTCOME = TypeAdapter(Outcome)
 PERMIT = TypeAdapter(Permit)
 ENTRY = TypeAdapter(Entry)
 POSTED = TypeAdapter(Posted)
+DIGEST = TypeAdapter(Digest)
 FREEZE = TypeAdapter(Freeze)
 GRANT = TypeAdapter(Grant)
 ABSENCE = TypeAdapter(Absence)

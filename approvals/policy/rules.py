@@ -8,6 +8,7 @@ from datetime import datetime, time
 from enum import StrEnum
 
 from approvals.calendars import Calendar
+from approvals.digest import GroupBy
 from approvals.model import (
     CHANNEL,
     Action,
@@ -89,7 +90,7 @@ class Settings:
     guests: bool = False
     assurance: Assurance = Assurance.CLICK
     extend_s: int = 0
-    sample: float = 0.0  # for reviews, which are still to come
+    sample: float = 1.0  # of `review` actions, the share that people are shown
     ladder: tuple[Step, ...] = ()
     quiet: Calendar | None = None
     digest: str | None = None  # the name of one of the policy's digests
@@ -110,14 +111,6 @@ class Budget:
 class Rate:
     count: int
     per_s: int
-
-
-class GroupBy(StrEnum):
-    """What puts the rows of a digest under one heading."""
-
-    TOOL = "tool"
-    AGENT = "agent"
-    RULE = "rule"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +141,7 @@ class Rule:
     name: str
     tools: tuple[str, ...] = (ANYTHING,)
     agents: tuple[str, ...] = (ANYTHING,)
-    kind: Kind | None = None  # None: both
+    kind: Kind | None = None  # None: all
     when: Condition | None = None
     budget: Budget | None = None
     reason: str | None = None  # told instead of our own sentence

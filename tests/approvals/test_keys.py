@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from redis.crc import key_slot
 
+from approvals.digest import new_digest_id
 from approvals.errors import InvalidCall
 from approvals.ids import new_id
 from approvals.keys import SHAPES, key
@@ -16,6 +17,8 @@ ROOT = Path(__file__).parents[2]
 SCRIPTS = sorted((ROOT / "approvals" / "lua").glob("*.lua"))
 PARTS = {
     "request id": new_id(),
+    "digest id": new_digest_id(),
+    "digest name": "refunds",
     "channel": "C0APPROVALS",
     "timestamp": "1699.22",
     "agent name": "billing.eu-1",
@@ -48,7 +51,7 @@ def test_a_script_touches_its_keys_only(script: Path) -> None:
     assert calls
     for command, first in calls:
         assert re.fullmatch(r'"[A-Z]+"', command), f"{command} is not a constant"
-        assert command == '"TIME"' or re.fullmatch(r"KEYS\[\d+\]", first), f"{command} {first}"
+        assert command == '"TIME"' or re.fullmatch(r"KEYS\[\d+(?: \+ index)?\]", first), f"{command} {first}"
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
