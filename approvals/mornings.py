@@ -7,6 +7,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from approvals.calendars import LOOK_AHEAD_DAYS, Calendar
+from approvals.model import RequestId
+from approvals.places import Posted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,3 +57,26 @@ def daily_for(dailies: tuple[Daily, ...], names: frozenset[str]) -> Daily | None
     general = (daily for daily in dailies if not daily.channels)
     found = next(named, None) or next(general, None)
     return None if found is None or found.is_off else found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """One message of a daily thread: some calls that ran without asking, for people to look at."""
+
+    posted: Posted
+    requests: tuple[RequestId, ...]
+    is_old: bool = False  # they were left from before
+    left_out: int = 0  # so many more are up for a look than the thread shows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DailyThread:
+    """What a channel was, or is about to be, told on the morning of a day."""
+
+    day: date
+    since: datetime
+    until: datetime
+    head: Posted
+    picture: str | None = None  # the file that shows it; "": it goes without; None: not made yet
+    replies: tuple[Reply, ...] | None = None  # None: not chosen yet
+    is_told: bool = False  # all of it has been posted

@@ -13,6 +13,7 @@ from approvals.errors import ApprovalsError, InvalidCall
 from approvals.grants import Grant
 from approvals.messages import Letter, Outcome, Permit
 from approvals.model import Freeze, Request
+from approvals.mornings import DailyThread
 from approvals.places import Posted
 from approvals.preferences import Preferences
 
@@ -28,6 +29,7 @@ DIGEST = TypeAdapter(Digest)
 FREEZE = TypeAdapter(Freeze)
 GRANT = TypeAdapter(Grant)
 ABSENCE = TypeAdapter(Absence)
+DAILY_THREAD = TypeAdapter(DailyThread)
 PREFERENCES = TypeAdapter(Preferences)
 
 
