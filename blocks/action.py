@@ -63,11 +63,14 @@ def _addressee(rest: Args) -> str:
 
 
 def _telling(rest: Args) -> Iterator[str]:
-    told = [key for key in _FIRST if key in rest]
-    order = [*told, *(key for key in rest if key not in told)]
-    brief = [key for key in order if PLAIN_KEY.fullmatch(key) and _is_brief(rest[key])]
+    brief = [key for key in most_telling(rest) if PLAIN_KEY.fullmatch(key) and _is_brief(rest[key])]
     for key in brief[:TELLING]:
         yield f"{one_line(key, 24)} {_brief(rest[key])}"
+
+
+def most_telling(args: Args) -> list[str]:
+    """The names of the arguments, those that tell most first."""
+    return list(dict.fromkeys(key for key in (*_FIRST, *args) if key in args))
 
 
 def _is_brief(item: Json) -> bool:

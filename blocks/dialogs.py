@@ -66,7 +66,12 @@ def read_view(request: Request, now: datetime, *, file_url: str | None = None, i
     can_approve = is_open(request, now) and request.sent_back is None and is_all_there
     if can_approve and request.kind is Kind.QUESTION:
         return answer_view(request, file_url=file_url)
-    blocks = [header(headline(request)), about(request), *_whole_call(request, file_url), *_says(request)]
+    blocks = [
+        header(headline(request)),
+        about(request),
+        *call_blocks(request, file_url),
+        *reason_blocks(request),
+    ]
     if can_approve and is_risky(request):
         risk = f"This is {request.terms.risk} risk. Approve it only if every line above is what you want."
         blocks.append(notice(f"⚠ {risk}"))
@@ -100,7 +105,12 @@ def changes_view(request: Request) -> View:
 def answer_view(request: Request, *, file_url: str | None = None) -> View:
     """The whole question, and its options or room for an answer."""
     question = question_of(request)
-    blocks = [header(headline(request)), about(request), *_whole_call(request, file_url), *_says(request)]
+    blocks = [
+        header(headline(request)),
+        about(request),
+        *call_blocks(request, file_url),
+        *reason_blocks(request),
+    ]
     if question.fits_menu:
         options = menu(request)
         chooser: Block = {"type": "radio_buttons", "options": options}
@@ -124,7 +134,12 @@ def details_view(
     standing_in: Mapping[PersonId, PersonId] | None = None,
 ) -> View:
     """All there is to know of a request. `can_act`: this person may decide it, so offer that here too."""
-    blocks = [header(headline(request)), *_whole_call(request, file_url), *_changes(request), *_says(request)]
+    blocks = [
+        header(headline(request)),
+        *call_blocks(request, file_url),
+        *change_blocks(request),
+        *reason_blocks(request),
+    ]
     told = story(request, now)
     if told:
         blocks.append(rich(*(element for one in told for element in told_elements(one, INPUT_CHARS - 500))))
@@ -188,7 +203,8 @@ def note_field(request: Request, *, is_own: bool = False, initial: str | None = 
     return asked(ids.WORDS, "Note", writing(lines=True, initial=initial), hint=hint, optional=True)
 
 
-def _whole_call(request: Request, file_url: str | None) -> Iterator[Block]:
+def call_blocks(request: Request, file_url: str | None) -> Iterator[Block]:
+    """The call in full; or its ends, and where its file is."""
     shown = whole_call(request)
     if offer_for(request) is not Offer.FILE:
         yield from _literal_or_quote(request, shown.text)
@@ -206,7 +222,8 @@ def _whole_call(request: Request, file_url: str | None) -> Iterator[Block]:
         yield hidden_notice(shown.hidden)
 
 
-def _changes(request: Request) -> Iterator[Block]:
+def change_blocks(request: Request) -> Iterator[Block]:
+    """What people have changed of what was asked."""
     changes = (
         diff_text(request.asked_args, request.args, CHANGE_CHARS, whole=False).text
         if request.asked_args
@@ -221,7 +238,8 @@ def _literal_or_quote(request: Request, shown: str) -> list[Block]:
     return words_over(shown) if request.kind is Kind.QUESTION else literals(shown)
 
 
-def _says(request: Request) -> Iterator[Block]:
+def reason_blocks(request: Request) -> Iterator[Block]:
+    """What the agent says of it."""
     if request.reason:
         yield rich(section((f"{name(request.agent)} says:",)))
         yield from words_over(clip(reveal(request.reason)[0], WORDS_CHARS))

@@ -7,9 +7,11 @@ was seen.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, cast, get_args
 
+from approvals.digest import DigestId, is_digest_id
 from approvals.errors import ApprovalsError
 from approvals.model import Fingerprint, Request, RequestId
 
@@ -28,6 +30,18 @@ SEEN: Final = "seen"  # of what ended without an answer, or past its normal path
 EXTEND: Final = "extend"  # also a dialog
 REVOKE: Final = "revoke"  # a grant; the value is its id
 OPTION: Final = re.compile(r"option:(\d{1,3})")  # a question's button; the number says which option
+BULK_APPROVE: Final = "bulk_approve"  # of a digest's rows; also a dialog
+BULK_REJECT: Final = "bulk_reject"  # also a dialog
+SEE_ALL: Final = "see_all"  # of a digest's rows that wait; also a dialog, whose submitting approves them
+ROW: Final = "row"  # of that dialog; its block says which row, its value which verb
+TURN: Final = re.compile(r"turn:(\d{1,4})")  # a digest's page; the number says which
+WALK: Final = "walk"  # through a digest, one by one; also a dialog
+WALK_APPROVE: Final = "walk_approve"
+WALK_EDIT: Final = "walk_edit"
+WALK_REJECT: Final = "walk_reject"
+WALK_READ: Final = "walk_read"
+WALK_SKIP: Final = "walk_skip"
+WALK_BACK: Final = "walk_back"
 
 # -- dialogs: of views; submitting READ approves ------------------------------------------------------
 READ: Final = "read"
@@ -44,11 +58,15 @@ CHOICE: Final = "choice"  # one of a question's options, or of some times
 Verb: TypeAlias = Literal[
     "details", "respond", "changes", "reject", "snooze", "similar"
 ]  # what an overflow offers
+RowVerb: TypeAlias = Literal["approve", "reject", "open"]  # what a row of a digest's dialog offers
 
 _VERSION = "1"
 _MARK_CHARS = 16  # of the fingerprint, where an option's 75 characters must hold all
 _SEEN = re.compile(rf"{_VERSION}\|(R-[0-9A-Z]{{1,40}})\|([0-9a-f]{{64}})(?:\|(\d{{1,6}}))?")
 _PICK = re.compile(rf"{_VERSION}\|([a-z]+|\d{{1,3}})\|(R-[0-9A-Z]{{1,40}})\|([0-9a-f]{{{_MARK_CHARS}}})")
+_SHOWN = re.compile(rf"{_VERSION}\|(D-[0-9A-Z]{{26}})\|(\d{{1,9}})\|([\d,-]{{0,2000}})")
+_RANGE = re.compile(r"(\d{1,4})(?:-(\d{1,4}))?")
+_ROW = re.compile(rf"{_VERSION}\|row\|(D-[0-9A-Z]{{26}})\|(\d{{1,4}})\|(\d{{1,9}})")
 
 
 class Stale(ApprovalsError):
@@ -89,6 +107,25 @@ class Pick:
         if not self.picked.isdecimal():
             raise Stale(f"no option {self.picked!r}")
         return int(self.picked)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Rows of a digest, as a version of it showed them."""
+
+    digest_id: DigestId
+    version: int
+    indexes: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RowPick:
+    """What was picked for one row of a digest, as a version of it showed the row."""
+
+    digest_id: DigestId
+    index: int
+    version: int
+    verb: RowVerb
 
 
 def pack(request: Request) -> str:
@@ -156,3 +193,94 @@ def option_index(action_id: str) -> int:
     if match is None:
         raise Stale(f"no option {action_id!r}")
     return int(match[1])
+
+
+# -- digests ------------------------------------------------------------------------------------------
+
+
+def turn(page: int) -> str:
+    """The action id of the button that leads to a digest's page."""
+    return f"turn:{page}"
+
+
+def turned_to(action_id: str) -> int:
+    """Which page a button leads to.
+
+    Raises:
+        Stale: `action_id` is no such button's.
+    """
+    match = TURN.fullmatch(action_id)
+    if match is None:
+        raise Stale(f"no page {action_id!r}")
+    return int(match[1])
+
+
+def pack_shown(digest_id: DigestId, version: int, indexes: Iterable[int]) -> str:
+    """What rides on a button that means many rows, and in a dialog's private_metadata."""
+    return f"{_VERSION}|{digest_id}|{version}|{','.join(_ranges(indexes))}"
+
+
+def _ranges(indexes: Iterable[int]) -> Iterator[str]:
+    numbers = sorted(set(indexes))
+    starts = [number for number in numbers if number - 1 not in set(numbers)]
+    ends = [number for number in numbers if number + 1 not in set(numbers)]
+    for first, last in zip(starts, ends, strict=True):
+        yield f"{first}" if first == last else f"{first}-{last}"
+
+
+def unpack_shown(value: object) -> Shown:
+    """Read what `pack_shown` wrote.
+
+    Raises:
+        Stale: it is not of this version's making.
+    """
+    match = _SHOWN.fullmatch(value) if isinstance(value, str) else None
+    if match is None or not is_digest_id(match[1]):
+        raise Stale("the digest's button or dialog is of an older version")
+    ranges = [_RANGE.fullmatch(part) for part in match[3].split(",") if match[3]]
+    indexes = [i for one in ranges if one for i in range(int(one[1]), int(one[2] or one[1]) + 1)]
+    shown = Shown(DigestId(match[1]), int(match[2]), tuple(indexes))
+    if pack_shown(shown.digest_id, shown.version, shown.indexes) != value:
+        raise Stale("the rows of a digest are not as we write them")
+    return shown
+
+
+def row_block(digest_id: DigestId, index: int, version: int) -> str:
+    """The block id of a digest's row."""
+    return f"{_VERSION}|row|{digest_id}|{index}|{version}"
+
+
+def pack_row(verb: RowVerb) -> str:
+    """What rides on an option or a button of a row; its block's id says the rest."""
+    return f"{_VERSION}|{verb}"
+
+
+def unpack_row(block_id: object, value: object) -> RowPick:
+    """Read what `row_block` and `pack_row` wrote.
+
+    Raises:
+        Stale: they are not of this version's making.
+    """
+    match = _ROW.fullmatch(block_id) if isinstance(block_id, str) else None
+    verb = value.removeprefix(f"{_VERSION}|") if isinstance(value, str) else ""
+    if match is None or not is_digest_id(match[1]) or verb not in get_args(RowVerb) or verb == value:
+        raise Stale("the row is of an older version")
+    return RowPick(DigestId(match[1]), int(match[2]), int(match[3]), cast(RowVerb, verb))
+
+
+def pack_walk(digest_id: DigestId, version: int, index: int, request: Request) -> str:
+    """What rides on the buttons of a walk, and in its dialog: where it is, and which call it shows there."""
+    return f"{pack_shown(digest_id, version, [index])}#{pack(request)}"
+
+
+def unpack_walk(value: object) -> tuple[Shown, Seen]:
+    """Read what `pack_walk` wrote; the one index is where the walk is.
+
+    Raises:
+        Stale: it is not of this version's making.
+    """
+    place, _, seen = str(value).partition("#")
+    shown = unpack_shown(place)
+    if len(shown.indexes) != 1:
+        raise Stale("a walk is in one place")
+    return shown, unpack(seen)
