@@ -9,6 +9,7 @@ from approvals.model import Request
 from approvals.policy.rules import Digest as Wish
 
 BURST_WAIT = timedelta(seconds=1)  # for what else belongs to a flood
+LONGEST = timedelta(days=1)  # nothing is kept from people for longer, whatever a policy says
 _LEAD = timedelta(minutes=15)  # before a deadline people see what is held, at the latest
 _LEAD_SHARE, _LEAD_AT_MOST = 4, 2  # a quarter of its time if that is longer, half of it if it is short
 
@@ -20,11 +21,11 @@ def due_at(wish: Wish | None, request: Request, now: datetime) -> datetime:
     """
     if wish is None:
         return now + BURST_WAIT
-    times = [show_by(request)]
+    times = [show_by(request), now + LONGEST]
     if wish.every_s is not None:
         times.append(now + timedelta(seconds=wish.every_s))
     times += [_next(at.hour, at.minute, wish.tz, now) for at in wish.at]
-    return max(now, min(filter(None, times), default=now))
+    return max(now, min(filter(None, times)))
 
 
 def show_by(request: Request) -> datetime | None:

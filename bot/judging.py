@@ -22,6 +22,7 @@ from approvals.policy import (
     terms_for,
     too_fast,
 )
+from bot.facts import facts_of
 from bot.settings import Mode
 from bot.staging import SELF
 
@@ -72,19 +73,7 @@ class Judge:
         """
         if self._mode != "enforce" or request.agent == SELF:
             return None
-        facts = Facts(
-            kind=request.kind,
-            tool=request.tool,
-            args=args,
-            agent=request.agent,
-            risk=request.wished_risk,
-            on_behalf_of=request.on_behalf_of,
-            deadline_s=request.wished_deadline_s,
-            confidence=request.confidence,
-            tags=request.tags,
-            environment=self._environment,
-            now=now,
-        )
+        facts = facts_of(request, args, environment=self._environment, now=now)
         found = [match.terms for match in self._candidates(self._policy(), facts)]
         return next((terms for terms in found if terms.action is Action.ASK), found[-1])
 
