@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from redis.asyncio import Redis
@@ -26,7 +26,7 @@ class Cards:
 
     def __init__(self, redis: Redis, tenant: str) -> None:
         self._redis, self._tenant = redis, tenant
-        self._draw = key(tenant, "draw")
+        self._draw, self._frozen = key(tenant, "draw"), key(tenant, "frozen")
         self._claim = script(redis, "claim")
         self._done = script(redis, "done")
 
@@ -91,6 +91,26 @@ class Cards:
         keys = [key(self._tenant, "request", request_id), self._cards(request_id), self._draw]
         with translated(self._redis):
             return bool(await self._done(keys=keys, args=[request_id, version]))
+
+    async def draw_again(self, ids: Iterable[RequestId]) -> None:
+        """Mark them as to be drawn, although nothing of theirs has changed."""
+        if wanted := {str(id): 0 for id in ids}:
+            with translated(self._redis):
+                await self._redis.zadd(self._draw, wanted, nx=True)
+
+    async def shown_frozen(self, request_id: RequestId) -> None:
+        """Its cards are about to say that it is frozen."""
+        with translated(self._redis):
+            await self._redis.sadd(self._frozen, request_id)
+
+    async def draw_frozen(self, reached: Iterable[RequestId]) -> None:
+        """Mark as to be drawn what is frozen by now (`reached`), and what was when it was drawn last."""
+        now = set(reached)
+        with translated(self._redis):
+            before = {RequestId(str(id)) for id in await self._redis.smembers(self._frozen)}
+            await self.draw_again(sorted(now | before))
+            if thawed := sorted(before - now):
+                await self._redis.srem(self._frozen, *thawed)
 
     async def postpone(self, request_id: RequestId, delay_s: float) -> None:
         """Leave it until `delay_s` from now, for everybody."""

@@ -220,6 +220,7 @@ def _decide_pending(request: Request, command: _OfPending, now: datetime, freeze
             _require_thawed(request, freeze)
             return _override(request, command, now)
         case Climb():
+            _require_thawed(request, freeze)  # who can't decide isn't called
             return _climb(request, now)
         case Revise():
             return _revise(request, command, now)

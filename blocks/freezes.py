@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from approvals.model import Freeze, Principal, Reach
@@ -36,13 +37,22 @@ def not_owner(owners: Sequence[Principal], verb: str) -> str:
     return f"You can't {verb} here: that is for {deciders(owners)}, as the policy says."
 
 
-def frozen(freeze: Freeze, held: int, begun: int, commands: Commands) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """How many requests a freeze keeps from people, and when the first of them expires."""
+
+    count: int
+    first: datetime | None
+
+
+def frozen(freeze: Freeze, waiting: Waiting, held: int, begun: int, commands: Commands) -> str:
     """To whoever froze. `begun` calls had been claimed already: those can't be stopped from here."""
     taken = f" {_approvals(held)} not used yet, and can't be for now." if held else ""
     late = f" {_calls(begun)} begun already, and can't be stopped from here." if begun else ""
     typed = f"{freeze.reach} {escape(one_line(freeze.name, NAME_CHARS))}".strip()
     return (
-        f"Frozen: {reached(freeze)}. What waits, and what comes, can't be decided.{taken}{late} "
+        f"Frozen: {reached(freeze)}. What waits, and what comes, can't be decided."
+        f"{_waits(freeze, waiting)}{taken}{late} "
         f"`/{commands.approvals} thaw {typed}` ends it."
     )
 
@@ -72,6 +82,14 @@ def told_operators(freeze: Freeze) -> str:
 def _line(freeze: Freeze, now: datetime) -> str:
     why = f": {escape(one_line(freeze.why, WHY_CHARS))}" if freeze.why else ""
     return f"{reached(freeze)}, by {escape(name(freeze.by.name))}, {Moment(freeze.at, near=now).token}{why}"
+
+
+def _waits(freeze: Freeze, waiting: Waiting) -> str:
+    if not waiting.count:
+        return ""
+    told = "1 request waits" if waiting.count == 1 else f"{waiting.count:,} requests wait"
+    first = "" if waiting.first is None else Moment(waiting.first, near=freeze.at).token
+    return f" {told}; deadlines go on{f', and the first is {first}' if first else ''}."
 
 
 def _approvals(count: int) -> str:

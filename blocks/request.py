@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from enum import StrEnum
 
-from approvals.model import Kind, Principal, Request
+from approvals.model import Freeze, Kind, Principal, Request
 from blocks.action import headline
 from blocks.buttons import card_buttons
 from blocks.call import Shown, call_text
@@ -96,17 +96,22 @@ def card(
     offer: Offer | None = None,
     ping: bool = False,
     deputies: Iterable[Principal] = (),
+    freeze: Freeze | None = None,
 ) -> Card:
-    """Draw `request`. `ping` mentions who must act, and `deputies`: for a first post, never for an update."""
+    """Draw `request`. `ping` mentions who must act, and `deputies`: for a first post, never for an update.
+
+    `freeze`: the one that reaches it while it waits.
+    """
     shown = whole_call(request)
     offer = offer or _offer(shown)
-    told = story(request, now)
+    told = story(request, now, freeze)
     called = dict.fromkeys((*request.terms.approvers, *request.added, *deputies))
     mentions = mention(called) if ping and request.is_pending else ""
     is_editable = offer is not Offer.FILE and request.kind is Kind.ACTION and has_fields(request)
     blocks: list[Block] = []
     for words_chars in WORDS_CHARS:
-        blocks = [header(mark(request) + headline(request)), *_body(request, shown, offer, told, words_chars)]
+        title = header(mark(request, freeze) + headline(request))
+        blocks = [title, *_body(request, shown, offer, told, words_chars)]
         blocks += [_small(f"For {mentions}")] if mentions else []
         blocks.append(card_buttons(request, now, is_whole=offer is Offer.WHOLE, is_editable=is_editable))
         if json_size(blocks) <= MESSAGE_CHARS - TEXT_SPARE_CHARS:
@@ -129,6 +134,16 @@ def _body(
         yield from (*call, *_told(told, words_chars), about(request))
     else:
         yield from (*_told(told, words_chars), *call, about(request))
+
+
+def moved(request: Request, channel: str | None) -> Card:
+    """What stays where it was shown before it was changed, and so sent to `channel`; None: into DMs."""
+    where = "their direct messages" if channel is None else f"<#{channel}>"
+    went = f"Changed, and now with {deciders((*request.terms.approvers, *request.added))} in {where}."
+    said: Block = {"type": "section", "text": {"type": "mrkdwn", "text": went, "verbatim": True}}
+    because = escape(one_line(request.terms.because, BECAUSE_CHARS))
+    text = f"{escape(headline(request))}. {went} Asked because: {because}"
+    return Card(text, [header(headline(request)), about(request), said, _because(request)])
 
 
 def about(request: Request) -> Block:

@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import starmap
 
 from approvals.durations import tell_duration
-from approvals.model import Actor, Decision, Kind, OnDeadline, Request, Status, TrailLine, Vote
+from approvals.model import Actor, Decision, Freeze, Kind, OnDeadline, Request, Status, TrailLine, Vote
 from approvals.quorum import missing
 from blocks.pieces import Line, Moment, Strong
 from blocks.text import name, one_line
@@ -34,17 +34,20 @@ class Told:
     words: str | None = None
 
 
-def mark(request: Request) -> str:
+def mark(request: Request, freeze: Freeze | None = None) -> str:
     """The sign before the headline; the sentence below it says the same in words."""
+    if request.is_pending and freeze is not None:
+        return "⏸ "
     if request.decision is not None and request.decision.word == "overridden":
         return "⚠ "
     return _MARKS.get(request.status, "✓ ")
 
 
-def story(request: Request, now: datetime) -> list[Told]:
+def story(request: Request, now: datetime, freeze: Freeze | None = None) -> list[Told]:
     """What a person needs to know of how it stands, in the order in which it happened."""
     if request.is_pending:
-        return _pending(request, now)
+        frozen = [] if freeze is None else [_frozen(request, freeze)]
+        return [*frozen, *_pending(request, now)]
     if request.decision is None:
         return []
     votes = [Told(_voted(request, vote), vote.note) for vote in request.votes[-VOTES:]]
@@ -66,6 +69,12 @@ def _pending(request: Request, now: datetime) -> list[Told]:
     elif request.snoozed_until is not None and now < request.snoozed_until:
         told.append(Told(("Reminders wait until ", _at(request, request.snoozed_until), ".")))
     return told
+
+
+def _frozen(request: Request, freeze: Freeze) -> Told:
+    froze = f" froze {one_line(freeze.words, RULE_CHARS)}, "
+    ends = "; nothing can be decided until it is thawed."
+    return Told((Strong("Frozen: "), name(freeze.by.name), froze, _at(request, freeze.at), ends), freeze.why)
 
 
 def _votes(request: Request) -> list[Told]:

@@ -129,7 +129,7 @@ async def run(service: Service, role: Role) -> None:
                 tasks.create_task(_follow_policy(service, slack), name="policy")
                 tasks.create_task(_posting(service, slack).run(), name="posting")
                 tasks.create_task(Deadlines(service.store, service.cards).run(), name="deadlines")
-                tasks.create_task(Freezing(service.store).run(), name="freezing")
+                tasks.create_task(Freezing(service.store, service.cards).run(), name="freezing")
                 tasks.create_task(_pausing(service, slack).run(), name="pausing")
                 tasks.create_task(collapsing.run(service.store), name="collapsing")
                 tasks.create_task(_staging(service).run(), name="staging")
@@ -200,7 +200,8 @@ def _staging(service: Service) -> Staging:
 
 
 def _pausing(service: Service, slack: Slack) -> Pausing:
-    return Pausing(lambda: service.policy, service.store, Freezing(service.store), slack.operators)
+    freezing = Freezing(service.store, service.cards)
+    return Pausing(lambda: service.policy, service.store, freezing, slack.operators)
 
 
 def _posting(service: Service, slack: Slack) -> Posting:
@@ -261,7 +262,7 @@ async def _slack(
             commands=settings.commands,
             owners=Owners(lambda: policy_file.current, people, store),
             operators=operators,
-            freezing=Freezing(store),
+            freezing=Freezing(store, cards),
             grants=GrantBook(redis, settings.tenant),
             absences=absences,
             stages=stages,

@@ -17,21 +17,24 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from approvals.brakes import freeze_on
 from approvals.cards import Cards
 from approvals.commands import GiveUp
 from approvals.errors import Refusal, Unavailable
+from approvals.freezes import NOT_FROZEN
 from approvals.ladder import may_call
-from approvals.model import CHANNEL, Principal, Request, RequestId
+from approvals.model import CHANNEL, Freeze, Principal, Request, RequestId
 from approvals.places import FILE, TRAIL, Place, Posted, is_card, is_said_once
 from approvals.policy import why_unanswerable
 from approvals.quorum import can_be_met
 from approvals.store import Store
 from blocks.pieces import Card
-from blocks.request import Offer, call_file, card, offer_for, trail
+from blocks.request import Offer, call_file, card, moved, offer_for, trail
 from bot.channels import DM, Channels, NoSuchChannel
 from bot.operators import Operators
 from bot.people import LookupFailed, People
-from bot.sayings import MARKED, PEOPLE_IN_DM, Saying, Sayings, mark_of, mark_of_route, pings_to_say
+from bot.routes import MARKED, channels_of, is_to_be_routed, left_behind, mark_of_lost, mark_of_route
+from bot.sayings import PEOPLE_IN_DM, Saying, Sayings, mark_of, pings_to_say
 from bot.sending import CLOSED, GONE, Limited, Sending, Undrawable, Write, closed
 from bot.slack_errors import word_of
 
@@ -52,6 +55,13 @@ class Drawing:
     request: Request
     now: datetime
     posted: dict[Place, Posted]
+    ladder: dict[Place, str]  # channels that its ladder has brought it to, by the policy's names for them
+    freeze: Freeze | None = None
+
+    @property
+    def left(self) -> frozenset[Place]:
+        """Cards that only tell where it is now."""
+        return left_behind(self.request, self.posted, self.ladder)
 
 
 class Posting:
@@ -136,33 +146,64 @@ class Posting:
         except Refusal:
             await self._cards.drop(request_id)  # forgotten meanwhile
             return
-        if request.is_pending and _is_to_be_routed(request, posted):
+        frozen = await self._store.freezes.now() if request.is_pending else NOT_FROZEN
+        drawing = Drawing(
+            request=request,
+            now=now,
+            posted=dict(posted),
+            ladder=await self._ladder(request, posted),
+            freeze=freeze_on(frozen.freezes, request.agent, request.tool),
+        )
+        if request.is_pending:
             try:
-                posted = {**posted, **await self._route(request)}
+                await self._find_places(drawing)
             except Undrawable as undrawable:
                 await self._give_up(request, undrawable.why)
                 return
-        if request.is_pending:
-            posted = {**posted, **await self._show_elsewhere(request, posted)}
-        drawing = Drawing(request=request, now=now, posted=dict(posted))
         await self._draw_places(drawing)
         await self._say(drawing)
         self._at_work.discard(request_id)
         await self._cards.drawn(request.id, request.version)
+        if request.is_pending and (await self._store.freezes.now()).version != frozen.version:
+            await self._cards.draw_again([request.id])  # nobody could mark it while it was being drawn
 
     async def _draw_places(self, drawing: Drawing) -> None:
-        failures: list[str] = []
+        failures: dict[Place, str] = {}
         cards = [place for place in drawing.posted if is_card(place)]
         for place in cards:
             try:
                 await self._draw_card(drawing, place)
             except Undrawable as undrawable:
-                failures.append(undrawable.why)
+                failures[place] = undrawable.why
                 await self._cards.forget_place(drawing.request.id, place)
-        if len(failures) == len(cards) > 0 and drawing.request.is_pending:
-            await self._give_up(drawing.request, failures[0])
+        if not drawing.request.is_pending:
+            return
+        for place, name in drawing.ladder.items():
+            if place in failures:
+                await self._tell_lost(drawing.request, drawing.posted, name, failures[place])
+        current = [place for place in cards if place not in drawing.left]
+        if current and failures.keys() >= set(current):
+            await self._give_up(drawing.request, failures[current[0]])
 
     # -- where ----------------------------------------------------------------------------------------
+
+    async def _find_places(self, drawing: Drawing) -> None:
+        """Note all places where it is to be shown from now on.
+
+        Raises:
+            Undrawable: nobody who may decide it would see it.
+        """
+        request, posted = drawing.request, drawing.posted
+        if is_to_be_routed(request, posted, drawing.ladder):
+            posted |= await self._route(request)
+        for place in drawing.ladder.keys() - posted.keys():
+            posted |= await self._cards.add_place(request.id, place, place)
+        for place in drawing.left:
+            if posted[place].ts is None and posted[place].attempt is None:  # it never came to be shown there
+                await self._cards.forget_place(request.id, place)
+                del posted[place]
+        if drawing.freeze is not None:
+            await self._cards.shown_frozen(request.id)
 
     async def _route(self, request: Request) -> dict[Place, Posted]:
         """Where a new request is to be shown, having made sure that enough people there may decide it."""
@@ -187,21 +228,32 @@ class Posting:
         for each in channels:
             posted |= await self._cards.add_place(request.id, Place(each), each)
         if request.turn > 0:
-            await self._cards.record(request.id, mark_of_route(request))
+            mark = mark_of_route(request, channels)
+            await self._cards.record(request.id, mark)
+            posted[mark.place] = mark
         return posted
 
-    async def _show_elsewhere(self, request: Request, posted: Mapping[Place, Posted]) -> dict[Place, Posted]:
+    async def _ladder(self, request: Request, posted: Mapping[Place, Posted]) -> dict[Place, str]:
         """The channels that its ladder has brought it to; one that isn't there must not hide the others."""
-        found: dict[Place, Posted] = {}
-        for name in request.channels:
+        found: dict[Place, str] = {}
+        for name in request.channels if request.is_pending else ():
             try:
-                place = Place(await self._channels.id_of(name))
+                found[Place(await self._channels.id_of(name))] = name
             except NoSuchChannel as error:
-                logger.error("not shown: %s", error, extra={"request_id": request.id})
-                continue
-            if place not in posted:
-                found |= await self._cards.add_place(request.id, place, place)
+                await self._tell_lost(request, posted, name, str(error))
         return found
+
+    async def _tell_lost(self, request: Request, posted: Mapping[Place, Posted], name: str, why: str) -> None:
+        """A channel of its ladder can't be shown it: the operators are told so once."""
+        mark = mark_of_lost(request, name)
+        if mark.place in posted:
+            return
+        logger.error("not shown in %s: %s", name, why, extra={"request_id": request.id})
+        await self._operators.tell(
+            f"{request.agent}'s request {request.short} waits longer than its rule “{request.terms.rule}” "
+            f"likes, and can't be shown in {name} as that wants: {why}. It still waits where it was."
+        )
+        await self._cards.record(request.id, mark)
 
     async def _give_up(self, request: Request, why: str) -> None:
         """Nobody can be shown it: the agent learns so at once, and the operators' channel is told."""
@@ -223,9 +275,13 @@ class Posting:
         is_day = request.climbed > 1 if request.turn > 0 else may_call(request) or request.climbed > 0
         is_calling = posted.ts is None and is_day
         deputies = await self._deputies(request, posted) if is_calling and request.is_pending else ()
-        wanted = card(request, drawing.now, ping=is_calling, deputies=deputies)
+        wanted = card(request, drawing.now, ping=is_calling, deputies=deputies, freeze=drawing.freeze)
+        is_left = place in drawing.left
+        if is_left:
+            channels = channels_of(request, drawing.posted)
+            wanted = moved(request, None if request.terms.channel == DM else channels[0])
         drawn = await self._send(drawing, posted, wanted)
-        if request.is_pending and offer_for(request) is Offer.FILE:
+        if request.is_pending and not is_left and offer_for(request) is Offer.FILE:
             await self._upload(drawing, drawn)
         if posted.thread_ts is None and len(request.trail) > 1:
             below = Place(f"{place}{TRAIL}")
@@ -237,7 +293,8 @@ class Posting:
     async def _say(self, drawing: Drawing) -> None:
         """Post what is said once and never drawn again."""
         request = drawing.request
-        async for saying in self._sayings.of(request, drawing.posted):
+        current = {place: posted for place, posted in drawing.posted.items() if place not in drawing.left}
+        async for saying in self._sayings.of(request, current):
             await self._say_once(drawing, saying)
         for ping in pings_to_say(request, drawing.posted):
             await self._cards.record(request.id, mark_of(ping))
@@ -317,11 +374,6 @@ def _as_drawn(drawing: Drawing, posted: Posted) -> Posted:
         attempt=None,
         attempted_at=None,
     )
-
-
-def _is_to_be_routed(request: Request, posted: Mapping[Place, Posted]) -> bool:
-    is_moved = request.turn > 0 and mark_of_route(request).place not in posted
-    return is_moved or not any(map(is_card, posted))
 
 
 def file_place(card_place: Place, request: Request) -> Place:

@@ -22,11 +22,11 @@ from blocks.pings import ping as ping_card
 from bot.channels import DM, Channels, NoSuchChannel
 from bot.operators import Operators
 from bot.people import People
+from bot.routes import MARKED
 
 logger = logging.getLogger(__name__)
 
 PEOPLE_IN_DM = 50  # more private copies of one request than so many help nobody
-MARKED = "-"  # in place of the channel and the time of a message, where there is none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,11 +121,6 @@ def pings_to_say(request: Request, posted: Mapping[Place, Posted]) -> list[Ping]
 def mark_of(ping: Ping) -> Posted:
     """What is kept when a ping has been said to everybody."""
     return Posted(place=_place(ping), channel=MARKED, ts=MARKED)
-
-
-def mark_of_route(request: Request) -> Posted:
-    """What is kept when it has been found out where its present terms want it to be shown."""
-    return Posted(place=Place(f"{PING}:{request.turn}"), channel=MARKED, ts=MARKED)
 
 
 def _place(ping: Ping, where: str = "") -> Place:

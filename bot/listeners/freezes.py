@@ -6,8 +6,10 @@ from datetime import datetime
 
 from slack_bolt.async_app import AsyncAck
 
+from approvals.brakes import reaches
 from approvals.model import Actor, Freeze, Reach, Via
 from blocks import freezes as words
+from bot.freezing import Swept
 from bot.listeners.parts import Parts
 from bot.payloads import Slash
 
@@ -20,7 +22,7 @@ async def freeze(parts: Parts, ack: AsyncAck, slash: Slash) -> None:
     store = parts.desk.store
     await store.freezes.freeze(wanted, Via.SLACK)
     swept = await parts.freezing.sweep(await store.freezes.now())
-    await ack(text=words.frozen(wanted, swept.held, swept.begun, parts.commands))
+    await ack(text=words.frozen(wanted, _waiting(swept, wanted), swept.held, swept.begun, parts.commands))
     await parts.operators.tell(words.told_operators(wanted))
 
 
@@ -36,6 +38,12 @@ async def thaw(parts: Parts, ack: AsyncAck, slash: Slash) -> None:
     swept = await parts.freezing.sweep(await store.freezes.now())
     await ack(text=words.thawed(wanted, swept.released))
     await parts.operators.tell(f"{wanted.by.name} thawed {wanted.words}.")
+
+
+def _waiting(swept: Swept, freeze: Freeze) -> words.Waiting:
+    reached = [each for each in swept.waiting if reaches(freeze, each.agent, each.tool)]
+    deadlines = [each.deadline for each in reached if each.deadline is not None]
+    return words.Waiting(count=len(reached), first=min(deadlines, default=None))
 
 
 async def _wanted(parts: Parts, ack: AsyncAck, slash: Slash) -> Freeze | None:

@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 
 from approvals import NotClaimed
 from approvals.audit import verify
+from approvals.cards import Cards
 from approvals.commands import Approve, Claim, Expire, TakeBack
 from approvals.errors import Frozen
 from approvals.evolution import evolve
@@ -18,7 +19,7 @@ from approvals.machine import decide
 from approvals.model import Action, Freeze, OnDeadline, Reach, Request, Status, Via
 from approvals.redis_door import open_redis
 from approvals.store import Store
-from bot.freezing import Freezing
+from bot.freezing import Freezing, Swept
 from tests.builders import T0, a_person, a_request, terms
 
 ANA = a_person()
@@ -48,14 +49,18 @@ def yes(request: Request) -> Approve:
     return Approve(by=ANA, seen=request.fingerprint)
 
 
+async def swept(store: Store) -> Swept:
+    return await Freezing(store, Cards(store._redis, store.tenant)).sweep(await store.freezes.now())
+
+
 async def frozen(store: Store, freeze: Freeze) -> None:
     await store.freezes.freeze(freeze, Via.SLACK)
-    await Freezing(store).sweep(await store.freezes.now())
+    await swept(store)
 
 
 async def thawed(store: Store, freeze: Freeze) -> None:
     assert await store.freezes.thaw(freeze, ANA.actor, Via.SLACK)
-    await Freezing(store).sweep(await store.freezes.now())
+    await swept(store)
 
 
 async def test_no_approval_that_races_a_freeze_leaves_a_permit(
@@ -75,7 +80,7 @@ async def test_no_approval_that_races_a_freeze_leaves_a_permit(
             group.create_task(approve(request))
             if number == 15:
                 group.create_task(frozen(store, a_freeze()))
-    await Freezing(store).sweep(await store.freezes.now())
+    await swept(store)
     assert [name async for name in redis.scan_iter(match=key(tenant, "audit")[:-5] + "permit:*")] == []
     held = [(await store.get(request.id))[0] for request in approved]
     assert all(request.hold is not None for request in held)
@@ -122,8 +127,8 @@ async def test_what_was_claimed_before_the_freeze_has_begun_and_is_counted(
     await store.change(request.id, yes(request))
     await billing.claim(request.id)
     await store.freezes.freeze(a_freeze(), Via.SLACK)
-    swept = await Freezing(store).sweep(await store.freezes.now())
-    assert (swept.held, swept.begun) == (0, 1)
+    done = await swept(store)
+    assert (done.held, done.begun) == (0, 1)
     assert (await store.change(request.id, Claim())).request.status is Status.EXECUTING
 
 

@@ -11,6 +11,7 @@ from approvals.freezes import Freezes
 from approvals.model import Actor, Freeze, Reach, Via
 from approvals.redis_door import open_redis
 from bot.app import Service
+from bot.sandbox.model import Message
 from bot.sandbox.server import Sandbox
 from tests.running import a_connected_bot, a_policy, environment, redrawn, the_card
 from tests.stories.watching import REFUND, events, logged, whispered
@@ -73,6 +74,41 @@ async def test_a_freeze_stops_what_waits_what_comes_and_what_was_approved(
     assert await events(bot, reading.id) == ["submitted", "asked"]
     told = [(entry.event, entry.actor) for entry in await bot.store.entries() if entry.request == ""]
     assert told == [("frozen", "slack:U0LEE"), ("thawed", "slack:U0LEE")]
+
+
+async def test_what_waits_says_that_it_is_frozen_until_it_is_thawed(
+    slack: Sandbox, approvals: Approvals, bot: Service
+) -> None:
+    await approvals.submit("refund", REFUND)
+    await approvals.submit("deploy", {"service": "api"})
+    card, deploy = await the_card(slack, "c_42"), await the_card(slack, "api")
+    lee = slack.person("U0LEE")
+    assert (await lee.slash("/approvals", "freeze tool refund it refunds twice")).ok
+    await whispered(slack, "U0LEE", "1 request waits; deadlines go on, and the first is")
+    stopped = await redrawn(slack, card, "nothing can be decided until it is thawed")
+    assert "Lee Park froze tool refund" in stopped.shown and "it refunds twice" in stopped.shown
+    await approvals.submit("refund", REFUND | {"customer": "c_17"})
+    later = await redrawn(slack, await the_card(slack, "c_17"), "Frozen")
+    assert (await lee.slash("/approvals", "thaw tool refund")).ok
+    await slack.until(lambda: not [m for m in slack.messages() if "Frozen" in m.shown])
+    assert "c_17" in later.shown
+    assert _message(slack, deploy.ts).edited is None
+
+
+def _message(slack: Sandbox, ts: str) -> Message:
+    return next(message for message in slack.messages() if message.ts == ts)
+
+
+async def test_nobody_is_reminded_of_what_is_frozen_and_its_deadline_still_ends_it(
+    slack: Sandbox, approvals: Approvals, bot: Service
+) -> None:
+    lee = Actor(id="slack:U0LEE", name="Lee Park")
+    await bot.store.freezes.freeze(Freeze(reach=Reach.ALL, by=lee, at=datetime.now(UTC)), Via.SLACK)
+    ticket = await approvals.submit("refund", REFUND, deadline="2s")
+    card = await the_card(slack, "c_42")
+    assert (await approvals.wait(ticket.id, timeout=15)).status == "expired"
+    assert "reminded" not in await events(bot, ticket.id)
+    await redrawn(slack, card, "nobody answered")
 
 
 @pytest.mark.parametrize("typed", ["freeze all", "thaw all", "freeze tool *"])
