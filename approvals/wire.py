@@ -7,6 +7,7 @@ from typing import Annotated, TypeVar
 from pydantic import Field, TypeAdapter, ValidationError
 
 from approvals.audit import Entry
+from approvals.bulk import Bulk, RowResult
 from approvals.deputies import Absence
 from approvals.digest import Digest
 from approvals.errors import ApprovalsError, InvalidCall
@@ -26,6 +27,8 @@ PERMIT = TypeAdapter(Permit)
 ENTRY = TypeAdapter(Entry)
 POSTED = TypeAdapter(Posted)
 DIGEST = TypeAdapter(Digest)
+BULK = TypeAdapter(Bulk)
+ROW_RESULT = TypeAdapter(RowResult)
 FREEZE = TypeAdapter(Freeze)
 GRANT = TypeAdapter(Grant)
 ABSENCE = TypeAdapter(Absence)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from redis.crc import key_slot
 
+from approvals.bulk import new_bulk_id
 from approvals.digest import new_digest_id
 from approvals.errors import InvalidCall
 from approvals.ids import new_id
@@ -18,6 +19,7 @@ SCRIPTS = sorted((ROOT / "approvals" / "lua").glob("*.lua"))
 PARTS = {
     "request id": new_id(),
     "digest id": new_digest_id(),
+    "bulk id": new_bulk_id(),
     "digest name": "refunds",
     "channel": "C0APPROVALS",
     "timestamp": "1699.22",
