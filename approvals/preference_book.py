@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from redis.asyncio import Redis
 
 from approvals import wire
@@ -24,6 +26,10 @@ class PreferenceBook:
         """
         held = await self._register.read()
         return {PersonId(who): wire.read(wire.PREFERENCES, text) for who, text in held.texts.items()}
+
+    async def now(self) -> datetime:
+        """Redis's own clock."""
+        return await self._register.now()
 
     async def set(self, wanted: Preferences) -> None:
         """From now on this is what that person wants."""

@@ -94,19 +94,17 @@ def card(
     now: datetime,
     *,
     offer: Offer | None = None,
-    ping: bool = False,
-    deputies: Iterable[Principal] = (),
+    called: Iterable[Principal] = (),
     freeze: Freeze | None = None,
 ) -> Card:
-    """Draw `request`. `ping` mentions who must act, and `deputies`: for a first post, never for an update.
+    """Draw `request`. `called` are mentioned while it waits: in a first post, never in an update.
 
     `freeze`: the one that reaches it while it waits.
     """
     shown = whole_call(request)
     offer = offer or _offer(shown)
     told = story(request, now, freeze)
-    called = dict.fromkeys((*request.terms.approvers, *request.added, *deputies))
-    mentions = mention(called) if ping and request.is_pending else ""
+    mentions = mention(called) if request.is_pending else ""
     is_editable = offer is not Offer.FILE and request.kind is Kind.ACTION and has_fields(request)
     blocks: list[Block] = []
     for words_chars in WORDS_CHARS:

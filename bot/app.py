@@ -27,10 +27,12 @@ from approvals.cards import Cards
 from approvals.errors import ApprovalsError, Unavailable
 from approvals.grant_book import GrantBook
 from approvals.inbox import Inboxes
+from approvals.preference_book import PreferenceBook
 from approvals.redis_door import open_redis, translated
 from approvals.stages import Stages
 from approvals.store import Store
 from bot import collapsing, durability, listeners, logs, web
+from bot.attention import Attention
 from bot.channels import Channels
 from bot.deadlines import Deadlines
 from bot.desk import Desk
@@ -84,6 +86,7 @@ class Slack:
     people: People
     channels: Channels
     operators: Operators
+    attention: Attention
     desk: Desk
     bolt: AsyncApp | None  # None where nobody can click: a terminal
 
@@ -212,6 +215,7 @@ def _posting(service: Service, slack: Slack) -> Posting:
         slack.people,
         slack.channels,
         slack.operators,
+        slack.attention,
     )
 
 
@@ -270,7 +274,15 @@ async def _slack(
             channel=settings.channel,
         )
         listeners.register(bolt, parts)
-    return Slack(client=client, people=people, channels=channels, operators=operators, desk=desk, bolt=bolt)
+    return Slack(
+        client=client,
+        people=people,
+        channels=channels,
+        operators=operators,
+        attention=Attention(people, PreferenceBook(redis, settings.tenant)),
+        desk=desk,
+        bolt=bolt,
+    )
 
 
 def _bolt(settings: Settings, client: AsyncWebClient, home: Home) -> AsyncApp | None:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from datetime import time as time_of_day
@@ -164,11 +164,14 @@ class People:
     async def _load_absences(self, _: str) -> tuple[list[Absence], datetime]:
         return await self._absences.all(), await self._absences.now()
 
-    async def standing_in(self, request: Request, channel: str | None) -> dict[PersonId, PersonId]:
-        """Those whom the request's terms name and who are away, and who stands in for each."""
+    async def standing_in(
+        self, request: Request, channel: str | None, *, among: Iterable[Principal] | None = None
+    ) -> dict[PersonId, PersonId]:
+        """Those whom the request's terms name, or `among` these, who are away; and who stands in for each."""
         away = await self.away()
         named: set[str] = set()
-        for principal in approvers_of(request) - {CHANNEL} if away else ():
+        principals = approvers_of(request) if among is None else frozenset(among)
+        for principal in principals - {CHANNEL} if away else ():
             named |= await self.expand(principal, channel)
         found = {person: stand_in(person, away) for person in sorted(away) if person in named}
         return {person: deputy for person, deputy in found.items() if deputy is not None}
@@ -224,9 +227,15 @@ class People:
         return datetime.combine(tomorrow, MORNING, zone)
 
     async def to_act(
-        self, request: Request, channel: str | None, principals: Iterable[Principal], at_most: int
+        self,
+        request: Request,
+        channel: str | None,
+        principals: Iterable[Principal],
+        at_most: int,
+        *,
+        but: Collection[str] = (),
     ) -> list[Person]:
-        """Those of `principals` who may decide it and have said neither yes nor no.
+        """Those of `principals` but for `but` who may decide it and have said neither yes nor no.
 
         Raises:
             LookupFailed: Slack could not be asked.
@@ -235,7 +244,7 @@ class People:
         for principal in principals:
             candidates |= await self.expand(principal, channel)
         candidates = await self._with_deputies(candidates) - (await self.away()).keys()
-        candidates -= {vote.person for vote in (*request.votes, *request.objections)}
+        candidates -= {*but, *(vote.person for vote in (*request.votes, *request.objections))}
         found: list[Person] = []
         for candidate in sorted(candidates):
             if len(found) >= at_most:
@@ -244,6 +253,17 @@ class People:
             if may_count(request, person):
                 found.append(person)
         return found
+
+    async def group_of(self, principal: Principal) -> Principal | None:
+        """What a mention names: a group by its id instead of its handle; None: there is none of that handle.
+
+        Raises:
+            LookupFailed: Slack could not be asked.
+        """
+        if not principal.startswith("@"):
+            return principal
+        found = (await self.handles.get("all")).get(principal.removeprefix("@"))
+        return None if found is None else Principal(found)
 
     async def expand(self, principal: Principal, channel: str | None) -> frozenset[str]:
         """The ids of the people that one principal names.

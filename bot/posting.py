@@ -23,13 +23,14 @@ from approvals.commands import GiveUp
 from approvals.errors import Refusal, Unavailable
 from approvals.freezes import NOT_FROZEN
 from approvals.ladder import may_call
-from approvals.model import CHANNEL, Freeze, Principal, Request, RequestId
+from approvals.model import CHANNEL, Freeze, Request, RequestId
 from approvals.places import FILE, TRAIL, Place, Posted, is_card, is_said_once
 from approvals.policy import why_unanswerable
 from approvals.quorum import can_be_met
 from approvals.store import Store
 from blocks.pieces import Card
 from blocks.request import Offer, call_file, card, moved, offer_for, trail
+from bot.attention import Attention
 from bot.channels import DM, Channels, NoSuchChannel
 from bot.operators import Operators
 from bot.people import LookupFailed, People
@@ -75,11 +76,13 @@ class Posting:
         people: People,
         channels: Channels,
         operators: Operators,
+        attention: Attention,
     ) -> None:
         self._store, self._cards, self._sending = store, cards, Sending(slack)
         self._people, self._channels = people, channels
         self._operators = operators
-        self._sayings = Sayings(people, channels, operators)
+        self._attention = attention
+        self._sayings = Sayings(attention, channels, operators)
         self._at_work: set[RequestId] = set()
         self._paused: dict[str, float] = {}  # channel → when it may be posted to again (monotonic)
 
@@ -273,9 +276,9 @@ class Posting:
         request, posted = drawing.request, drawing.posted[place]
         # What is asked at night calls by its first step; so does what comes here because it was changed.
         is_day = request.climbed > 1 if request.turn > 0 else may_call(request) or request.climbed > 0
-        is_calling = posted.ts is None and is_day
-        deputies = await self._deputies(request, posted) if is_calling and request.is_pending else ()
-        wanted = card(request, drawing.now, ping=is_calling, deputies=deputies, freeze=drawing.freeze)
+        is_calling = posted.ts is None and is_day and request.is_pending
+        called = await self._attention.first(request, posted.channel) if is_calling else ()
+        wanted = card(request, drawing.now, called=called, freeze=drawing.freeze)
         is_left = place in drawing.left
         if is_left:
             channels = channels_of(request, drawing.posted)
@@ -320,10 +323,6 @@ class Posting:
         logger.warning("not said: %s", why, extra={"request_id": drawing.request.id})
         marked = replace(_as_drawn(drawing, posted), ts=MARKED, state=UNSAID)
         await self._writer(drawing)(marked)
-
-    async def _deputies(self, request: Request, posted: Posted) -> tuple[Principal, ...]:
-        standing_in = await self._people.standing_in(request, posted.channel)
-        return tuple(Principal(deputy) for deputy in standing_in.values())
 
     async def _send(self, drawing: Drawing, posted: Posted, wanted: Card) -> Posted:
         """Post or update one message, if it isn't already what it should be."""

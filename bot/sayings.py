@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from approvals.events import Overridden
 from approvals.ladder import steps_of
 from approvals.model import CHANNEL, Ping, Principal, Remind, Request, Step
 from approvals.places import LOUD, PING, Place, Posted, is_card
-from approvals.quorum import approvers_of
+from approvals.quorum import called_of
 from blocks.overrides import override_told
 from blocks.people import MENTIONS
 from blocks.pieces import Card
 from blocks.pings import ping as ping_card
+from bot.attention import Attention
 from bot.channels import DM, Channels, NoSuchChannel
 from bot.operators import Operators
-from bot.people import People
 from bot.routes import MARKED
 
 logger = logging.getLogger(__name__)
@@ -40,8 +40,8 @@ class Saying:
 class Sayings:
     """Works out what is still to be said of a request, given what has been."""
 
-    def __init__(self, people: People, channels: Channels, operators: Operators) -> None:
-        self._people, self._channels, self._operators = people, channels, operators
+    def __init__(self, attention: Attention, channels: Channels, operators: Operators) -> None:
+        self._attention, self._channels, self._operators = attention, channels, operators
 
     async def of(self, request: Request, posted: Mapping[Place, Posted]) -> AsyncIterator[Saying]:
         """What nobody has been told yet.
@@ -80,14 +80,17 @@ class Sayings:
         is_redirect = ping.turn > 0 and ping.step == 0
         shown_in = await self._shown_in(request)
         if ping.where is Remind.DM:
-            everybody = approvers_of(request)
-            for person in await self._people.to_act(request, shown_in, everybody, PEOPLE_IN_DM):
+            everybody = called_of(request)
+            for person in await self._attention.to_remind(request, shown_in, everybody, PEOPLE_IN_DM):
                 dm = await self._channels.dm_of(person.id)
                 said = ping_card(request, step, [], is_in_thread=False)
                 yield Saying(posted=Posted(place=_place(ping, dm), channel=dm), card=said)
             return
-        named = [each for each in approvers_of(request) if each != CHANNEL]
-        people = await self._people.to_act(request, shown_in, named, MENTIONS)
+        named = [each for each in called_of(request) if each != CHANNEL]
+        people = await self._attention.to_remind(request, shown_in, named, MENTIONS)
+        step = replace(step, add=tuple(await self._attention.awake(step.add, shown_in)))
+        if named and not people and not step.add and CHANNEL not in called_of(request):
+            return  # all whom it would call want to be left alone, or have had their say
         called = [Principal(person.id) for person in people]
         is_in_thread = ping.where is Remind.THREAD
         said = ping_card(request, step, called, is_in_thread=is_in_thread)

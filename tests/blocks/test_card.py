@@ -12,6 +12,7 @@ import pytest
 
 from approvals.commands import Claim
 from approvals.model import CHANNEL, Fingerprint, Kind, Principal, Request, Risk
+from approvals.quorum import called_of
 from blocks import dialogs, ids
 from blocks.action import headline
 from blocks.people import deciders, mention
@@ -160,10 +161,10 @@ def test_details_offer_decisions_only_to_who_may_decide() -> None:
 
 def test_only_a_first_post_calls_people() -> None:
     request = scene("pending_named_approvers")
-    first, update = card(request, T0, ping=True), card(request, T0)
+    first, update = card(request, T0, called=called_of(request)), card(request, T0)
     assert "<@U0CFO> <!subteam^S0DIRS>" in first.text and "<@U0CFO>" in words(first)
     assert "<@" not in update.text + words(update) and "<!sub" not in update.text + words(update)
-    over = card(scene("approved"), T0, ping=True)
+    over = card(scene("approved"), T0, called=called_of(request))
     assert "<@" not in over.text + words(over)
 
 

@@ -32,6 +32,7 @@ from approvals.model import (
     TrailLine,
     Vote,
 )
+from approvals.quorum import called_of
 from blocks import dialogs, home, replies
 from blocks.check import check_message, check_view
 from blocks.edit import edit_view, read_edit
@@ -188,7 +189,7 @@ def requests(draw: st.DrawFn) -> Request:
 
 def everything(request: Request) -> Iterator[Any]:
     """All messages and views of a request."""
-    yield card(request, T0, ping=True)
+    yield card(request, T0, called=called_of(request))
     if offer_for(request) is Offer.WHOLE:
         yield card(request, T0, offer=Offer.READ)
     yield trail(request)

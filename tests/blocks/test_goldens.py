@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from approvals.model import Person, Principal, Request, RequestId
+from approvals.quorum import called_of
 from blocks import delays, dialogs, grants, home, replies
 from blocks.check import check_message, check_view
 from blocks.edit import Edited, edit_view, redirect_view
@@ -37,7 +38,8 @@ def is_as_before(name: str, drawn: str) -> None:
 @pytest.mark.parametrize("name", SCENES)
 def test_a_card_looks_as_before(name: str) -> None:
     request = scene(name)
-    drawn = card(request, now_for(request), ping=name == "pending_named_approvers")
+    called = called_of(request) if name == "pending_named_approvers" else ()
+    drawn = card(request, now_for(request), called=called)
     check_message(drawn.text, drawn.blocks)
     is_as_before(f"cards/{name}", card_text(drawn))
 
