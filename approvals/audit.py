@@ -15,6 +15,7 @@ from typing import Literal, assert_never
 from approvals.canonical import encode
 from approvals.errors import InvalidCall
 from approvals.events import (
+    Allowed,
     Asked,
     Denied,
     Edited,
@@ -27,7 +28,7 @@ from approvals.events import (
     Submitted,
     Voted,
 )
-from approvals.model import Args, Fingerprint, Json, Request, Via
+from approvals.model import Action, Args, Fingerprint, Json, Kind, Request, Via
 
 GENESIS = ""  # what the first entry of a chain names as its previous
 
@@ -85,9 +86,11 @@ def _detail(before: Request, after: Request, event: Event) -> dict[str, Json] | 
     if text is not None:
         detail["text"] = text
     detail |= _voting_detail(event)
+    if isinstance(event, Asked) or (after.kind is Kind.REVIEW and isinstance(event, Executed | Failed)):
+        detail["because"] = after.terms.because
     match event:
-        case Asked():
-            detail["because"] = after.terms.because
+        case Allowed() if after.terms.action is Action.REVIEW:
+            detail["action"] = Action.REVIEW.value
         case Submitted():
             detail |= _submission_detail(after)
         case Edited(terms=terms) | Revised(terms=terms) | Redirected(terms=terms):

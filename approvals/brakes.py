@@ -27,7 +27,7 @@ def freeze_on(freezes: Iterable[Freeze], agent: AgentName, tool: str) -> Freeze 
 
 def stopped(terms: Terms, freeze: Freeze) -> Terms:
     """What the policy lets through by itself waits for people while it is frozen."""
-    if terms.action is not Action.ALLOW:
+    if not terms.action.lets_through:
         return terms
     because = f"{terms.because}; but {freeze.by.name} froze {freeze.words}, so it waits for people"
     return replace(terms, action=Action.ASK, grant=None, because=because)

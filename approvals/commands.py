@@ -122,6 +122,32 @@ class LookAt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Confirm:
+    """A person has looked at what ran without asking: it is right."""
+
+    by: Person
+    via: Via = Via.SLACK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flag:
+    """A person has looked at what ran without asking: something is wrong with it."""
+
+    by: Person
+    text: str
+    via: Via = Via.SLACK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskUndo:
+    """A person wants undone what ran without asking; its agent is asked to."""
+
+    by: Person
+    text: str
+    via: Via = Via.SLACK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Climb:
     """The next step of the ladder is due."""
 
@@ -227,6 +253,15 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReportUndo:
+    """The agent tells whether it could undo what it was asked to."""
+
+    ok: bool
+    text: str | None = None
+    via: Via = Via.REDIS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecordRefusal:
     """An attempt was not let through; it belongs in the log, and changes nothing."""
 
@@ -247,6 +282,9 @@ Command: TypeAlias = (
     | Override
     | TakeBack
     | LookAt
+    | Confirm
+    | Flag
+    | AskUndo
     | Climb
     | Revise
     | Cancel
@@ -260,5 +298,6 @@ Command: TypeAlias = (
     | Release
     | Claim
     | Report
+    | ReportUndo
     | RecordRefusal
 )

@@ -273,6 +273,49 @@ class Lapsed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Confirmed:
+    """A person looked at what had run without asking, and it is right."""
+
+    word: ClassVar[str] = "confirmed"
+    by: Actor
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flagged:
+    """A person looked at what had run without asking, and something is wrong with it."""
+
+    word: ClassVar[str] = "flagged"
+    by: Actor
+    at: datetime
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UndoAsked:
+    word: ClassVar[str] = "undo_asked"
+    by: Actor
+    at: datetime
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undone:
+    word: ClassVar[str] = "undone"
+    by: Actor
+    at: datetime
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UndoFailed:
+    word: ClassVar[str] = "undo_failed"
+    by: Actor
+    at: datetime
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Joined:
     """An identical call came, and shares this one's card."""
 
@@ -350,9 +393,16 @@ Event: TypeAlias = (
     | Executed
     | Failed
     | Lapsed
+    | Confirmed
+    | Flagged
+    | UndoAsked
+    | Undone
+    | UndoFailed
     | Joined
     | Parted
     | Held
     | Released
     | Refused
 )
+
+OfReview: TypeAlias = Confirmed | Flagged | UndoAsked | Undone | UndoFailed

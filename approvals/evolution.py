@@ -15,6 +15,7 @@ from approvals.events import (
     Cancelled,
     ChangesRequested,
     Claimed,
+    Confirmed,
     Denied,
     Edited,
     Escalated,
@@ -23,6 +24,7 @@ from approvals.events import (
     Expired,
     Extended,
     Failed,
+    Flagged,
     Held,
     Joined,
     Lapsed,
@@ -39,6 +41,9 @@ from approvals.events import (
     Snoozed,
     Submitted,
     Undeliverable,
+    UndoAsked,
+    UndoFailed,
+    Undone,
     Voted,
     Withdrawn,
 )
@@ -57,6 +62,7 @@ from approvals.model import (
     TrailLine,
     Vote,
 )
+from approvals.reviewing import looked_at, opened
 
 TRAIL_LINES = 50  # the card's thread shows the newest; the audit log has all
 TRAIL_TEXT_CHARS = 1_000  # of each line: every change rewrites the whole request
@@ -130,6 +136,8 @@ def _apply(request: Request, event: Event) -> Request:  # noqa: C901  # one line
             return _reported(request, Status.FAILED, event)
         case Lapsed():
             return replace(request, status=Status.LAPSED)
+        case Confirmed() | Flagged() | UndoAsked() | Undone() | UndoFailed():
+            return replace(request, review=looked_at(request, event))
         case Joined():
             return replace(request, twins=(*request.twins, event.twin))
         case Parted():
@@ -238,4 +246,4 @@ def _reported(request: Request, status: Status, event: Executed | Failed) -> Req
     receipt = Receipt(
         ok=status is Status.EXECUTED, at=event.at, result=event.text, duration_ms=event.duration_ms
     )
-    return replace(request, status=status, receipt=receipt)
+    return replace(request, status=status, receipt=receipt, review=opened(request, event.at))

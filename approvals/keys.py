@@ -16,6 +16,7 @@ SHAPES: dict[str, tuple[str, ...]] = {
     "draw": (),
     "unseen": (),
     "approved": (),
+    "reviews": (),
     "freezes": (),
     "frozen": (),
     "grants": (),
@@ -27,6 +28,7 @@ SHAPES: dict[str, tuple[str, ...]] = {
     "daily:turn": (),
     "daily:seq": (),
     "stages": (),
+    "proposals": (),
     "preferences": (),
     "homes": (),
     "homes:views": (),
@@ -52,6 +54,7 @@ SHAPES: dict[str, tuple[str, ...]] = {
     "outcome": ("agent name", "request id"),
     "permit": ("agent name", "request id"),
     "wake": ("agent name",),
+    "undo": ("agent name",),
     "key": ("agent name", "key hash"),
 }
 

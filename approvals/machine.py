@@ -14,12 +14,15 @@ from approvals.clock import CLAIM_GRACE
 from approvals.commands import (
     Answer,
     Approve,
+    AskUndo,
     Cancel,
     Claim,
     Climb,
     Command,
+    Confirm,
     Expire,
     Extend,
+    Flag,
     Follow,
     GiveUp,
     Hold,
@@ -33,6 +36,7 @@ from approvals.commands import (
     Reject,
     Release,
     Report,
+    ReportUndo,
     RequestChanges,
     Revise,
     Snooze,
@@ -41,6 +45,7 @@ from approvals.commands import (
 from approvals.errors import (
     AlreadyObjected,
     AlreadyResolved,
+    AlreadyReviewed,
     AlreadyUsed,
     AlreadyVoted,
     ArgumentsChanged,
@@ -51,9 +56,11 @@ from approvals.errors import (
     NotClaimable,
     NotDue,
     NothingSaid,
+    NothingToReview,
     NothingToSee,
     NotQualified,
     NotYours,
+    NoUndoAsked,
     OwnOverride,
     OwnRequest,
     Refusal,
@@ -69,6 +76,7 @@ from approvals.events import (
     Cancelled,
     ChangesRequested,
     Claimed,
+    Confirmed,
     Denied,
     Edited,
     Escalated,
@@ -77,6 +85,7 @@ from approvals.events import (
     Expired,
     Extended,
     Failed,
+    Flagged,
     Held,
     Joined,
     Lapsed,
@@ -93,6 +102,9 @@ from approvals.events import (
     Snoozed,
     Submitted,
     Undeliverable,
+    UndoAsked,
+    UndoFailed,
+    Undone,
     Voted,
     Withdrawn,
 )
@@ -108,11 +120,13 @@ from approvals.model import (
     Person,
     PersonId,
     Request,
+    ReviewState,
     Status,
     Terms,
     Vote,
 )
 from approvals.quorum import approvers_of, groups_of, is_met
+from approvals.reviewing import UNDO_PATIENCE
 
 TIMER = Actor(id="timer", name="the deadline")
 LADDER = Actor(id="timer", name="the ladder")
@@ -127,15 +141,25 @@ def begin(request: Request) -> tuple[Event, Event]:
     at, because = request.created_at, request.terms.because
     answer: Event
     match request.terms.action:
+        case _ if request.kind is Kind.REVIEW:
+            answer = _has_run(request)
         case Action.ASK:
             answer = Asked(by=rule, at=at)
-        case Action.ALLOW:
+        case Action.ALLOW | Action.REVIEW:
             answer = Allowed(by=rule, at=at, text=because)
         case Action.DENY:
             answer = Denied(by=rule, at=at, text=because)
         case _:
             assert_never(request.terms.action)
     return Submitted(by=agent_of(request), at=at), answer
+
+
+def _has_run(request: Request) -> Event:
+    """Nobody is asked about what is done: the first that is known of it is how it went."""
+    receipt = request.receipt
+    kind = Failed if receipt is not None and not receipt.ok else Executed
+    text, duration_ms = (receipt.result, receipt.duration_ms) if receipt else (None, None)
+    return kind(by=agent_of(request), at=request.created_at, text=text, duration_ms=duration_ms)
 
 
 def decide(request: Request, command: Command, *, now: datetime, freeze: Freeze | None = None) -> Event:
@@ -161,16 +185,14 @@ def decide(request: Request, command: Command, *, now: datetime, freeze: Freeze 
             _require_status(request, Status.EXECUTING)
             kind = Executed if ok else Failed
             return kind(by=agent_of(request), at=now, text=result, duration_ms=duration_ms)
-        case Lapse():
-            return _lapse(request, now)
-        case Hold(freeze=reaching):
-            return _hold(request, reaching, now)
-        case Release():
-            return _release(request, now)
+        case Lapse() | Hold() | Release():
+            return _unused(request, command, now)
         case TakeBack(by=person):
             return _take_back(request, person, now)
         case LookAt(by=person):
             return _look_at(request, person, now)
+        case Confirm() | Flag() | AskUndo() | ReportUndo():
+            return _afterwards(request, command, now)
         case Join() | Follow() | Part():
             return _among_twins(request, command, now, freeze)
         case _:
@@ -179,6 +201,8 @@ def decide(request: Request, command: Command, *, now: datetime, freeze: Freeze 
 
 _ByPerson = Approve | Redirect | Reject | Answer | RequestChanges | Extend | Snooze
 _OfTwins = Join | Follow | Part
+_OfReview = Confirm | Flag | AskUndo
+_OfUnused = Lapse | Hold | Release
 _OfPending = _ByPerson | Override | Revise | Cancel | GiveUp | Climb | Expire
 
 
@@ -490,6 +514,51 @@ def is_to_be_looked_at(request: Request) -> bool:
     return word in ("expired", "overridden") and request.looked_at is None
 
 
+def _afterwards(request: Request, command: _OfReview | ReportUndo, now: datetime) -> Event:
+    if not isinstance(command, ReportUndo):
+        return _review(request, command, now)
+    review = request.review
+    if review is None or review.undo is None or review.undo.ok is not None:
+        raise NoUndoAsked(request)
+    return (Undone if command.ok else UndoFailed)(by=agent_of(request), at=now, text=command.text)
+
+
+def _review(request: Request, command: _OfReview, now: datetime) -> Event:
+    """By who could have decided it, had they been asked."""
+    _require_approver(request, command.by)
+    review = request.review
+    if review is None:
+        raise NothingToReview(request)
+    if not isinstance(command, Confirm) and not command.text.strip():
+        raise NothingSaid(request)
+    by = command.by.actor
+    match command:
+        case Confirm() | Flag() if review.state is not ReviewState.OPEN:
+            raise AlreadyReviewed(request)
+        case Confirm():
+            return Confirmed(by=by, at=now)
+        case Flag(text=text):
+            return Flagged(by=by, at=now, text=text)
+        case AskUndo(text=text):
+            if not may_be_undone(request, now):
+                raise AlreadyReviewed(request)
+            return UndoAsked(by=by, at=now, text=text)
+        case _:
+            assert_never(command)
+
+
+def may_be_undone(request: Request, now: datetime) -> bool:
+    """Whether its agent may be asked to undo it: once; again if it could not, or hasn't answered for long.
+
+    An agent that took the ask and died has perhaps undone it. So a person must ask again, and not we.
+    """
+    review = request.review
+    if review is None or review.state not in (ReviewState.OPEN, ReviewState.FLAGGED):
+        return False
+    undo = review.undo
+    return undo is None or undo.ok is False or now >= undo.at + UNDO_PATIENCE
+
+
 def _climb(request: Request, now: datetime) -> Event:
     step, at = next_step(request), next_step_at(request)
     if step is None or at is None or now < at:
@@ -510,6 +579,19 @@ def _answer(request: Request, command: Answer, now: datetime) -> Event:
     if is_closed and isinstance(options, list) and options and command.text not in options:
         raise NotAnOption(request, command.text)
     return Answered(by=command.by.actor, at=now, text=command.text, alike=command.alike)
+
+
+def _unused(request: Request, command: _OfUnused, now: datetime) -> Event:
+    """What becomes of an approval that nobody has used yet."""
+    match command:
+        case Lapse():
+            return _lapse(request, now)
+        case Hold(freeze=reaching):
+            return _hold(request, reaching, now)
+        case Release():
+            return _release(request, now)
+        case _:
+            assert_never(command)
 
 
 def _lapse(request: Request, now: datetime) -> Event:

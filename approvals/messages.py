@@ -45,6 +45,8 @@ class Submission:
     schema: dict[str, Json] | None = None
     deadline_s: int | None = None  # an agent may shorten the policy's deadline, never lengthen it
     batch: str | None = None
+    ok: bool = True  # of a review, which has run: how that went
+    result: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +81,18 @@ class ReceiptNotice:
     duration_ms: int | None = None
 
 
-Letter: TypeAlias = Submission | Revision | Cancellation | ClaimNotice | ReceiptNotice
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UndoNotice:
+    """How it went to undo what a person wanted undone."""
+
+    letter: Literal["undo"] = "undo"
+    id: RequestId
+    ok: bool
+    text: str | None = None
+
+
+Change: TypeAlias = Revision | Cancellation | ClaimNotice | ReceiptNotice | UndoNotice
+Letter: TypeAlias = Submission | Change
 
 
 class OutcomeStatus(StrEnum):
@@ -119,6 +132,19 @@ class Permit:
     fingerprint: Fingerprint
     decided_by: str
     expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UndoAsk:
+    """A person wants undone what has run. Whoever takes it out of Redis is the one who does it."""
+
+    id: RequestId
+    tool: str
+    args: Args  # that ran
+    result: str | None  # as its receipt told
+    text: str  # what is wrong, in that person's words
+    asked_by: str  # their name
+    asked_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,6 +227,22 @@ def permit_of(request: Request) -> Permit | None:
         fingerprint=request.fingerprint,
         decided_by=request.decision.by.id,
         expires_at=request.claim_by,
+    )
+
+
+def undo_of(request: Request) -> UndoAsk | None:
+    """What its agent is asked to undo, as long as it has not answered."""
+    undo = request.review.undo if request.review else None
+    if undo is None or undo.ok is not None:
+        return None
+    return UndoAsk(
+        id=request.id,
+        tool=request.tool,
+        args=request.args,
+        result=request.receipt.result if request.receipt else None,
+        text=undo.text,
+        asked_by=undo.by.name,
+        asked_at=undo.at,
     )
 
 

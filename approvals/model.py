@@ -28,6 +28,7 @@ CHANNEL = Principal("channel")  # the members of the channel that shows the requ
 class Kind(StrEnum):
     ACTION = "action"
     QUESTION = "question"
+    REVIEW = "review"  # a call that has run already, without asking
 
 
 class Status(StrEnum):
@@ -60,6 +61,11 @@ class Action(StrEnum):
     ALLOW = "allow"
     ASK = "ask"
     DENY = "deny"
+    REVIEW = "review"  # it runs without asking, and people look at it afterwards
+
+    @property
+    def lets_through(self) -> bool:
+        return self in (Action.ALLOW, Action.REVIEW)
 
 
 class OnDeadline(StrEnum):
@@ -166,6 +172,7 @@ class Terms:
     grant: str | None = None  # by which it goes through without being asked
     digest: str | None = None  # the policy's digest that it is held for, instead of a card of its own
     burst: int = 0  # more than so many at once for one channel become a digest; 0: never
+    sample: float = 1.0  # the share of what is up for review that people are shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,6 +216,37 @@ class Receipt:
     at: datetime
     result: str | None = None  # short, the agent's words
     duration_ms: int | None = None
+
+
+class ReviewState(StrEnum):
+    OPEN = "open"
+    CONFIRMED = "confirmed"
+    FLAGGED = "flagged"
+    UNDONE = "undone"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undo:
+    """A person wants undone what has run, and what the agent made of that."""
+
+    by: Actor
+    at: datetime
+    text: str
+    ok: bool | None = None  # None: not answered yet
+    answered_at: datetime | None = None
+    answer: str | None = None  # the agent's words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    """A call that ran without asking is up for a look afterwards."""
+
+    opened_at: datetime
+    state: ReviewState = ReviewState.OPEN
+    by: Actor | None = None  # who looked
+    at: datetime | None = None
+    text: str | None = None  # what is wrong with it
+    undo: Undo | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -309,6 +347,7 @@ class Request:
     held_s: float = 0  # for how long earlier freezes have kept its approval
     claimed_at: datetime | None = None
     receipt: Receipt | None = None
+    review: Review | None = None
     trail: tuple[TrailLine, ...] = ()
 
     @property

@@ -19,7 +19,19 @@ from approvals.brakes import freeze_on, stopped
 from approvals.clock import next_due
 from approvals.commands import Command
 from approvals.errors import AlreadyUsed, AmbiguousId, GrantSpent, RequestNotFound, Unavailable
-from approvals.events import Answered, Approved, Edited, Event, Overridden, Refused, Rejected
+from approvals.events import (
+    Answered,
+    Approved,
+    Edited,
+    Event,
+    OfReview,
+    Overridden,
+    Refused,
+    Rejected,
+    UndoAsked,
+    UndoFailed,
+    Undone,
+)
 from approvals.evolution import evolve
 from approvals.freezes import NOT_FROZEN, Freezes, Frozen, frozen
 from approvals.grants import Use
@@ -27,8 +39,19 @@ from approvals.ids import ALPHABET, LETTERS, is_id
 from approvals.inbox import GROUP, LetterRef, Taken
 from approvals.keys import is_written_as, key
 from approvals.machine import SERVICE, begin, decide, is_to_be_looked_at
-from approvals.messages import Outcome, OutcomeStatus, is_auto, outcome_of, permit_of
-from approvals.model import Action, Actor, Freeze, Json, Kind, Request, RequestId, Status, Tenant, Via
+from approvals.messages import Outcome, OutcomeStatus, is_auto, outcome_of, permit_of, undo_of
+from approvals.model import (
+    Actor,
+    Freeze,
+    Json,
+    Kind,
+    Request,
+    RequestId,
+    ReviewState,
+    Status,
+    Tenant,
+    Via,
+)
 from approvals.places import Posted
 from approvals.redis_door import due_ms, follow, moment, ms, script, translated
 from approvals.registers import held
@@ -111,7 +134,8 @@ class Store:
         """
         async with _bounded(f"{request.id} could not be created"):
             while True:
-                frozen = await self.freezes.now() if request.terms.action is Action.ALLOW else NOT_FROZEN
+                is_to_run = request.terms.action.lets_through and request.kind is not Kind.REVIEW
+                frozen = await self.freezes.now() if is_to_run else NOT_FROZEN
                 freeze = freeze_on(frozen.freezes, request.agent, request.tool)
                 asked = request if freeze is None else replace(request, terms=stopped(request.terms, freeze))
                 if created := await self._created(asked, frozen, letter, via, None if freeze else use):
@@ -132,7 +156,7 @@ class Store:
                     *(*self._keys(after), *(key(self.tenant, name) for name in names)),
                     key(self.tenant, "inbox", request.agent),
                     *(key(self.tenant, name) for name in ("approved", "freezes", "grants", "grants:used")),
-                    key(self.tenant, "twins"),
+                    *(key(self.tenant, name) for name in ("twins", "reviews")),
                 ],
                 args=[
                     *(after.id, after.version, wire.write(wire.REQUEST, after)),
@@ -143,7 +167,7 @@ class Store:
                     *(_approved(after), frozen.version),
                     *((use.grant, use.version) if use else ("", "0")),
                     *((use.uses, use.micros, use.limit_micros) if use else (0, 0, 0)),
-                    _twin(after),
+                    *(_twin(after), _review(after)),
                 ],
             )
         if reply is None:
@@ -271,6 +295,12 @@ class Store:
             ids = await self._redis.zrange(key(self.tenant, "unseen"), 0, limit - 1)
         return await self._bodies(ids)
 
+    async def reviews(self, *, limit: int = 50, offset: int = 0) -> list[Request]:
+        """What ran without asking and nobody has looked at yet, the oldest first."""
+        with translated(self._redis):
+            ids = await self._redis.zrange(key(self.tenant, "reviews"), offset, offset + limit - 1)
+        return await self._bodies(ids)
+
     async def approved(self, *, limit: int, offset: int = 0) -> list[Request]:
         """Whose approvals are not used yet, the oldest first."""
         with translated(self._redis):
@@ -334,9 +364,11 @@ class Store:
                     key(self.tenant, name, agent, request_id) for name in ("outcome", "permit") if agent
                 ]
                 pipe.delete(request, cards, *filter(None, shown), *theirs)
+                if agent:
+                    pipe.hdel(key(self.tenant, "undo", agent), request_id)
                 if short is not None:
                     pipe.hdel(key(self.tenant, "shorts"), short)
-                for queue in ("ids", "pending", "due", "draw", "unseen", "approved"):
+                for queue in ("ids", "pending", "due", "draw", "unseen", "approved", "reviews"):
                     pipe.zrem(key(self.tenant, queue), request_id)
                 await pipe.execute()
 
@@ -433,6 +465,7 @@ class Store:
             ms(after.decision.at) if after.decision and is_to_be_looked_at(after) else "",
             *(_approved(after), kept.frozen.version),
             *(after.agent, _streak(event), _twin(after)),
+            *(_review(after), _undo(after, event)),
         ]
         try:
             return await self._commit_once(after, args)
@@ -441,8 +474,9 @@ class Store:
             return await self._commit_once(after, args)
 
     async def _commit_once(self, after: Request, args: list[str | int]) -> int | None:
-        names = ("unseen", "approved", "freezes", "streaks", "twins")
+        names = ("unseen", "approved", "freezes", "streaks", "twins", "reviews")
         keys = [*self._keys(after), *(key(self.tenant, name) for name in names)]
+        keys.append(key(self.tenant, "undo", after.agent))
         with translated(self._redis):
             seq: int | None = await self._commit(keys=keys, args=args)
         if seq == PERMIT_GONE:
@@ -517,7 +551,8 @@ def _entry(entry_id: str, text: str | bytes) -> Entry:
 def _consequences(before: Request | None, after: Request, event: Event) -> list[str | int]:
     """What a new version means for everything beside it: ARGV[6] to ARGV[12] of create and commit."""
     due = next_due(after)
-    is_drawn = not is_auto(after) and not isinstance(event, Refused) and after.twin_of is None
+    is_shown = not is_auto(after) or isinstance(event, OfReview)  # what a rule decided has no card
+    is_drawn = is_shown and not isinstance(event, Refused) and after.twin_of is None
     return [
         ms(after.created_at) if after.is_pending else "",
         "" if due is None else due_ms(due),
@@ -566,6 +601,19 @@ def _streak(event: Event) -> str:
 def _approved(request: Request) -> int | str:
     is_unused = request.status is Status.APPROVED and request.kind is Kind.ACTION
     return ms(request.decision.at) if is_unused and request.decision else ""
+
+
+def _review(request: Request) -> int | str:
+    review = request.review
+    return ms(review.opened_at) if review and review.state is ReviewState.OPEN else ""
+
+
+def _undo(request: Request, event: Event) -> str:
+    """What the agent is asked to undo, and no more once it has answered."""
+    asked = undo_of(request)
+    if isinstance(event, UndoAsked) and asked is not None:
+        return wire.write(wire.UNDO, asked)
+    return "-" if isinstance(event, Undone | UndoFailed) else ""
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ from approvals.deputies import Absence
 from approvals.digest import Digest
 from approvals.errors import ApprovalsError, InvalidCall
 from approvals.grants import Grant
-from approvals.messages import Letter, Outcome, Permit
+from approvals.messages import Letter, Outcome, Permit, UndoAsk
 from approvals.model import Freeze, Request
 from approvals.mornings import DailyThread
 from approvals.places import Posted
@@ -24,6 +24,7 @@ REQUEST = TypeAdapter(Request)
 LETTER: TypeAdapter[Letter] = TypeAdapter(Annotated[Letter, Field(discriminator="letter")])
 OUTCOME = TypeAdapter(Outcome)
 PERMIT = TypeAdapter(Permit)
+UNDO = TypeAdapter(UndoAsk)
 ENTRY = TypeAdapter(Entry)
 POSTED = TypeAdapter(Posted)
 DIGEST = TypeAdapter(Digest)

@@ -9,12 +9,21 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from approvals.canonical import fingerprint
-from approvals.commands import Cancel, Claim, Command, RecordRefusal, Report, Revise
+from approvals.commands import Cancel, Claim, Command, RecordRefusal, Report, ReportUndo, Revise
 from approvals.errors import InvalidCall, RequestNotFound, RequestRefusal, Unavailable
 from approvals.grant_book import GrantBook
 from approvals.inbox import Inboxes, Taken
-from approvals.messages import Cancellation, ClaimNotice, ReceiptNotice, Revision, Submission
-from approvals.model import Action, Actor, Request, Via
+from approvals.messages import (
+    RESULT_CHARS,
+    Cancellation,
+    Change,
+    ClaimNotice,
+    ReceiptNotice,
+    Revision,
+    Submission,
+    UndoNotice,
+)
+from approvals.model import Action, Actor, Kind, Receipt, Request, Via
 from approvals.policy import Facts, asks_otherwise
 from approvals.stages import Stages
 from approvals.store import Store
@@ -128,11 +137,10 @@ class Intake:
             batch=submission.batch,
             wished_risk=submission.risk,
             wished_deadline_s=submission.deadline_s,
+            receipt=_receipt(submission, now),
         )
 
-    async def _change(
-        self, taken: Taken, letter: Revision | Cancellation | ClaimNotice | ReceiptNotice
-    ) -> None:
+    async def _change(self, taken: Taken, letter: Change) -> None:
         try:
             request, _ = await self._store.get(letter.id)
             if request.agent != taken.agent:  # the same answer as for an id that never was
@@ -145,9 +153,7 @@ class Intake:
             await self._record(taken, letter.letter, refusal)
         await self._inboxes.ack(taken)
 
-    async def _command(
-        self, letter: Revision | Cancellation | ClaimNotice | ReceiptNotice, request: Request
-    ) -> Command:
+    async def _command(self, letter: Change, request: Request) -> Command:
         command = _command(letter)
         return await self._judged(command, request) if isinstance(command, Revise) else command
 
@@ -170,7 +176,15 @@ class Intake:
         await self._store.change(refusal.request.id, note)
 
 
-def _command(letter: Revision | Cancellation | ClaimNotice | ReceiptNotice) -> Command:
+def _receipt(submission: Submission, now: datetime) -> Receipt | None:
+    """How a call went that had run when its agent told of it."""
+    if submission.kind is not Kind.REVIEW:
+        return None
+    result = None if submission.result is None else submission.result[:RESULT_CHARS]
+    return Receipt(ok=submission.ok, at=now, result=result)
+
+
+def _command(letter: Change) -> Command:
     match letter:
         case Revision(args=args, reason=reason):
             return Revise(args=args, reason=reason)
@@ -180,3 +194,5 @@ def _command(letter: Revision | Cancellation | ClaimNotice | ReceiptNotice) -> C
             return Claim()
         case ReceiptNotice(ok=ok, result=result, duration_ms=duration_ms):
             return Report(ok=ok, result=result, duration_ms=duration_ms)
+        case UndoNotice(ok=ok, text=text):
+            return ReportUndo(ok=ok, text=text)

@@ -9,12 +9,47 @@ from datetime import timedelta
 from typing import assert_never
 
 from approvals.canonical import fingerprint
-from approvals.commands import Answer, Approve, Cancel, Claim, Command, Expire, GiveUp, Reject, Report, Revise
+from approvals.commands import (
+    Answer,
+    Approve,
+    Cancel,
+    Claim,
+    Command,
+    Expire,
+    GiveUp,
+    Reject,
+    Report,
+    ReportUndo,
+    Revise,
+)
 from approvals.commands import RequestChanges as SendBack
 from approvals.errors import Refusal
 from approvals.inbox import Inboxes, Taken
-from approvals.messages import Cancellation, ClaimNotice, Letter, ReceiptNotice, Revision, Submission
-from approvals.model import CHANNEL, Action, Args, Person, PersonId, Request, RequestId, Status, Tenant, Terms
+from approvals.messages import (
+    Cancellation,
+    Change,
+    ClaimNotice,
+    Letter,
+    ReceiptNotice,
+    Revision,
+    Submission,
+    UndoNotice,
+)
+from approvals.model import (
+    CHANNEL,
+    Action,
+    Args,
+    Kind,
+    Person,
+    PersonId,
+    Receipt,
+    Request,
+    RequestId,
+    ReviewState,
+    Status,
+    Tenant,
+    Terms,
+)
 from approvals.redis_door import open_redis
 from approvals.store import Store
 
@@ -96,12 +131,13 @@ class Clerk:
         async with self._changed:
             self.letters.append(letter)
             self._changed.notify_all()
-        if isinstance(letter, Revision):
+        if isinstance(letter, Revision | ReceiptNotice):
             await self._decide_by_habit(letter.id)
 
     async def _decide_by_habit(self, request_id: RequestId) -> None:
         request = self.requests[request_id]
-        if request.is_pending and self.habit and (command := self.habit(request)):
+        is_open = request.is_pending or (request.review and request.review.state is ReviewState.OPEN)
+        if is_open and self.habit and (command := self.habit(request)):
             await self.do(request.id, command)
 
     async def _asked(self, taken: Taken, letter: Submission) -> Request:
@@ -124,6 +160,9 @@ class Clerk:
             tags=letter.tags,
             confidence=letter.confidence,
             batch=letter.batch,
+            receipt=Receipt(ok=letter.ok, at=now, result=letter.result)
+            if letter.kind is Kind.REVIEW
+            else None,
         )
 
     async def _keep(self, request: Request, letter: Letter | None = None) -> None:
@@ -134,7 +173,7 @@ class Clerk:
             self._changed.notify_all()
 
 
-def _command(letter: Revision | Cancellation | ClaimNotice | ReceiptNotice) -> Command:
+def _command(letter: Change) -> Command:
     match letter:
         case Revision(args=args, reason=reason):
             return Revise(args=args, reason=reason)
@@ -144,6 +183,8 @@ def _command(letter: Revision | Cancellation | ClaimNotice | ReceiptNotice) -> C
             return Claim()
         case ReceiptNotice(ok=ok, result=result, duration_ms=duration_ms):
             return Report(ok=ok, result=result, duration_ms=duration_ms)
+        case UndoNotice(ok=ok, text=text):
+            return ReportUndo(ok=ok, text=text)
         case _:
             assert_never(letter)
 

@@ -14,6 +14,8 @@
 -- KEYS[12] freezes    hash of what is frozen; its field `version` counts the changes
 -- KEYS[13] streaks    hash of how many of each agent's requests people have rejected in a row
 -- KEYS[14] twins      set of pending request ids that share another's card
+-- KEYS[15] reviews    sorted set of request ids that people are to look at, by since when (ms)
+-- KEYS[16] undo       hash of what its agent is asked to undo, by request id
 --
 -- ARGV[1]  id         of the request
 -- ARGV[2]  expected   the version the caller decided from
@@ -34,6 +36,8 @@
 -- ARGV[16] agent      whose request it is
 -- ARGV[17] streak     "1": one more rejection; "0": none in a row any more; "": as it is
 -- ARGV[18] twin       "1": it is pending and shares another's card; "": it doesn't
+-- ARGV[19] review     score; "" takes it out
+-- ARGV[20] undo       JSON; "-" takes it out; "" leaves it as it is
 --
 -- Returns the entry's number, also when this very commit was written before; nil if the version has moved on,
 -- or a permit would be given and what is frozen has changed;
@@ -43,7 +47,7 @@
 
 local id, expected, body, entry, head = unpack(ARGV, 1, 5)
 local pending, due, draw, outcome, keep, permit, until_ms, unseen = unpack(ARGV, 6, 13)
-local approved, freezes, agent, streak, twin = unpack(ARGV, 14, 18)
+local approved, freezes, agent, streak, twin, review, undo = unpack(ARGV, 14, 20)
 
 local next_version = string.format("%d", tonumber(expected) + 1)
 local version, known_head, known_seq = unpack(redis.call("HMGET", KEYS[1], "version", "head", "seq"))
@@ -60,7 +64,7 @@ end
 if permit == "!" and redis.call("EXISTS", KEYS[8]) == 0 then
   return -1
 end
-for _, index in ipairs({6, 7, 10, 12, 13, 14}) do
+for _, index in ipairs({6, 7, 10, 12, 13, 14, 19}) do
   if ARGV[index] ~= "" and not tonumber(ARGV[index]) then
     return redis.error_reply("ERR ARGV " .. index .. " is not a number")
   end
@@ -101,6 +105,17 @@ if approved == "" then
   redis.call("ZREM", KEYS[11], id)
 else
   redis.call("ZADD", KEYS[11], approved, id)
+end
+if review == "" then
+  redis.call("ZREM", KEYS[15], id)
+else
+  redis.call("ZADD", KEYS[15], review, id)
+end
+if undo == "-" then
+  redis.call("HDEL", KEYS[16], id)
+elseif undo ~= "" then
+  redis.call("HSET", KEYS[16], id, undo)
+  redis.call("XADD", KEYS[9], "MAXLEN", "~", 1000, "*", "id", id, "undo", "1")
 end
 if twin == "" then
   redis.call("SREM", KEYS[14], id)

@@ -17,6 +17,7 @@
 -- KEYS[15] grants     hash of grants; its field `version` counts the changes
 -- KEYS[16] used       hash of what was used of each grant: its count, and its sum in millionths
 -- KEYS[17] twins      set of pending request ids that share another's card
+-- KEYS[18] reviews    sorted set of request ids that people are to look at, by since when (ms)
 --
 -- ARGV[1]  id         of the request
 -- ARGV[2]  version    of the request
@@ -42,6 +43,7 @@
 -- ARGV[22] amount     that this takes of its sum
 -- ARGV[23] limit      of its sum; 0 for none
 -- ARGV[24] twin       "1": it is pending and shares another's card; "": it doesn't
+-- ARGV[25] review     score; "" for none
 --
 -- Returns {1, short} if it was new, {0, short, body} if this agent has it already (the letter is taken out all the
 -- same), nil if the id is another agent's (the letter stays), {-1} if a permit would be given and what is frozen
@@ -50,7 +52,7 @@
 local id, version, body, entry, head = unpack(ARGV, 1, 5)
 local pending, due, draw, outcome, keep, permit, until_ms = unpack(ARGV, 6, 12)
 local agent, submitted, letter, group, approved, freezes = unpack(ARGV, 13, 18)
-local grant, grants, uses, amount, limit, twin = unpack(ARGV, 19, 24)
+local grant, grants, uses, amount, limit, twin, review = unpack(ARGV, 19, 25)
 
 local function take_out_letter()
   if letter ~= "" then
@@ -78,7 +80,7 @@ end
 if permit ~= "-" and (redis.call("HGET", KEYS[14], "version") or "0") ~= freezes then
   return {-1}
 end
-for _, index in ipairs({2, 6, 7, 10, 12, 17, 21, 22, 23}) do
+for _, index in ipairs({2, 6, 7, 10, 12, 17, 21, 22, 23, 25}) do
   if ARGV[index] ~= "" and not tonumber(ARGV[index]) then
     return redis.error_reply("ERR ARGV " .. index .. " is not a number")
   end
@@ -128,6 +130,9 @@ if permit ~= "-" then
 end
 if twin == "1" then
   redis.call("SADD", KEYS[17], id)
+end
+if review ~= "" then
+  redis.call("ZADD", KEYS[18], review, id)
 end
 if grant ~= "" then
   redis.call("HINCRBY", KEYS[16], grant, 1)

@@ -104,9 +104,7 @@ def _by_rules(policy: Policy, facts: Facts, answer: _Answer, *, is_asked: bool) 
         is_sure = verdict is Verdict.FITS
         if verdict is Verdict.UNCLEAR:
             doubts.append(Doubt(rule=rule, why=why))
-        elif (
-            is_sure and rule.budget and not doubts and not (is_asked and rule.settings.action is Action.ALLOW)
-        ):
+        elif is_sure and rule.budget and not doubts and not (is_asked and rule.settings.action.lets_through):
             spend = spend_of(rule, facts, view)
             if isinstance(spend, Unclear):
                 doubts.append(Doubt(rule=rule, why=spend.why))
@@ -195,17 +193,28 @@ class _Answer:
         name = rule.name if rule else DEFAULTS
         if settings.action is Action.DENY:
             return self._match(name, settings, _because(rule, settings))
-        must_ask = settings.action is Action.ALLOW and (is_asked or self.facts.kind is Kind.QUESTION)
-        if not doubts and not must_ask:
+        but = self._why_ask(settings, is_asked=is_asked)
+        if not doubts and not but:
             return self._match(name, settings, _because(rule, settings), digest=settings.digest)
         asking = with_doubts(settings, name, doubts)
         if doubts:
             because = f"{_blame(doubts)}, so people are asked: {_wanted(asking)}"
             name = doubts[0].rule.name
         else:
-            but = "its stage is “approval”" if is_asked else "a question needs a person"
-            because = f"{_who(rule)} would allow it, but {but}: it is for {_wanted(asking)}"
+            would = "allow it" if settings.action is Action.ALLOW else "have it looked at afterwards"
+            because = f"{_who(rule)} would {would}, but {but}: it is for {_wanted(asking)}"
         return self._match(name, asking, because)
+
+    def _why_ask(self, settings: Settings, *, is_asked: bool) -> str:
+        """Why people are asked about what the settings let through; "" where they aren't."""
+        if not settings.action.lets_through:
+            return ""
+        if self.facts.kind is Kind.QUESTION:
+            return "a question needs a person"
+        if is_asked:
+            return "its stage is “approval”"
+        is_critical = Risk.CRITICAL in (settings.risk, self.facts.risk)
+        return "its risk is critical" if settings.action is Action.REVIEW and is_critical else ""
 
     def staged(self, action: Action, because: str) -> Match:
         return self._match(STAGES, replace(self.policy.defaults, action=action), because)
@@ -240,8 +249,17 @@ class _Answer:
             retention_s=policy.retention_s,
             digest=digest if settings.action is Action.ASK else None,
             burst=settings.burst,
+            sample=settings.sample,
         )
-        return Match(terms=terms)
+        return Match(terms=_afterwards(terms) if facts.kind is Kind.REVIEW else terms)
+
+
+def _afterwards(terms: Terms) -> Terms:
+    """The terms of a call that has run already: what would not have been let through is up for a look."""
+    if terms.action.lets_through:
+        return terms
+    because = f"{terms.because}; but it has run already, so it is up for a look"
+    return replace(terms, action=Action.REVIEW, because=because, sample=1.0, digest=None)
 
 
 def _deadline_s(ours: int | None, asked: int | None) -> int | None:
@@ -268,6 +286,9 @@ def _because(rule: Rule | None, settings: Settings) -> str:
             return f"{_who(rule)} does not allow it"
         case Action.ASK:
             return f"{_who(rule)} asks for {_wanted(settings)}"
+        case Action.REVIEW:
+            share = "it" if settings.sample == 1 else f"{100 * settings.sample:.3g} % of such calls"
+            return f"{_who(rule)} lets it run, and has {share} looked at afterwards"
 
 
 def _who(rule: Rule | None) -> str:

@@ -130,14 +130,15 @@ def _rule(table: Table, inherited: Settings, known: Known) -> Rule:
         name=name,
         tools=table.read("tools", readers.globs, (ANYTHING,)),
         agents=table.read("agents", readers.globs, (ANYTHING,)),
-        kind=table.read("kind", readers.one_of(Kind, coming=["review"]), None),
+        kind=table.read("kind", readers.one_of(Kind), None),
         when=table.read("when", known.language.condition, None),
         budget=_budget(table, known.language) if "budget" in table else None,
         reason=table.read("reason", readers.line_of_text, None),
         settings=_settings(table, inherited, known),
     )
-    if rule.kind is Kind.QUESTION and rule.settings.action is Action.ALLOW:
-        table.fault("action", "a question can't be allowed: only a person answers it", 'use "ask" or "deny"')
+    if rule.kind is Kind.QUESTION and rule.settings.action.lets_through:
+        done = "allowed" if rule.settings.action is Action.ALLOW else "reviewed"
+        table.fault("action", f"a question can't be {done}: only a person answers it", 'use "ask" or "deny"')
     if rule.budget and rule.settings.action is Action.DENY:
         table.fault(
             "budget", "a rule that denies would stop denying past its `budget`", "leave the budget out"
@@ -186,7 +187,7 @@ def _limit(value: object) -> int:
 def _settings(table: Table, inherited: Settings, known: Known) -> Settings:
     approvers = table.read("approvers", people.approvers(known.sets), inherited.approvers)
     settings = Settings(
-        action=table.read("action", readers.one_of(Action, coming=["review"]), inherited.action),
+        action=table.read("action", readers.one_of(Action), inherited.action),
         channel=table.read("channel", readers.channel_or_dm, inherited.channel),
         approvers=approvers,
         rejections=table.read("rejections", readers.whole_number(1), inherited.rejections),
@@ -318,6 +319,9 @@ def _check_together(table: Table, settings: Settings) -> None:
     if says("quorum") and settings.groups and (short := shortfall(settings.groups)):
         what = f"`quorum` can't be met: each counts for one group only, and there are too few for {short!r}"
         table.fault("quorum", what, "ask for fewer, or name more people")
+    if says("action", "risk") and settings.action is Action.REVIEW and settings.risk is Risk.CRITICAL:
+        what = '`action` = "review" with critical risk: it would run before anybody looked'
+        table.fault("action" if says("action") else "risk", what, 'write `action = "ask"`')
     is_silent_yes = settings.on_deadline is OnDeadline.APPROVE
     if says("on_deadline", "risk") and is_silent_yes and settings.risk.is_at_least(Risk.HIGH):
         what = f'`on_deadline` = "approve" with {settings.risk} risk would let it run because nobody looked'

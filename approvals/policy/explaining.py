@@ -53,6 +53,9 @@ def answer(policy: Policy, facts: Facts, *, channel: str) -> Iterator[str]:
             )
             digest = f", in the digest {terms.digest}" if terms.digest else ""
             yield f"  {terms.risk} risk, shown in {terms.channel}{digest}, {until}, then: {terms.on_deadline}"
+        if terms.action is Action.REVIEW:
+            share = "all of them are" if terms.sample == 1 else f"{100 * terms.sample:.3g} % of them are"
+            yield f"  {terms.risk} risk; {share} up for a look afterwards, in {terms.channel}"
         before = "when that budget is used up, "
 
 

@@ -63,7 +63,7 @@ async def _judged(parts: Parts, request: Request, args: Args) -> Terms | None:
         return None
     await parts.stages.refresh()
     terms = parts.judge.again(request, args, await parts.desk.store.now())
-    if terms is None or terms.action is Action.ALLOW:
+    if terms is None or terms.action.lets_through:
         return None
     return terms if terms.action is Action.DENY or is_stricter(request, terms) else None
 

@@ -210,9 +210,8 @@ class TestFaults:
     @pytest.mark.parametrize(
         ("line", "fault"),
         [
-            ('action = "alow"', "`action` is 'alow'; use one of `allow`, `ask`, `deny`"),
+            ('action = "alow"', "`action` is 'alow'; use one of `allow`, `ask`, `deny`, `review`"),
             ("action = true", "`action` is true; use one of `allow`, `ask`, `deny`"),
-            ('action = "review"', "`action` = 'review' is not supported yet by this version"),
             ("quorum = 0", "`quorum` is 0; use a whole number, 1 or more"),
             ("quorum = true", "`quorum` is true; use a whole number, 1 or more"),
             ("quorum = 1.5", "`quorum` is 1.5; use a whole number, 1 or more"),
@@ -235,7 +234,7 @@ class TestFaults:
             ('channel = "#General chat"', "which names no channel"),
             ("agents = []", "`agents` is an empty list; list names"),
             ('agents = [""]', "`agents` holds ''; a name has 1 to 200 characters"),
-            ('kind = "review"', "`kind` = 'review' is not supported yet by this version"),
+            ('kind = "wish"', "`kind` is 'wish'; use one of `action`, `question`, `review`"),
             ('reason = ""', "`reason` is ''; write one line"),
             ("rejections = 0", "`rejections` is 0; use a whole number, 1 or more"),
             ('extend = "never"', '`extend` is "never"; it must end'),

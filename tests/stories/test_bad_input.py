@@ -46,7 +46,7 @@ TOLD: dict[str, Callable[[RequestId], str]] = {
     "a tool without a name": letter(tool=""),
     "a tool that is a number": letter(tool=7),
     "a letter of no kind": letter(letter="wish"),
-    "a kind of request that isn't": letter(kind="review"),
+    "a kind of request that isn't": letter(kind="wish"),
     "a risk that isn't": letter(risk="enormous"),
     "a schema that is a text": letter(schema="object"),
     "half a letter": lambda id: letter()(id)[:-5],
