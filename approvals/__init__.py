@@ -21,7 +21,7 @@ if TYPE_CHECKING:
         Unavailable,
         Undeliverable,
     )
-    from approvals.messages import Outcome, Permit, Ticket
+    from approvals.messages import Outcome, Permit, Ticket, UndoAsk
 
 __all__ = [
     "Answered",
@@ -42,9 +42,10 @@ __all__ = [
     "Ticket",
     "Unavailable",
     "Undeliverable",
+    "UndoAsk",
 ]
 
-_ELSEWHERE = {"Approvals": "client", "Outcome": "messages", "Permit": "messages", "Ticket": "messages"}
+_ELSEWHERE = {"Approvals": "client", **dict.fromkeys(("Outcome", "Permit", "Ticket", "UndoAsk"), "messages")}
 
 
 def __getattr__(name: str) -> object:

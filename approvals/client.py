@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import ParamSpec, Self, TypeVar, Unpack, assert_never, overload
 
@@ -39,6 +40,8 @@ from approvals.messages import (
     Revision,
     Submission,
     Ticket,
+    UndoAsk,
+    UndoNotice,
 )
 from approvals.model import ESCALATION_TOOL, I_TAKE_OVER, QUESTION_TOOL, Args, Kind, RequestId
 from approvals.redis_door import open_redis
@@ -54,6 +57,7 @@ from approvals.submitting import (
     submission,
     text_of,
 )
+from approvals.undoing import Undoer, asked, undoing
 from approvals.waiting import Waiting
 
 P = ParamSpec("P")
@@ -86,6 +90,7 @@ class Approvals:
         self.background = Background(f"approvals of {agent}")  # for functions that aren't async
         self._url, self._patience_s = url, patience_s
         self._sessions: dict[asyncio.AbstractEventLoop, _Session] = {}
+        self.undoers: dict[str, Undoer] = {}  # by tool; the gates enter them
         self._revised: dict[RequestId, int] = {}  # in which round this agent has answered what people wanted
 
     @classmethod
@@ -147,6 +152,25 @@ class Approvals:
         """
         key = key_of(options.get("key"))
         one = submission(tool, args, **options)
+        return await self._session.inbox.put(one, fingerprint(tool, one.args), key)
+
+    async def review(
+        self,
+        tool: str,
+        args: Args,
+        *,
+        result: object = None,
+        ok: bool = True,
+        **options: Unpack[Options],
+    ) -> Ticket:
+        """Tell of a call that has run already, so that people can look at it. There is nothing to wait for.
+
+        Raises:
+            InvalidCall, KeyReused, Unavailable: as `submit`.
+        """
+        key = key_of(options.get("key"))
+        told = None if result is None else _excerpt(str(result))
+        one = submission(tool, args, kind=Kind.REVIEW, ok=ok, result=told, **options)
         return await self._session.inbox.put(one, fingerprint(tool, one.args), key)
 
     async def submit_all(self, submissions: Sequence[Submission]) -> None:
@@ -305,6 +329,39 @@ class Approvals:
         """
         letter = Cancellation(id=own_id(request_id), reason=text_of("reason", reason))
         await self._session.inbox.send(letter)
+
+    # -- undoing --------------------------------------------------------------------------------------
+
+    def undoing(self) -> AbstractAsyncContextManager[None]:
+        """`async with approvals.undoing():` undoes what people want undone, by the `undo=` of `required`.
+
+        Each ask is taken by one process, once. What has begun when the block ends is done first.
+        """
+        return undoing(self._session.inbox, self, self.undoers)
+
+    async def run_undos(self) -> None:
+        """Do so until cancelled."""
+        async with self.undoing():
+            await asyncio.Event().wait()
+
+    async def undos(self, timeout: Span | None = None) -> list[UndoAsk]:  # noqa: ASYNC109  # likewise
+        """Wait until people want something undone, and take it: it is handed out once, so do it and report.
+
+        Without `undo=` functions. When `timeout` ends there is nothing: [].
+
+        Raises:
+            Unavailable: Redis was away.
+        """
+        return await asked(self._session.inbox, seconds_of("timeout", timeout))
+
+    async def report_undone(self, request_id: str, ok: bool, text: str | None = None) -> None:
+        """Report whether it could be undone; of `text` people see the beginning.
+
+        Raises:
+            Unavailable: Redis was away.
+        """
+        told = None if text is None else _excerpt(str(text))
+        await self._session.inbox.send(UndoNotice(id=own_id(request_id), ok=ok, text=told))
 
     # -- the gate -------------------------------------------------------------------------------------
 

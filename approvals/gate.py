@@ -17,6 +17,7 @@ from approvals.form import Call, Form, form_of
 from approvals.messages import RESULT_CHARS
 from approvals.model import Args, Json, RequestId, Risk
 from approvals.submitting import Options, Span, seconds_of, submission
+from approvals.undoing import Undo, undoer
 
 if TYPE_CHECKING:
     from approvals.client import Approvals
@@ -44,6 +45,7 @@ class GateOptions(TypedDict, total=False):
     deadline: Span | None
     timeout: Span | None  # of the wait; when it ends, StillPending is raised and the request stays open
     tags: Sequence[str]
+    undo: Undo | None  # undoes a call that has run: gets its args by name, and its `result`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +121,8 @@ def gated(function: Callable[P, R], approvals: Approvals, **options: Unpack[Gate
             "a generator has no single moment to be approved; put the gate before what it calls"
         )
     gate = _gate_of(function, options)
+    if undo := options.get("undo"):
+        approvals.undoers[gate.tool] = undoer(undo, gate.form)
     if inspect.iscoroutinefunction(function):
         return cast("Callable[P, R]", _async_gate(function, gate, approvals))
     return _sync_gate(function, gate, approvals)

@@ -20,7 +20,7 @@ from approvals import wire
 from approvals.errors import InvalidCall, KeyReused, NotClaimed, Unavailable
 from approvals.ids import is_id
 from approvals.keys import is_written_as, key
-from approvals.messages import ClaimNotice, Letter, Outcome, Permit, Submission, Ticket
+from approvals.messages import ClaimNotice, Letter, Outcome, Permit, Submission, Ticket, UndoAsk
 from approvals.model import AgentName, Fingerprint, RequestId
 from approvals.redis_door import BLOCK_S, StreamEntry, follow, streams, translated
 
@@ -45,6 +45,7 @@ class AgentInbox:
         self._agents = key(tenant, "agents")
         self._inbox = key(tenant, "inbox", agent)
         self._wake = key(tenant, "wake", agent)
+        self._undo = key(tenant, "undo", agent)
         self._has_rung = False
 
     async def put(self, submission: Submission, fingerprint: Fingerprint, key: str | None = None) -> Ticket:
@@ -144,6 +145,39 @@ class AgentInbox:
         found = await follow(self._redis, self._wake, last_id, timeout_s=timeout_s, count=WAKES_AT_ONCE)
         ids = [RequestId(fields["id"]) for _, fields in found if "id" in fields]
         return ids, found[-1][0] if found else last_id
+
+    async def undo_wakes(self, last_id: str, timeout_s: float) -> tuple[bool, str]:
+        """Wait for hints after `last_id`: whether one is to look at `undos`, and where to go on from.
+
+        Raises:
+            Unavailable: Redis was away.
+        """
+        found = await follow(self._redis, self._wake, last_id, timeout_s=timeout_s, count=WAKES_AT_ONCE)
+        return any("undo" in fields for _, fields in found), found[-1][0] if found else last_id
+
+    async def undos(self) -> list[UndoAsk]:
+        """What people want undone, and nobody has taken.
+
+        Raises:
+            Unreadable: one of them is not ours.
+            Unavailable: Redis was away.
+        """
+        with translated(self._redis):
+            texts = await self._redis.hvals(self._undo)
+        return [wire.read(wire.UNDO, text) for text in texts]
+
+    async def take_undo(self, request_id: RequestId) -> UndoAsk | None:
+        """Take one of them: of all who try, one gets it.
+
+        Raises:
+            Unavailable: Redis was away, and perhaps it is taken; then a person asks again.
+        """
+        with translated(self._redis):
+            async with self._redis.pipeline() as pipe:
+                pipe.hget(self._undo, request_id)
+                pipe.hdel(self._undo, request_id)
+                text, _ = await pipe.execute()
+        return None if text is None else wire.read(wire.UNDO, text)
 
     async def _first_with(self, name: str, request_id: RequestId, fingerprint: Fingerprint) -> RequestId:
         hashed = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()

@@ -47,6 +47,8 @@ def submission(
     *,
     kind: Kind = Kind.ACTION,
     batch: str | None = None,
+    ok: bool = True,
+    result: str | None = None,
     **options: Unpack[Options],
 ) -> Submission:
     """Make a submission with an id of its own.
@@ -73,6 +75,8 @@ def submission(
         schema=None if schema is None else json.loads(json.dumps(schema)),
         deadline_s=_deadline(options.get("deadline")),
         batch=batch,
+        ok=ok,
+        result=result,
     )
 
 

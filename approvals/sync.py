@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError
+from contextlib import suppress
 from types import TracebackType
 from typing import ParamSpec, Self, TypeVar, Unpack, overload
 
 from approvals import batch, client
 from approvals.client import PATIENCE
 from approvals.gate import GateOptions, gated
-from approvals.messages import Outcome, Permit, Ticket
+from approvals.messages import Outcome, Permit, Ticket, UndoAsk
 from approvals.model import Args, RequestId
 from approvals.submitting import Options, Span
 
@@ -75,6 +77,17 @@ class Approvals:
     ) -> str:
         return self._run(self._async.escalate(summary, context, transcript_url, timeout=timeout, **about))
 
+    def review(
+        self,
+        tool: str,
+        args: Args,
+        *,
+        result: object = None,
+        ok: bool = True,
+        **options: Unpack[Options],
+    ) -> Ticket:
+        return self._run(self._async.review(tool, args, result=result, ok=ok, **options))
+
     def batch(self, reason: str | None = None) -> Batch:
         return Batch(self._async, reason)
 
@@ -97,6 +110,17 @@ class Approvals:
 
     def cancel(self, request_id: str, reason: str | None = None) -> None:
         self._run(self._async.cancel(request_id, reason))
+
+    def run_undos(self) -> None:
+        """Undo what people want undone, in a thread of your own, until this is closed."""
+        with suppress(CancelledError):
+            self._run(self._async.run_undos())
+
+    def undos(self, timeout: Span | None = None) -> list[UndoAsk]:
+        return self._run(self._async.undos(timeout))
+
+    def report_undone(self, request_id: str, ok: bool, text: str | None = None) -> None:
+        self._run(self._async.report_undone(request_id, ok, text))
 
     @overload
     def required(self, function: Callable[P, R], /) -> Callable[P, R]: ...

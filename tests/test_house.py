@@ -28,6 +28,7 @@ AGENTS_SIDE = {
     "approvals.inbox",
     "approvals.submitting",
     "approvals.sync",
+    "approvals.undoing",
     "approvals.waiting",
 }
 SERVICE_ONLY = {"approvals.store", "approvals.machine", "approvals.evolution", "approvals.policy"}
