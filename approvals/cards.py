@@ -158,8 +158,8 @@ class Cards:
     async def shown_by(self, channel: str, ts: str) -> RequestId | None:
         """The request that a message shows."""
         with translated(self._redis):
-            found = await self._redis.get(key(self._tenant, "message", channel, ts))
-        return None if found is None else RequestId(str(found))
+            found = str(await self._redis.get(key(self._tenant, "message", channel, ts)))
+        return RequestId(found) if is_id(found) else None  # a digest's message shows no one request
 
     async def backlog(self) -> int:
         """How many are to be drawn, those at which somebody is included."""

@@ -151,6 +151,12 @@ def _waits(request: Request | None) -> bool:
     return request is not None and request.is_pending
 
 
+def shows_whole(digest: Digest, request: Request) -> bool:
+    """Whether one of its rows shows exactly this call, and all of it."""
+    mine = [row for row in digest.rows if row.request_id == request.id]
+    return any(row.is_ready and row.fingerprint == request.fingerprint for row in mine)
+
+
 class LeftOut(StrEnum):
     """Why a row is not part of what one click on many rows does."""
 

@@ -24,10 +24,12 @@ from approvals import policy as policies
 from approvals.absences import Absences
 from approvals.budgets import Budgets
 from approvals.cards import Cards
+from approvals.digests import Digests
 from approvals.errors import ApprovalsError, Unavailable
 from approvals.grant_book import GrantBook
 from approvals.inbox import Inboxes
 from approvals.preference_book import PreferenceBook
+from approvals.proposal_book import ProposalBook
 from approvals.redis_door import open_redis, translated
 from approvals.stages import Stages
 from approvals.store import Store
@@ -36,6 +38,7 @@ from bot.attention import Attention
 from bot.channels import Channels
 from bot.deadlines import Deadlines
 from bot.desk import Desk
+from bot.digesting import Amounts, Digesting, Holding
 from bot.freezing import Freezing
 from bot.intake import Intake
 from bot.judging import Judge
@@ -45,11 +48,13 @@ from bot.pausing import Pausing
 from bot.people import Home, People
 from bot.policy_file import PolicyFile, hearing_hangups
 from bot.posting import Posting
+from bot.proposing import ADOPT_RULE, Proposing, adopting
 from bot.replying import Replier
 from bot.settings import Settings
 from bot.slack_errors import word_of
 from bot.socket_mode import SocketDoor
-from bot.staging import Staging
+from bot.staging import SET_STAGE, Staging, staging
+from bot.statistics import Statistics
 
 logger = logging.getLogger(__name__)
 
@@ -69,6 +74,7 @@ class Service:
     redis: Redis
     store: Store
     cards: Cards
+    digests: Digests
     policy_file: PolicyFile
     slack: Slack | None
 
@@ -88,6 +94,7 @@ class Slack:
     operators: Operators
     attention: Attention
     desk: Desk
+    statistics: Statistics
     bolt: AsyncApp | None  # None where nobody can click: a terminal
 
 
@@ -112,6 +119,7 @@ async def built(settings: Settings, *, with_slack: bool = True) -> AsyncIterator
                 redis=redis,
                 store=store,
                 cards=cards,
+                digests=Digests(redis, settings.tenant),
                 policy_file=policy_file,
                 slack=slack,
             )
@@ -127,15 +135,18 @@ async def run(service: Service, role: Role) -> None:
         try:
             if role == "web":
                 tasks.create_task(_follow_policy_silently(service), name="policy")
+            if slack is not None and slack.bolt is not None:
+                tasks.create_task(slack.statistics.run(), name="statistics")
             if slack is not None and role != "web":
                 tasks.create_task(_take_letters(service), name="intake")
                 tasks.create_task(_follow_policy(service, slack), name="policy")
                 tasks.create_task(_posting(service, slack).run(), name="posting")
-                tasks.create_task(Deadlines(service.store, service.cards).run(), name="deadlines")
+                tasks.create_task(_deadlines(service).run(), name="deadlines")
+                tasks.create_task(_digesting(service).run(), name="digests")
                 tasks.create_task(Freezing(service.store, service.cards).run(), name="freezing")
                 tasks.create_task(_pausing(service, slack).run(), name="pausing")
                 tasks.create_task(collapsing.run(service.store), name="collapsing")
-                tasks.create_task(_staging(service).run(), name="staging")
+                tasks.create_task(_staging(service, slack).run(), name="staging")
                 if slack.bolt is not None and settings.app_token is not None:
                     tasks.create_task(
                         SocketDoor(slack.bolt, settings.app_token, slack.client).run(), name="slack"
@@ -198,8 +209,24 @@ async def _follow_policy(service: Service, slack: Slack) -> None:
         await service.policy_file.watch(slack.operators.tell)
 
 
-def _staging(service: Service) -> Staging:
-    return Staging(service.redis, service.store, Stages(service.redis, service.settings.tenant))
+def _staging(service: Service, slack: Slack) -> Staging:
+    tenant = service.settings.tenant
+    deeds = {
+        SET_STAGE: staging(Stages(service.redis, tenant)),
+        ADOPT_RULE: adopting(ProposalBook(service.redis, tenant), service.policy_file, slack.operators.tell),
+    }
+    return Staging(service.redis, service.store, deeds)
+
+
+def _proposing(settings: Settings, redis: Redis, store: Store, policy_file: PolicyFile) -> Proposing:
+    return Proposing(
+        store=store,
+        book=ProposalBook(redis, settings.tenant),
+        policy_file=policy_file,
+        stages=Stages(redis, settings.tenant),
+        channel=settings.channel,
+        environment=settings.environment,
+    )
 
 
 def _pausing(service: Service, slack: Slack) -> Pausing:
@@ -216,7 +243,22 @@ def _posting(service: Service, slack: Slack) -> Posting:
         slack.channels,
         slack.operators,
         slack.attention,
+        service.digests,
+        Holding(lambda: service.policy, service.digests),
+        _amounts(service),
     )
+
+
+def _deadlines(service: Service) -> Deadlines:
+    return Deadlines(service.store, service.cards, service.digests)
+
+
+def _digesting(service: Service) -> Digesting:
+    return Digesting(lambda: service.policy, service.store, service.digests, _amounts(service))
+
+
+def _amounts(service: Service) -> Amounts:
+    return Amounts(lambda: service.policy, service.settings.environment)
 
 
 async def _check_redis(redis: Redis, settings: Settings) -> None:
@@ -254,9 +296,10 @@ async def _slack(
     desk = Desk(store, cards, people, channels, settings.commands)
     operators = Operators(lambda: policy_file.current, client, channels)
     bolt = _bolt(settings, client, home)
+    replier = Replier(session, settings.slack_api_url)
+    statistics = Statistics(store, client, channels, replier)
     stages = Stages(redis, settings.tenant)
     if bolt is not None:
-        replier = Replier(session, settings.slack_api_url)
         parts = listeners.Parts(
             desk=desk,
             people=people,
@@ -271,6 +314,8 @@ async def _slack(
             absences=absences,
             stages=stages,
             judge=_judge(settings, redis, policy_file, stages),
+            statistics=statistics,
+            proposing=_proposing(settings, redis, store, policy_file),
             channel=settings.channel,
         )
         listeners.register(bolt, parts)
@@ -281,6 +326,7 @@ async def _slack(
         operators=operators,
         attention=Attention(people, PreferenceBook(redis, settings.tenant)),
         desk=desk,
+        statistics=statistics,
         bolt=bolt,
     )
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -20,11 +21,13 @@ from slack_sdk.web.async_client import AsyncWebClient
 from approvals.brakes import freeze_on
 from approvals.cards import Cards
 from approvals.commands import GiveUp
-from approvals.errors import Refusal, Unavailable
+from approvals.digest import DigestId, is_digest_id
+from approvals.digests import Digests
+from approvals.errors import DigestNotFound, Refusal, Unavailable
 from approvals.freezes import NOT_FROZEN
 from approvals.ladder import may_call
 from approvals.model import CHANNEL, Freeze, Request, RequestId
-from approvals.places import FILE, TRAIL, Place, Posted, is_card, is_said_once
+from approvals.places import FILE, TRAIL, Place, Posted, digests_in, is_card, is_said_once
 from approvals.policy import why_unanswerable
 from approvals.quorum import can_be_met
 from approvals.store import Store
@@ -32,6 +35,8 @@ from blocks.pieces import Card
 from blocks.request import Offer, call_file, card, moved, offer_for, trail
 from bot.attention import Attention
 from bot.channels import DM, Channels, NoSuchChannel
+from bot.digest_posting import DigestPosting
+from bot.digesting import Amounts, Holding
 from bot.operators import Operators
 from bot.people import LookupFailed, People
 from bot.routes import MARKED, channels_of, is_to_be_routed, left_behind, mark_of_lost, mark_of_route
@@ -77,14 +82,18 @@ class Posting:
         channels: Channels,
         operators: Operators,
         attention: Attention,
+        digests: Digests,
+        holding: Holding,
+        amounts: Amounts,
     ) -> None:
         self._store, self._cards, self._sending = store, cards, Sending(slack)
+        self._digests, self._holding = digests, holding
+        self._digest_posting = DigestPosting(store, cards, digests, self._sending, attention, amounts)
         self._people, self._channels = people, channels
         self._operators = operators
         self._attention = attention
         self._sayings = Sayings(attention, channels, operators)
         self._at_work: set[RequestId] = set()
-        self._paused: dict[str, float] = {}  # channel → when it may be posted to again (monotonic)
 
     async def run(self) -> None:
         """Draw for ever. Woken by every commit, of this process or another."""
@@ -120,7 +129,10 @@ class Posting:
         """Draw one; whatever goes wrong is tried again later, and never stops the others."""
         try:
             self._at_work.add(request_id)
-            await self.draw(request_id)
+            if is_digest_id(request_id):
+                await self._draw_digest(DigestId(request_id))
+            else:
+                await self.draw(request_id)
         except Limited as limited:
             await self._postpone(request_id, limited.after_s)
         except Unavailable as error:
@@ -141,6 +153,11 @@ class Posting:
             await self._cards.postpone(request_id, delay_s)
         except Unavailable as error:
             logger.warning("not postponed: %s", error, extra={"request_id": request_id})  # its lease ends
+
+    async def _draw_digest(self, digest_id: DigestId) -> None:
+        again_s = await self._digest_posting.draw(digest_id)
+        if again_s is not None:
+            await self._cards.postpone(RequestId(digest_id), again_s)
 
     async def draw(self, request_id: RequestId) -> None:
         """Make every message of one request equal to Redis."""
@@ -165,6 +182,7 @@ class Posting:
                 return
         await self._draw_places(drawing)
         await self._say(drawing)
+        await self._digests.stir(_digests_of(drawing))
         self._at_work.discard(request_id)
         await self._cards.drawn(request.id, request.version)
         if request.is_pending and (await self._store.freezes.now()).version != frozen.version:
@@ -198,7 +216,7 @@ class Posting:
         """
         request, posted = drawing.request, drawing.posted
         if is_to_be_routed(request, posted, drawing.ladder):
-            posted |= await self._route(request)
+            posted |= await self._route(request, drawing.now)
         for place in drawing.ladder.keys() - posted.keys():
             posted |= await self._cards.add_place(request.id, place, place)
         for place in drawing.left:
@@ -208,7 +226,7 @@ class Posting:
         if drawing.freeze is not None:
             await self._cards.shown_frozen(request.id)
 
-    async def _route(self, request: Request) -> dict[Place, Posted]:
+    async def _route(self, request: Request, now: datetime) -> dict[Place, Posted]:
         """Where a new request is to be shown, having made sure that enough people there may decide it."""
         terms = request.terms
         hopeless = why_unanswerable(terms, request.on_behalf_of)
@@ -229,7 +247,8 @@ class Posting:
         channels = [channel] if channel else [await self._channels.dm_of(person.id) for person in approvers]
         posted: dict[Place, Posted] = {}
         for each in channels:
-            posted |= await self._cards.add_place(request.id, Place(each), each)
+            if not await self._holding.holds(request, each, now):
+                posted |= await self._cards.add_place(request.id, Place(each), each)
         if request.turn > 0:
             mark = mark_of_route(request, channels)
             await self._cards.record(request.id, mark)
@@ -297,13 +316,22 @@ class Posting:
         """Post what is said once and never drawn again."""
         request = drawing.request
         current = {place: posted for place, posted in drawing.posted.items() if place not in drawing.left}
-        async for saying in self._sayings.of(request, current):
+        async for saying in self._sayings.of(request, current | await self._in_digests(drawing)):
             await self._say_once(drawing, saying)
         for ping in pings_to_say(request, drawing.posted):
             await self._cards.record(request.id, mark_of(ping))
         for place, posted in drawing.posted.items():
             if is_said_once(place) and posted.ts is None:  # it was about to be said, and is no longer needed
                 await self._cards.forget_place(request.id, place)
+
+    async def _in_digests(self, drawing: Drawing) -> dict[Place, Posted]:
+        """The messages of digests that show it, in whose threads it is spoken of."""
+        found: dict[Place, Posted] = {}
+        for digest_id in _digests_of(drawing) if drawing.request.pings or drawing.request.decision else ():
+            with suppress(DigestNotFound):
+                posted = (await self._digests.of(digest_id)).posted
+                found |= {posted.place: posted} if posted.ts else {}
+        return found
 
     async def _say_once(self, drawing: Drawing, saying: Saying) -> None:
         posted = drawing.posted.get(saying.posted.place, saying.posted)
@@ -361,6 +389,10 @@ class Posting:
         )
         await self._cards.record(request.id, posted)
         drawing.posted[place] = posted
+
+
+def _digests_of(drawing: Drawing) -> list[DigestId]:
+    return [DigestId(id) for id in digests_in(drawing.posted)]
 
 
 def _as_drawn(drawing: Drawing, posted: Posted) -> Posted:

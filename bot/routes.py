@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 from approvals.model import Request
-from approvals.places import PING, Place, Posted, is_card
+from approvals.places import PING, Place, Posted, is_card, is_somewhere
 
 MARKED = "-"  # in place of the channel and the time of a message, where there is none
 
@@ -25,7 +25,7 @@ def is_to_be_routed(request: Request, posted: Mapping[Place, Posted], ladder: Co
     """Whether it has yet to be found out where it is to be shown. `ladder`: channels its ladder has added."""
     is_moved = request.turn > 0 and mark_of_route(request).place not in posted
     behind = left_behind(request, posted, ladder)
-    return is_moved or not any(is_card(place) and place not in behind for place in posted)
+    return is_moved or not any(is_somewhere(place) and place not in behind for place in posted)
 
 
 def left_behind(
