@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from approvals.model import Person, Principal, Request, RequestId
+from approvals.model import Actor, Freeze, Person, Principal, Reach, Request, RequestId
 from approvals.quorum import called_of
 from blocks import delays, dialogs, grants, home, replies
 from blocks.check import check_message, check_view
@@ -18,7 +18,7 @@ from blocks.overrides import override_told, override_view
 from blocks.pieces import Card, View
 from blocks.pings import ping
 from blocks.replies import Commands
-from blocks.request import card, trail
+from blocks.request import card, moved, trail
 from blocks.unseen import unseen_list
 from tests.blocks.drawn import card_text, view_text
 from tests.blocks.scenes import DIRECTOR, SCENES, now_for, scene
@@ -42,6 +42,18 @@ def test_a_card_looks_as_before(name: str) -> None:
     drawn = card(request, now_for(request), called=called)
     check_message(drawn.text, drawn.blocks)
     is_as_before(f"cards/{name}", card_text(drawn))
+
+
+def test_a_card_that_is_frozen_or_elsewhere_by_now_looks_as_before() -> None:
+    request = scene("pending")
+    by = Actor(id="slack:U0KIM", name="Kim Lee")
+    freeze = Freeze(reach=Reach.AGENT, name="billing", by=by, at=now_for(request), why="it refunds twice")
+    for name, drawn in (
+        ("frozen", card(request, now_for(request), freeze=freeze)),
+        ("moved", moved(scene("pending_named_approvers"), "C0FINANCE")),
+    ):
+        check_message(drawn.text, drawn.blocks)
+        is_as_before(f"cards/{name}", card_text(drawn))
 
 
 @pytest.mark.parametrize("name", ["approved_quorum", "executed", "expired", "revised"])

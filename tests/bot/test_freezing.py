@@ -10,13 +10,13 @@ from redis.asyncio import Redis
 from approvals import NotClaimed
 from approvals.audit import verify
 from approvals.cards import Cards
-from approvals.commands import Approve, Claim, Expire, TakeBack
+from approvals.commands import Approve, Claim, Climb, Expire, TakeBack
 from approvals.errors import Frozen
 from approvals.evolution import evolve
 from approvals.inbox import AgentInbox
 from approvals.keys import key
 from approvals.machine import decide
-from approvals.model import Action, Freeze, OnDeadline, Reach, Request, Status, Via
+from approvals.model import Action, Freeze, OnDeadline, Reach, Remind, Request, Status, Step, Via
 from approvals.redis_door import open_redis
 from approvals.store import Store
 from bot.freezing import Freezing, Swept
@@ -156,6 +156,31 @@ async def test_a_held_approval_can_be_taken_back(store: Store, billing: AgentInb
     await thawed(store, a_freeze())
     with pytest.raises(NotClaimed):
         await billing.claim(request.id)
+
+
+def test_a_ladder_stands_still_while_frozen_and_no_step_is_left_out() -> None:
+    ladder = (Step(after_s=60, remind=Remind.THREAD), Step(after_s=120, remind=Remind.DM))
+    request, late = a_request(created_at=T0, terms=terms(ladder=ladder)), T0 + timedelta(minutes=5)
+    with pytest.raises(Frozen):
+        decide(request, Climb(), now=late, freeze=a_freeze())
+    for _ in ladder:
+        request = evolve(request, decide(request, Climb(), now=late))
+    assert [ping.where for ping in request.pings] == [Remind.THREAD, Remind.DM]
+
+
+async def test_what_a_crash_left_shown_as_frozen_is_drawn_again(
+    redis: Redis, store: Store, tenant: str
+) -> None:
+    cards = Cards(redis, tenant)
+    request, other = [await store.create(a_request(tenant=tenant)) for _ in range(2)]
+    await cards.shown_frozen(request.id)
+    for each in (request, other):
+        await cards.drawn(each.id, each.version)
+    await swept(store)  # by another process, which knows nothing of the freeze that is over
+    assert await cards.claim(5, 10) == [request.id]
+    await cards.drawn(request.id, request.version)
+    await swept(store)
+    assert await cards.claim(5, 10) == []
 
 
 def test_silence_is_no_yes_while_it_is_frozen() -> None:

@@ -25,6 +25,18 @@ tools = ["refund"]
 approvers = ["U0KIM"]
 ladder = [ { after = "1s", add = ["U0LEE"], remind = "thread", channel = "#general" } ]
 """
+ASTRAY = """
+version = 1
+[owners]
+operators_channel = "#approvals-ops"
+[[rule]]
+name = "refunds"
+tools = ["refund"]
+ladder = [
+  { after = "1s", remind = "thread", channel = "#nowhere" },
+  { after = "2s", remind = "thread", channel = "#random" },
+]
+"""
 LATER = """
 version = 1
 [defaults]
@@ -113,6 +125,22 @@ async def test_a_step_brings_in_people_and_another_channel(
     for shown in (told, elsewhere):
         await redrawn(slack, shown, "Lee Park approved")
     assert "escalated" in await events(bot, ticket.id)
+
+
+@pytest.mark.parametrize("policy", [ASTRAY])
+async def test_a_step_into_a_channel_that_is_not_there_is_told_to_the_operators_once(
+    slack: Sandbox, approvals: Approvals, bot: Service
+) -> None:
+    ticket = await approvals.submit("refund", REFUND)
+    card = await the_card(slack)
+    await slack.until(lambda: len(pings(slack.thread("C0APPROVALS", card.ts))) == 2)
+    assert (await slack.person("U0LEE").press("Approve", card)).ok
+    assert (await approvals.wait(ticket.id, timeout=5)).status == "approved"
+    await until(lambda: _is_idle(bot))
+    told = [message.shown for message in slack.messages("C0OPS")]
+    assert len(told) == 2
+    assert "can't be shown in #nowhere" in told[0] and "create it, or invite the app to it" in told[0]
+    assert "can't be shown in #random" in told[1] and "invite the app to it" in told[1]
 
 
 async def test_after_an_outage_every_step_comes_once_though_two_workers_run(
