@@ -1,0 +1,172 @@
+"""One click on many rows of a digest: all that wait in a dialog, the question before it, what came of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+
+from approvals.bulk import BulkVerb
+from approvals.digest import Digest, LeftOut, Row
+from approvals.model import Request
+from blocks import ids
+from blocks.digest import Requests, headline, largest_words, ready, row_text
+from blocks.pieces import (
+    Block,
+    View,
+    actions,
+    aside,
+    asked,
+    button,
+    dialog,
+    header,
+    notice,
+    option,
+    overflow,
+    writing,
+)
+from blocks.request import label
+from blocks.rows import named
+from blocks.sums import add_up
+from blocks.text import escape, one_line
+
+ROWS = 90  # of a dialog, which holds 100 blocks
+NAMED = 10  # of those that were left out; the others are counted
+TOOLS = 5
+LARGEST = 3
+_DID = {BulkVerb.APPROVE: "Approved", BulkVerb.REJECT: "Rejected"}
+_DO = {BulkVerb.APPROVE: "Approve", BulkVerb.REJECT: "Reject"}
+_WHY = {
+    LeftOut.GONE: "has been forgotten",
+    LeftOut.DECIDED: "has been decided already",
+    LeftOut.CHANGED: "was changed since",
+    LeftOut.TO_BE_OPENED: "must be opened first",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What became of one row; `why_not` is empty where it was done."""
+
+    short: str
+    why_not: str = ""
+
+
+def all_view(
+    digest: Digest, requests: Requests, indexes: Iterable[int], now: datetime, *, note: str = ""
+) -> View:
+    """The rows at `indexes`, which all wait, as far as they have room; submitting approves what is ready.
+
+    `note` is told above them, in mrkdwn.
+    """
+    places = [place for place in indexes if digest.rows[place].request_id in requests]
+    shown = places[:ROWS]
+    rows = ready(digest, requests, shown, now)
+    metadata = ids.pack_shown(digest.id, digest.version, shown)
+    blocks = [header(headline(digest, requests))]
+    if note:
+        blocks.append({"type": "section", "text": {"type": "mrkdwn", "text": note, "verbatim": True}})
+    if rows:
+        reject = button(f"Reject the {len(rows):,}…", ids.BULK_REJECT, metadata, style="danger")
+        blocks.append(actions("bulk", reject))
+    can_be_decided = {row.request_id for row in rows}
+    for place in shown:
+        request = requests[digest.rows[place].request_id]
+        blocks.append(_row(digest, place, request, is_ready=request.id in can_be_decided))
+    if len(places) > len(shown):
+        blocks.append(aside(f"{len(places) - len(shown):,} more follow when these are decided."))
+    if not shown:
+        blocks.append(notice("Nothing waits here any more."))
+    submit = f"Approve {len(rows):,}" if rows else None
+    return dialog(ids.SEE_ALL, "All that wait", blocks, metadata=metadata, submit=submit)
+
+
+def _row(digest: Digest, place: int, request: Request, *, is_ready: bool) -> Block:
+    made = notice(row_text(digest, request, with_tool=True))
+    choices: list[tuple[str, ids.RowVerb]] = [("Approve", "approve"), ("Reject…", "reject"), ("Open", "open")]
+    accessory = button("Open", ids.ROW, ids.pack_row("open"), described=f"Open {named(request)}")
+    if is_ready:
+        accessory = overflow(ids.ROW, (option(words, ids.pack_row(verb)) for words, verb in choices))
+    return {**made, "block_id": ids.row_block(digest.id, place, digest.version), "accessory": accessory}
+
+
+# -- the question before it ---------------------------------------------------------------------------
+
+
+def confirm_view(
+    digest: Digest,
+    verb: BulkVerb,
+    rows: Sequence[Row],
+    requests: Requests,
+    now: datetime,
+    *,
+    left_out: Sequence[tuple[Row, LeftOut]] = (),
+) -> View:
+    """Say what is about to happen to many, and ask for a note or the reason."""
+    open_rows = [row for row in rows if requests[row.request_id].is_pending]
+    places = {row.request_id: place for place, row in enumerate(digest.rows)}
+    metadata = ids.pack_shown(digest.id, digest.version, (places[row.request_id] for row in open_rows))
+    callback_id = ids.BULK_APPROVE if verb is BulkVerb.APPROVE else ids.BULK_REJECT
+    count, did = len(open_rows), f"{_DO[verb]} {len(open_rows):,}"
+    if not count:
+        blocks = [notice("None of them can be decided from here now."), *_left_out(requests, left_out)]
+        return dialog(callback_id, "Nothing to decide", blocks, metadata=metadata)
+    total = add_up(open_rows).words(digest.unit)
+    blocks = [header(f"{did}{f', {total}' if total else ''}?"), notice(_tools(requests, open_rows))]
+    largest = largest_words(digest, requests, open_rows, LARGEST)
+    blocks += [notice(" ".join(largest))] if largest else []
+    blocks += [*_left_out(requests, left_out), _field(verb)]
+    return dialog(callback_id, did, blocks, metadata=metadata, submit=did)
+
+
+def _tools(requests: Requests, rows: Sequence[Row]) -> str:
+    """How many calls of which tools by which agents."""
+    those = [requests[row.request_id] for row in rows]
+    counts = Counter((one_line(one.tool, 40), one_line(one.agent, 40)) for one in those)
+    told = [f"{count:,} × {tool} by {agent}" for (tool, agent), count in counts.most_common(TOOLS)]
+    rest = sum(counts.values()) - sum(count for _, count in counts.most_common(TOOLS))
+    return " · ".join([*told, *([f"{rest:,} others"] if rest else [])])
+
+
+def _left_out(requests: Requests, left_out: Sequence[tuple[Row, LeftOut]]) -> list[Block]:
+    if not left_out:
+        return []
+    done = [Done(_label(requests, row), _WHY[why]) for row, why in left_out]
+    return [notice(f"Left out: {_named(done)}.")]
+
+
+def _label(requests: Requests, row: Row) -> str:
+    request = requests.get(row.request_id)
+    return row.request_id[:6] if request is None else label(request)
+
+
+def _field(verb: BulkVerb) -> Block:
+    if verb is BulkVerb.REJECT:
+        hint = "Each agent gets these words, and can act on them."
+        return asked(ids.WORDS, "Why not?", writing(lines=True), hint=hint, optional=True)
+    return asked(ids.WORDS, "Note", writing(lines=True), hint="Each agent gets it too.", optional=True)
+
+
+# -- what came of it ----------------------------------------------------------------------------------
+
+
+def told(verb: BulkVerb, rows: Sequence[Done]) -> str:
+    """To whoever clicked: how many were done, and which were not, and why. In mrkdwn."""
+    missed = [row for row in rows if row.why_not]
+    done = len(rows) - len(missed)
+    if not missed:
+        return f"{_DID[verb]} {'it' if done == 1 else f'all {done:,}'}."
+    return f"{_DID[verb]} {done:,} of {len(rows):,}. Left out: {escape(_named(missed))}."
+
+
+def left_out_row(row: Row, why: LeftOut, requests: Requests) -> Done:
+    """A row that no click on many reaches, for `told`."""
+    return Done(_label(requests, row), _WHY[why])
+
+
+def _named(missed: Sequence[Done]) -> str:
+    words = [f"{one.short} {one.why_not.rstrip('.')}" for one in islice(missed, NAMED)]
+    rest = len(missed) - len(words)
+    return "; ".join([*words, *([f"and {rest:,} more"] if rest else [])])

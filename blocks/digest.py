@@ -1,0 +1,287 @@
+"""The digest: many requests as one message, page by page, with what has become of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import groupby
+from typing import TypeAlias
+
+from approvals.digest import Digest, GroupBy, Row, covered, heading_of, waiting
+from approvals.durations import tell_duration
+from approvals.model import Kind, Principal, Request, RequestId, Status
+from blocks import ids
+from blocks.buttons import is_open, is_risky
+from blocks.people import mention
+from blocks.pieces import (
+    Block,
+    Card,
+    Line,
+    Moment,
+    Strong,
+    actions,
+    aside,
+    button,
+    confirm,
+    header,
+    line_text,
+    notice,
+    rich,
+    section,
+)
+from blocks.request import label
+from blocks.rows import ended_words, named, row_words, standing
+from blocks.sums import add_up, money
+from blocks.text import MESSAGE_CHARS, MESSAGE_TEXT_CHARS, clip, escape, json_size, one_line, units
+
+PAGE = 8  # rows: no more fit a message when each is as long as can be, and has three buttons
+HEADING_CHARS = 40
+SPOKEN_CHARS = (240, 90, 45)  # of a row in the message's text, the most that fits
+_RESULTS = {
+    Status.REJECTED: "rejected",
+    Status.EXPIRED: "expired",
+    Status.CANCELLED: "cancelled",
+    Status.ANSWERED: "answered",
+}  # anything else that is over was approved
+
+Requests: TypeAlias = Mapping[RequestId, Request]
+
+
+def digest_card(digest: Digest, requests: Requests, now: datetime, *, ping: Sequence[Principal] = ()) -> Card:
+    """Draw the page that `digest` is on. `ping` are mentioned: in a first post, never in an update."""
+    title, facts = headline(digest, requests), _facts(digest, requests, now)
+    mentions = mention(ping) if not digest.closed else ""
+    blocks = [header(title), rich(section(facts))]
+    if mentions:
+        told: Block = {"type": "mrkdwn", "text": f"For {mentions}", "verbatim": True}
+        blocks.append({"type": "context", "elements": [told]})
+    blocks += [*_rows(digest, requests, now), *_foot(digest, requests, now)]
+    spoken = [escape(title), line_text(facts), *([f"For {mentions}"] if mentions else [])]
+    return Card(_text(digest, requests, spoken, json_chars=MESSAGE_CHARS - json_size(blocks)), blocks)
+
+
+def page_count(digest: Digest) -> int:
+    return max(1, -(-len(digest.rows) // PAGE))
+
+
+def page_indexes(digest: Digest) -> range:
+    """The places of the rows that its message shows."""
+    first = min(digest.page, page_count(digest) - 1) * PAGE
+    return digest.indexes(first, first + PAGE - 1)
+
+
+def ready(digest: Digest, requests: Requests, indexes: Iterable[int], now: datetime) -> list[Row]:
+    """Those of the rows that one click on many may decide now."""
+    rows = covered(digest, requests, indexes, digest.version).rows
+    return [row for row in rows if is_open(requests[row.request_id], now)]
+
+
+# -- what it adds up to -------------------------------------------------------------------------------
+
+
+def headline(digest: Digest, requests: Requests) -> str:
+    """How many wait, of what, for how much; or what has become of them all."""
+    places = list(waiting(digest, requests))
+    if not places:
+        return f"{_all(len(digest.rows))}: {results(digest, requests)}"
+    rows = [digest.rows[place] for place in places]
+    those = [requests[row.request_id] for row in rows]
+    risky = sum(map(is_risky, those))
+    total = add_up(rows).words(digest.unit)
+    told = [_wait(those), f"total {total}" if total else "", f"{risky:,} high risk" if risky else ""]
+    return " · ".join(filter(None, told))
+
+
+def results(digest: Digest, requests: Requests) -> str:
+    """How the rows that are over have ended, counted."""
+    ended: Counter[str] = Counter()
+    for row in digest.rows:
+        request = requests.get(row.request_id)
+        if request is None:
+            ended["forgotten"] += 1
+        elif not request.is_pending:
+            ended[_RESULTS.get(request.status, "approved")] += 1
+    return ", ".join(f"{count:,} {word}" for word, count in ended.most_common())
+
+
+def _all(count: int) -> str:
+    return "It is decided" if count == 1 else f"All {count:,} are decided"
+
+
+def _wait(those: Sequence[Request]) -> str:
+    kinds = {(request.kind, request.tool) for request in those}
+    noun = "request"
+    if {kind for kind, _ in kinds} == {Kind.QUESTION}:
+        noun = "question"
+    elif len(kinds) == 1:
+        noun = f"{one_line(those[0].tool, HEADING_CHARS)} request"
+    return f"1 {noun} waits" if len(those) == 1 else f"{len(those):,} {noun}s wait"
+
+
+def _facts(digest: Digest, requests: Requests, now: datetime) -> Line:
+    those = [requests[digest.rows[place].request_id] for place in waiting(digest, requests)]
+    if not those:
+        return ("Asked for together, ", Moment(digest.made_at, near=now))
+    oldest = max((now - request.created_at).total_seconds() for request in those)
+    deadlines = [request.deadline for request in those if request.deadline is not None]
+    first: Line = (" · first deadline ", Moment(min(deadlines), near=now)) if deadlines else ()
+    decided = results(digest, requests)
+    left = (f" · {len(those):,} of {len(digest.rows):,} left: {decided}",) if decided else ()
+    return (f"Oldest {tell_duration(oldest)}", *first, *left)
+
+
+# -- the rows -----------------------------------------------------------------------------------------
+
+
+def _rows(digest: Digest, requests: Requests, now: datetime) -> Iterator[Block]:
+    """The page's rows under their headings; those that are over, a line each."""
+    headings = _headings(digest, requests)
+    can_be_decided = {row.request_id for row in ready(digest, requests, page_indexes(digest), now)}
+    for heading, indexes in groupby(page_indexes(digest), lambda index: headings[index]):
+        yield rich(section(_heading(digest, requests, headings, heading)))
+        ended: list[Line] = []
+        for index in indexes:
+            row = digest.rows[index]
+            request = requests.get(row.request_id)
+            if request is None or not request.is_pending:
+                ended.append(_ended(row, request))
+                continue
+            yield from _ended_block(ended)
+            ended = []
+            yield from _waiting(digest, index, request, is_ready=row.request_id in can_be_decided)
+        yield from _ended_block(ended)
+
+
+def _headings(digest: Digest, requests: Requests) -> list[str]:
+    """What each row stands under; one that is forgotten stays with the row before it."""
+    headings: list[str] = []
+    for row in digest.rows:
+        request = requests.get(row.request_id)
+        if request is not None:
+            headings.append(heading_of(request, digest.group_by))
+        else:
+            headings.append(headings[-1] if headings else "")
+    return headings
+
+
+def _heading(digest: Digest, requests: Requests, headings: Sequence[str], heading: str) -> Line:
+    rows = [digest.rows[place] for place in waiting(digest, requests) if headings[place] == heading]
+    told = [f"{len(rows):,} waiting" if rows else "all decided", add_up(rows).words(digest.unit)]
+    name = one_line(heading, HEADING_CHARS) or "⟨no name⟩"
+    return (Strong(name), *(f" · {words}" for words in told if words))
+
+
+def _ended(row: Row, request: Request | None) -> Line:
+    return (f"{row.request_id[:6]} · forgotten by now",) if request is None else ended_words(request)
+
+
+def _ended_block(lines: Sequence[Line]) -> list[Block]:
+    return [rich(section(*lines))] if lines else []
+
+
+def _waiting(digest: Digest, index: int, request: Request, *, is_ready: bool) -> Iterator[Block]:
+    yield notice(row_text(digest, request))
+    value, which = ids.pack(request), named(request)
+    decide = [
+        button("Approve", ids.APPROVE, value, described=f"Approve {which}"),
+        button("Reject…", ids.REJECT, value, described=f"Reject {which}"),
+    ]
+    look = button("Open", ids.OPEN, value, described=f"Open {which}")
+    block_id = ids.row_block(digest.id, index, digest.version)
+    yield actions(block_id, *(decide if is_ready else []), look)
+
+
+def row_text(digest: Digest, request: Request, *, with_tool: bool | None = None) -> str:
+    """A row that waits; its tool stands in it unless that is its heading."""
+    needs_tool = digest.group_by is not GroupBy.TOOL if with_tool is None else with_tool
+    words, how_far = row_words(request, with_tool=needs_tool).text, standing(request)
+    return f"{words}\n{how_far}" if how_far else words
+
+
+# -- what can be done with them -----------------------------------------------------------------------
+
+
+def _foot(digest: Digest, requests: Requests, now: datetime) -> Iterator[Block]:
+    value = ids.pack_shown(digest.id, digest.version, _waiting_indexes(digest, requests))
+    all_waiting = list(waiting(digest, requests))
+    rows = ready(digest, requests, page_indexes(digest), now)
+    buttons = _bulk_buttons(digest, requests, rows, value) if len(rows) > 1 else []
+    if all_waiting:
+        buttons.append(button("Review one by one", ids.WALK, value))
+    if all_waiting and page_count(digest) > 1:
+        buttons.append(button(f"See all {len(all_waiting):,}…", ids.SEE_ALL, value))
+    if buttons:
+        yield actions(f"digest|{digest.id}|{digest.version}|{digest.page}", *buttons)
+    yield from _turning(digest, value)
+
+
+def _waiting_indexes(digest: Digest, requests: Requests) -> list[int]:
+    return [index for index in waiting(digest, requests) if index in page_indexes(digest)]
+
+
+def _bulk_buttons(digest: Digest, requests: Requests, rows: Sequence[Row], value: str) -> list[Block]:
+    count, total = len(rows), add_up(rows).amount
+    much = "" if total is None else f", {money(total, digest.unit)}"
+    stay = len(_waiting_indexes(digest, requests)) - count
+    words = [f"{count:,} calls{much}.", *largest_words(digest, requests, rows, 1)]
+    words += [f"{_stay(stay)}: to be opened first."] if stay else []
+    asked = confirm(
+        f"Approve these {count:,}{much}?", " ".join(words), yes=f"Approve {count:,}", no="Not yet"
+    )
+    approve = f"Approve the {count:,} shown{much}"
+    return [
+        button(approve, ids.BULK_APPROVE, value, style="primary", confirm=asked),
+        button(f"Reject the {count:,} shown…", ids.BULK_REJECT, value, style="danger"),
+    ]
+
+
+def _stay(count: int) -> str:
+    return "1 more stays" if count == 1 else f"{count:,} more stay"
+
+
+def largest_words(digest: Digest, requests: Requests, rows: Iterable[Row], count: int) -> list[str]:
+    """Which rows add most to the sum, a sentence each."""
+    amounts = [(row.amount, row.request_id) for row in rows if row.amount is not None]
+    amounts.sort(key=lambda one: -one[0])
+    return [
+        f"The largest: {label(requests[request_id])}, {money(amount, digest.unit)}."
+        if place == 0
+        else f"Then {label(requests[request_id])}, {money(amount, digest.unit)}."
+        for place, (amount, request_id) in enumerate(amounts[:count])
+    ]
+
+
+def _turning(digest: Digest, value: str) -> Iterator[Block]:
+    pages, page = page_count(digest), min(digest.page, page_count(digest) - 1)
+    if pages == 1:
+        return
+    turns = [button("Back", ids.turn(page - 1), value)] if page else []
+    turns += [button("Next", ids.turn(page + 1), value)] if page + 1 < pages else []
+    yield aside(f"Page {page + 1:,} of {pages:,}")
+    yield actions(f"turn|{digest.id}|{digest.version}|{page}", *turns)
+
+
+# -- the message's text -------------------------------------------------------------------------------
+
+
+def _text(digest: Digest, requests: Requests, first: Sequence[str], *, json_chars: int) -> str:
+    """The page for those who hear it; rows that have no room are shortened, then counted."""
+    pages = page_count(digest)
+    last = [f"Page {digest.page + 1:,} of {pages:,}."] if pages > 1 else []
+    text = ""
+    for chars in SPOKEN_CHARS:
+        text = "\n".join([*first, *_spoken(digest, requests, chars), *last])
+        if units(text) <= MESSAGE_TEXT_CHARS and json_size(text) <= json_chars:
+            return text
+    return "\n".join([*first, *last])
+
+
+def _spoken(digest: Digest, requests: Requests, chars: int) -> Iterator[str]:
+    for index in page_indexes(digest):
+        row = digest.rows[index]
+        request = requests.get(row.request_id)
+        if request is None or not request.is_pending:
+            yield line_text(_ended(row, request))
+        else:
+            yield escape(clip(row_text(digest, request).replace("\n", " · "), chars))
