@@ -15,6 +15,7 @@ from bot.staging import SELF
 
 ENDS = {"allowed", "denied", "approved", "edited", "rejected", "answered", "overridden"}
 ENDS |= {"expired", "cancelled", "undeliverable"}
+ASKS = {"submitted", "revised", "denied"}  # which may bring the call as its agent wants it
 NOBODY = "nobody"
 NO_STAGES: Mapping[str, Stage] = {}
 
@@ -31,6 +32,7 @@ class Case:
     by: str = NOBODY
     said: str = ""
     waited_s: float = 0  # for people
+    is_granted: bool = False  # let through by a grant that a person had given
 
     @property
     def is_rejected(self) -> bool:
@@ -90,6 +92,11 @@ class Backtest:
 
     def would(self, action: Action) -> int:
         return sum(each.would is action for each in self.calls)
+
+    @property
+    def granted(self) -> tuple[Replayed, ...]:
+        """What grants let through in fact. They are not replayed: they would let it through again."""
+        return tuple(each for each in self.calls if each.case.is_granted)
 
     @property
     def per_rule(self) -> dict[str, Count]:
@@ -216,7 +223,7 @@ class History:
     def add(self, entry: Entry) -> None:
         if entry.event == "submitted" and entry.at >= self._since and entry.actor != f"agent:{SELF}":
             self._chains[entry.request] = [entry]
-        elif entry.request in self._chains and (entry.event in ENDS or entry.event == "asked"):
+        elif entry.request in self._chains and entry.event in {*ENDS, "asked", "revised"}:
             self._chains[entry.request].append(entry)
 
     def cases(self, now: datetime) -> Iterator[Case]:
@@ -226,10 +233,12 @@ class History:
 
 
 def _case(submitted: Entry, later: list[Entry], environment: str, now: datetime) -> Case:
-    case = Case(id=submitted.request, facts=_facts(submitted, environment), at=submitted.at)
+    facts = replace(_facts(submitted, environment), args=_last_asked(submitted, later))
+    case = Case(id=submitted.request, facts=facts, at=submitted.at)
     answer = later[0].event if later else ""
     if answer in ("allowed", "denied"):
-        case = replace(case, was=Action.ALLOW if answer == "allowed" else Action.DENY)
+        is_granted = later[0].actor.startswith("grant:")
+        case = replace(case, was=Action.ALLOW if answer == "allowed" else Action.DENY, is_granted=is_granted)
     end = next((entry for entry in later if entry.event in ENDS), None)
     if end is None:
         return replace(case, waited_s=max((now - case.at).total_seconds(), 0))
@@ -241,6 +250,12 @@ def _case(submitted: Entry, later: list[Entry], environment: str, now: datetime)
         said=str(detail.get("text") or ""),
         waited_s=(end.at - case.at).total_seconds() if case.was is Action.ASK else 0,
     )
+
+
+def _last_asked(submitted: Entry, later: list[Entry]) -> Args:
+    """The call as its agent last wanted it, which is what people answered; their own edits don't count."""
+    asked = (entry.args for entry in (*reversed(later), submitted) if entry.event in ASKS)
+    return next((args for args in asked if args is not None), {})
 
 
 def _facts(entry: Entry, environment: str) -> Facts:

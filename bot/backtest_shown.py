@@ -61,10 +61,21 @@ def _rows(counts: Mapping[str, Count]) -> list[list[str]]:
 def savings(found: Backtest) -> list[str]:
     """What it would spare people, in sentences."""
     was, would = found.per_day(found.was(Action.ASK)), found.per_day(found.would(Action.ASK))
-    return [
+    told = [
         f"Asks a day: {was:.1f} in fact, {would:.1f} with this file.",
         f"Hours waited for people: {found.hours_waited:,.1f}, of which {found.hours_saved:,.1f} saved.",
     ]
+    return [*told, _grants(found)] if found.granted else told
+
+
+def _grants(found: Backtest) -> str:
+    calls = "1 call was" if len(found.granted) == 1 else f"{len(found.granted):,} calls were"
+    asked = f"this file alone would ask about {_asked(found.granted):,}"
+    return f"{calls} let through by grants in fact; {asked}, since grants are not replayed."
+
+
+def _asked(calls: Sequence[Replayed]) -> int:
+    return sum(each.would is Action.ASK for each in calls)
 
 
 def warnings(found: Backtest) -> list[tuple[str, Sequence[Replayed]]]:
@@ -209,6 +220,10 @@ def as_json(found: Backtest) -> dict[str, Json]:
         "asks_per_day": {
             "in_fact": round(found.per_day(found.was(Action.ASK)), 3),
             "with_this_file": round(found.per_day(found.would(Action.ASK)), 3),
+        },
+        "let_through_by_grants": {
+            "in_fact": len(found.granted),
+            "asked_with_this_file": _asked(found.granted),
         },
         "hours_waited": round(found.hours_waited, 3),
         "hours_saved": round(found.hours_saved, 3),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from approvals.audit import Entry, entry_of
-from approvals.commands import Approve, Cancel, Command, Expire, Reject
+from approvals.commands import Approve, Cancel, Command, Expire, Reject, Revise
 from approvals.evolution import evolve
 from approvals.machine import begin, decide
 from approvals.model import Action, Args, PersonId, Request, Risk, Via
@@ -77,7 +77,7 @@ class TestWhatItFinds:
             (Action.ASK, "defaults"),
             (Action.DENY, "never"),
         ]
-        assert [found.was(action) for action in Action] == [0, 3, 0]
+        assert (found.was(Action.ALLOW), found.was(Action.ASK), found.was(Action.DENY)) == (0, 3, 0)
         assert {name: count.would.total() for name, count in found.per_person.items()} == {
             "Ana Duarte": 2, "Kim Osei": 1,
         }  # fmt: skip
@@ -106,6 +106,25 @@ class TestWhatItFinds:
         found = replayed(a_life(900, terms=terms(action=Action.ALLOW)))
         assert (found.was(Action.ALLOW), found.would(Action.ASK), found.hours_waited) == (1, 1, 0)
         assert found.per_person == {}
+
+    def test_a_call_counts_as_its_agent_last_revised_it(self) -> None:
+        no = terms(action=Action.DENY)
+        found = replayed(
+            a_life(900, Revise(args={"amount": 40}), yes()),
+            a_life(40, Revise(args={"amount": 900}, terms=no)),
+            a_life(40, yes(edited={"amount": 900})),
+        )
+        assert [(each.case.facts.args["amount"], each.would) for each in found.calls] == [
+            (40, Action.ALLOW), (900, Action.ASK), (40, Action.ALLOW),
+        ]  # fmt: skip
+
+    def test_what_grants_let_through_is_told_apart(self, capsys: pytest.CaptureFixture[str]) -> None:
+        by_grant = terms(action=Action.ALLOW, grant="G1")
+        found = replayed(a_life(900, terms=by_grant), a_life(40, terms=by_grant), a_life(900, yes()))
+        show(found)
+        told = capsys.readouterr().out
+        assert "2 calls were let through by grants in fact; this file alone would ask about 1," in told
+        assert as_json(found)["let_through_by_grants"] == {"in_fact": 2, "asked_with_this_file": 1}
 
     def test_only_what_was_submitted_since_counts(self) -> None:
         found = replayed(a_life(40, yes()), a_life(40, day=1), since=timedelta(hours=12))
