@@ -24,6 +24,7 @@ from approvals import policy as policies
 from approvals.absences import Absences
 from approvals.budgets import Budgets
 from approvals.cards import Cards
+from approvals.daily_book import DailyBook
 from approvals.digests import Digests
 from approvals.errors import ApprovalsError, Unavailable
 from approvals.grant_book import GrantBook
@@ -36,6 +37,8 @@ from approvals.store import Store
 from bot import collapsing, durability, listeners, logs, web
 from bot.attention import Attention
 from bot.channels import Channels
+from bot.daily import DailyThreads
+from bot.daily_posting import DailyPosting
 from bot.deadlines import Deadlines
 from bot.desk import Desk
 from bot.digesting import Amounts, Digesting, Holding
@@ -50,7 +53,9 @@ from bot.policy_file import PolicyFile, hearing_hangups
 from bot.posting import Posting
 from bot.proposing import ADOPT_RULE, Proposing, adopting
 from bot.replying import Replier
+from bot.sending import Sending
 from bot.settings import Settings
+from bot.shown import Shown
 from bot.slack_errors import word_of
 from bot.socket_mode import SocketDoor
 from bot.staging import SET_STAGE, Staging, staging
@@ -146,6 +151,7 @@ async def run(service: Service, role: Role) -> None:
                 tasks.create_task(Freezing(service.store, service.cards).run(), name="freezing")
                 tasks.create_task(_pausing(service, slack).run(), name="pausing")
                 tasks.create_task(collapsing.run(service.store), name="collapsing")
+                tasks.create_task(daily_threads(service, slack).run(), name="daily threads")
                 tasks.create_task(_staging(service, slack).run(), name="staging")
                 if slack.bolt is not None and settings.app_token is not None:
                     tasks.create_task(
@@ -229,6 +235,17 @@ def _proposing(settings: Settings, redis: Redis, store: Store, policy_file: Poli
     )
 
 
+def daily_threads(service: Service, slack: Slack) -> DailyThreads:
+    """What tells channels about the day before."""
+    settings, redis = service.settings, service.redis
+    book = DailyBook(redis, settings.tenant)
+    posting = DailyPosting(book, Sending(slack.client), settings.commands)
+    proposing = _proposing(settings, redis, service.store, service.policy_file)
+    return DailyThreads(
+        lambda: service.policy, service.store, book, slack.channels, posting, proposing.proposals
+    )
+
+
 def _pausing(service: Service, slack: Slack) -> Pausing:
     freezing = Freezing(service.store, service.cards)
     return Pausing(lambda: service.policy, service.store, freezing, slack.operators)
@@ -250,7 +267,7 @@ def _posting(service: Service, slack: Slack) -> Posting:
 
 
 def _deadlines(service: Service) -> Deadlines:
-    return Deadlines(service.store, service.cards, service.digests)
+    return Deadlines(service.store, Shown(service.cards, service.digests))
 
 
 def _digesting(service: Service) -> Digesting:
@@ -293,7 +310,8 @@ async def _slack(
     )
     absences = Absences(redis, settings.tenant)
     people, channels = People(readers, home, absences), Channels(readers)
-    desk = Desk(store, cards, people, channels, settings.commands)
+    shown = Shown(cards, Digests(redis, settings.tenant))
+    desk = Desk(store, cards, shown, people, channels, settings.commands)
     operators = Operators(lambda: policy_file.current, client, channels)
     bolt = _bolt(settings, client, home)
     replier = Replier(session, settings.slack_api_url)
@@ -313,6 +331,7 @@ async def _slack(
             grants=GrantBook(redis, settings.tenant),
             absences=absences,
             stages=stages,
+            digests=Digests(redis, settings.tenant),
             judge=_judge(settings, redis, policy_file, stages),
             statistics=statistics,
             proposing=_proposing(settings, redis, store, policy_file),

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
-from contextlib import suppress
 
-from approvals.cards import Cards
 from approvals.clock import due_command, is_to_be_forgotten
 from approvals.commands import Command, Expire
-from approvals.digest import DigestId, shows_whole
-from approvals.digests import Digests
-from approvals.errors import DigestNotFound, Refusal, Unavailable
+from approvals.errors import Refusal, Unavailable
 from approvals.model import OnDeadline, Request, RequestId
-from approvals.places import digests_in, is_card
 from approvals.store import Store
+from bot.shown import Shown
 
 logger = logging.getLogger(__name__)
 
@@ -26,8 +21,8 @@ AT_ONCE = 64  # settled side by side by one worker, well within the lease under 
 class Deadlines:
     """Climbs ladders, expires, lapses and forgets requests, each at most once."""
 
-    def __init__(self, store: Store, cards: Cards, digests: Digests) -> None:
-        self._store, self._cards, self._digests = store, cards, digests
+    def __init__(self, store: Store, shown: Shown) -> None:
+        self._store, self._shown = store, shown
 
     async def run(self) -> None:
         while True:
@@ -69,18 +64,4 @@ class Deadlines:
         """Whether people could see the call. Asked only where it matters: most deadlines just expire."""
         if request.terms.on_deadline is not OnDeadline.APPROVE:
             return False
-        posted = await self._cards.posted(request.id)
-        on_card = any(
-            is_card(each.place) and each.ts is not None and each.fingerprint == request.fingerprint
-            for each in posted.values()
-        )
-        return on_card or await self._was_in_a_digest(request, digests_in(posted))
-
-    async def _was_in_a_digest(self, request: Request, digest_ids: Iterable[str]) -> bool:
-        """Whether the row of a digest showed the whole call."""
-        for digest_id in digest_ids:
-            with suppress(DigestNotFound):
-                kept = await self._digests.of(DigestId(digest_id))
-                if kept.posted.ts is not None and shows_whole(kept.digest, request):
-                    return True
-        return False
+        return await self._shown.is_shown(request)

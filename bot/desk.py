@@ -16,8 +16,11 @@ from approvals.cards import Cards
 from approvals.commands import (
     Answer,
     Approve,
+    AskUndo,
     Command,
+    Confirm,
     Extend,
+    Flag,
     LookAt,
     Override,
     RecordRefusal,
@@ -29,6 +32,7 @@ from approvals.commands import (
 )
 from approvals.errors import (
     AlreadyResolved,
+    AlreadyReviewed,
     ArgumentsChanged,
     NotClaimable,
     NothingSaid,
@@ -39,13 +43,14 @@ from approvals.errors import (
 from approvals.events import Approved, Event, Expired
 from approvals.machine import TIMER, check_person, may_count
 from approvals.model import Actor, Person, PersonId, Request, RequestId, Status, Via
-from approvals.places import FILE, Place, is_card
+from approvals.places import FILE, Place
 from approvals.store import Store
 from blocks import replies
 from blocks.ids import Pick, Seen
 from bot.channels import DM, Channels
 from bot.payloads import Who
 from bot.people import LookupFailed, People
+from bot.shown import Shown
 
 logger = logging.getLogger(__name__)
 
@@ -60,10 +65,25 @@ _SAME = {
     "answer": ("answered",),
     "respond": ("answered",),
     "override": ("overridden",),
+    "confirm": ("confirmed",),
+    "flag": ("flagged",),
+    "undo": ("undo_asked",),
 }
 
 Decides: TypeAlias = (
-    Approve | Redirect | Reject | Answer | RequestChanges | Extend | Snooze | Override | TakeBack | LookAt
+    Approve
+    | Redirect
+    | Reject
+    | Answer
+    | RequestChanges
+    | Extend
+    | Snooze
+    | Override
+    | TakeBack
+    | LookAt
+    | Confirm
+    | Flag
+    | AskUndo
 )
 
 
@@ -96,9 +116,15 @@ class Desk:
     """Decides on behalf of people, and records every attempt that it doesn't let through."""
 
     def __init__(
-        self, store: Store, cards: Cards, people: People, channels: Channels, commands: replies.Commands
+        self,
+        store: Store,
+        cards: Cards,
+        shown: Shown,
+        people: People,
+        channels: Channels,
+        commands: replies.Commands,
     ) -> None:
-        self.store, self.cards = store, cards
+        self.store, self.cards, self._shown = store, cards, shown
         self._people, self._channels, self._commands = people, channels, commands
 
     async def decide(
@@ -193,6 +219,11 @@ class Desk:
         """What ended without people's regular yes or no and nobody has looked at, as far as `who` may see."""
         return [one for one in await self.store.unseen(limit=LISTED) if await self._may_see(who, one)]
 
+    async def reviews(self, who: Who) -> list[Request]:
+        """What ran without asking and is up for a look, as far as `who` could have decided it."""
+        found = await self.store.reviews(limit=LISTED)
+        return [one for one in found if may_count(one, await self.person(who, one))]
+
     async def may_override(self, who: Who, request: Request) -> bool:
         """Whether the policy names `who` for that; asking is no attempt."""
         person = await self.person(who, request)
@@ -207,12 +238,8 @@ class Desk:
         return True
 
     async def is_drawn(self, request: Request) -> bool:
-        """Whether some card shows exactly the call that would be approved now."""
-        _, _, posted = await self.cards.of(request.id)
-        return any(
-            is_card(place) and card.ts is not None and card.fingerprint == request.fingerprint
-            for place, card in posted.items()
-        )
+        """Whether some message shows exactly the call that would be approved now."""
+        return await self._shown.is_shown(request)
 
     async def file_of(self, request: Request) -> str | None:
         """Where the file of a long call is, once it has been uploaded."""
@@ -266,6 +293,8 @@ class Desk:
         request = refusal.request
         if isinstance(refusal, AlreadyResolved) and _did_the_same(request, who, verb):
             return Verdict(request=request)
+        if isinstance(refusal, AlreadyReviewed) and _said_the_same(request, who, verb):
+            return Verdict(request=request)
         if isinstance(refusal, NotClaimable) and verb == "take back" and _took_it_back(request, who):
             return Verdict(request=request)
         note = RecordRefusal(by=await self._actor(who), attempted=verb, reason=refusal.why, via=via)
@@ -291,6 +320,11 @@ def _did_the_same(request: Request, who: Who, verb: str) -> bool:
     return (
         decision is not None and decision.by.id == f"slack:{who.id}" and decision.word in _SAME.get(verb, ())
     )
+
+
+def _said_the_same(request: Request, who: Who, verb: str) -> bool:
+    last = request.trail[-1]
+    return last.by.id == f"slack:{who.id}" and last.word in _SAME.get(verb, ())
 
 
 def _took_it_back(request: Request, who: Who) -> bool:

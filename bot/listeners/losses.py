@@ -44,6 +44,8 @@ def _no_longer_there(parts: Parts) -> Callable[[Json], Awaitable[None]]:
 async def _lost(parts: Parts, channel: str | None, ts: str | None) -> None:
     """Show what a deleted message showed anew, if it still waits."""
     desk = parts.desk
+    if channel and ts:
+        await parts.digests.lose(channel, ts)
     request_id = await desk.cards.shown_by(channel, ts) if channel and ts else None
     if request_id is None or channel is None or ts is None:
         return

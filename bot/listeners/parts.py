@@ -11,6 +11,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from approvals.absences import Absences
+from approvals.digests import Digests
 from approvals.grant_book import GrantBook
 from approvals.model import PersonId, Request, Risk
 from approvals.stages import Stages
@@ -25,8 +26,10 @@ from bot.operators import Operators
 from bot.owners import Owners
 from bot.payloads import Click, Shortcut, Slash, Who
 from bot.people import People
+from bot.proposing import Proposing
 from bot.replying import Replier
 from bot.slack_errors import word_of
+from bot.statistics import Statistics
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +52,9 @@ class Parts:
     absences: Absences
     stages: Stages
     judge: Judge
+    digests: Digests
+    statistics: Statistics
+    proposing: Proposing
     channel: str  # where requests go when the policy names none
 
     async def tell(self, click: Click, text: str) -> None:

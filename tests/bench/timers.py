@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from approvals.cards import Cards
+from approvals.digests import Digests
 from approvals.model import Request, RequestId
 from approvals.redis_door import open_redis
 from approvals.store import Store
 from bot.deadlines import Deadlines
+from bot.shown import Shown
 from tests.bench.ground import AT_ONCE, TENANT, Ground
 from tests.bench.times import Times
 from tests.builders import a_request
@@ -108,7 +110,7 @@ async def _workers(ground: Ground) -> AsyncIterator[None]:
 async def _work(url: str) -> None:
     async with open_redis(url) as redis:
         print("ready", flush=True)
-        await Deadlines(Store(redis, TENANT), Cards(redis, TENANT)).run()
+        await Deadlines(Store(redis, TENANT), Shown(Cards(redis, TENANT), Digests(redis, TENANT))).run()
 
 
 if __name__ == "__main__":
