@@ -6,17 +6,16 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 
 from approvals.bulk import BulkVerb
 from approvals.digest import Digest, LeftOut, Row
 from approvals.model import Request
 from blocks import ids
-from blocks.digest import Requests, headline, largest_words, ready, row_text
+from blocks.check import VIEW_BLOCKS
+from blocks.digest import Requests, headline, largest, ready, row_text
 from blocks.pieces import (
     Block,
     View,
-    actions,
     aside,
     asked,
     button,
@@ -32,17 +31,16 @@ from blocks.rows import named
 from blocks.sums import add_up
 from blocks.text import escape, one_line
 
-ROWS = 90  # of a dialog, which holds 100 blocks
 NAMED = 10  # of those that were left out; the others are counted
 TOOLS = 5
 LARGEST = 3
 _DID = {BulkVerb.APPROVE: "Approved", BulkVerb.REJECT: "Rejected"}
 _DO = {BulkVerb.APPROVE: "Approve", BulkVerb.REJECT: "Reject"}
 _WHY = {
-    LeftOut.GONE: "has been forgotten",
-    LeftOut.DECIDED: "has been decided already",
-    LeftOut.CHANGED: "was changed since",
-    LeftOut.TO_BE_OPENED: "must be opened first",
+    LeftOut.GONE: "forgotten by now",
+    LeftOut.DECIDED: "decided already",
+    LeftOut.CHANGED: "changed since you saw it",
+    LeftOut.TO_BE_OPENED: "to be opened first",
 }
 
 
@@ -62,19 +60,20 @@ def all_view(
     `note` is told above them, in mrkdwn.
     """
     places = [place for place in indexes if digest.rows[place].request_id in requests]
-    shown = places[:ROWS]
+    said: Block = {"type": "section", "text": {"type": "mrkdwn", "text": note, "verbatim": True}}
+    notes = [said] if note else []
+    shown = places[: VIEW_BLOCKS - len(notes) - 2]  # beside what stands above and below them
     rows = ready(digest, requests, shown, now)
     metadata = ids.pack_shown(digest.id, digest.version, shown)
-    blocks = [header(headline(digest, requests))]
-    if note:
-        blocks.append({"type": "section", "text": {"type": "mrkdwn", "text": note, "verbatim": True}})
+    top = notice(headline(digest, requests))
     if rows:
-        reject = button(f"Reject the {len(rows):,}…", ids.BULK_REJECT, metadata, style="danger")
-        blocks.append(actions("bulk", reject))
+        reject = f"Reject the {len(rows):,}…"
+        top["accessory"] = button(reject, ids.BULK_REJECT, metadata, style="danger")
+    blocks = [top, *notes]
     can_be_decided = {row.request_id for row in rows}
     for place in shown:
         request = requests[digest.rows[place].request_id]
-        blocks.append(_row(digest, place, request, is_ready=request.id in can_be_decided))
+        blocks.append(_row(digest, place, request, now, is_ready=request.id in can_be_decided))
     if len(places) > len(shown):
         blocks.append(aside(f"{len(places) - len(shown):,} more follow when these are decided."))
     if not shown:
@@ -83,8 +82,8 @@ def all_view(
     return dialog(ids.SEE_ALL, "All that wait", blocks, metadata=metadata, submit=submit)
 
 
-def _row(digest: Digest, place: int, request: Request, *, is_ready: bool) -> Block:
-    made = notice(row_text(digest, request, with_tool=True))
+def _row(digest: Digest, place: int, request: Request, now: datetime, *, is_ready: bool) -> Block:
+    made = notice(row_text(request, now))
     choices: list[tuple[str, ids.RowVerb]] = [("Approve", "approve"), ("Reject…", "reject"), ("Open", "open")]
     accessory = button("Open", ids.ROW, ids.pack_row("open"), described=f"Open {named(request)}")
     if is_ready:
@@ -115,8 +114,8 @@ def confirm_view(
         return dialog(callback_id, "Nothing to decide", blocks, metadata=metadata)
     total = add_up(open_rows).words(digest.unit)
     blocks = [header(f"{did}{f', {total}' if total else ''}?"), notice(_tools(requests, open_rows))]
-    largest = largest_words(digest, requests, open_rows, LARGEST)
-    blocks += [notice(" ".join(largest))] if largest else []
+    most = largest(digest, requests, open_rows, LARGEST)
+    blocks += [notice(most)] if most else []
     blocks += [*_left_out(requests, left_out), _field(verb)]
     return dialog(callback_id, did, blocks, metadata=metadata, submit=did)
 
@@ -133,11 +132,12 @@ def _tools(requests: Requests, rows: Sequence[Row]) -> str:
 def _left_out(requests: Requests, left_out: Sequence[tuple[Row, LeftOut]]) -> list[Block]:
     if not left_out:
         return []
-    done = [Done(_label(requests, row), _WHY[why]) for row, why in left_out]
+    done = [Done(label_of(row, requests), _WHY[why]) for row, why in left_out]
     return [notice(f"Left out: {_named(done)}.")]
 
 
-def _label(requests: Requests, row: Row) -> str:
+def label_of(row: Row, requests: Requests) -> str:
+    """A row's short id, also when its request is forgotten."""
     request = requests.get(row.request_id)
     return row.request_id[:6] if request is None else label(request)
 
@@ -158,15 +158,20 @@ def told(verb: BulkVerb, rows: Sequence[Done]) -> str:
     done = len(rows) - len(missed)
     if not missed:
         return f"{_DID[verb]} {'it' if done == 1 else f'all {done:,}'}."
-    return f"{_DID[verb]} {done:,} of {len(rows):,}. Left out: {escape(_named(missed))}."
+    count = f"{done:,}" if done else "none"
+    return f"{_DID[verb]} {count} of {len(rows):,}. Left out: {escape(_named(missed))}."
 
 
 def left_out_row(row: Row, why: LeftOut, requests: Requests) -> Done:
     """A row that no click on many reaches, for `told`."""
-    return Done(_label(requests, row), _WHY[why])
+    return Done(label_of(row, requests), _WHY[why])
 
 
 def _named(missed: Sequence[Done]) -> str:
-    words = [f"{one.short} {one.why_not.rstrip('.')}" for one in islice(missed, NAMED)]
-    rest = len(missed) - len(words)
-    return "; ".join([*words, *([f"and {rest:,} more"] if rest else [])])
+    """The rows for each reason, as far as they are named."""
+    why: dict[str, list[str]] = {}
+    for one in missed[:NAMED]:
+        why.setdefault(one.why_not.rstrip("."), []).append(one.short)
+    words = [f"{', '.join(shorts)}: {reason}" for reason, shorts in why.items()]
+    rest = len(missed) - NAMED
+    return "; ".join([*words, *([f"and {rest:,} more"] if rest > 0 else [])])

@@ -58,16 +58,20 @@ def digest_card(digest: Digest, requests: Requests, now: datetime, *, ping: Sequ
         blocks.append({"type": "context", "elements": [told]})
     blocks += [*_rows(digest, requests, now), *_foot(digest, requests, now)]
     spoken = [escape(title), line_text(facts), *([f"For {mentions}"] if mentions else [])]
-    return Card(_text(digest, requests, spoken, json_chars=MESSAGE_CHARS - json_size(blocks)), blocks)
+    return Card(_text(digest, requests, now, spoken, json_chars=MESSAGE_CHARS - json_size(blocks)), blocks)
 
 
 def page_count(digest: Digest) -> int:
     return max(1, -(-len(digest.rows) // PAGE))
 
 
+def _page(digest: Digest) -> int:
+    return min(digest.page, page_count(digest) - 1)
+
+
 def page_indexes(digest: Digest) -> range:
     """The places of the rows that its message shows."""
-    first = min(digest.page, page_count(digest) - 1) * PAGE
+    first = _page(digest) * PAGE
     return digest.indexes(first, first + PAGE - 1)
 
 
@@ -149,7 +153,7 @@ def _rows(digest: Digest, requests: Requests, now: datetime) -> Iterator[Block]:
                 continue
             yield from _ended_block(ended)
             ended = []
-            yield from _waiting(digest, index, request, is_ready=row.request_id in can_be_decided)
+            yield from _waiting(digest, index, request, now, is_ready=row.request_id in can_be_decided)
         yield from _ended_block(ended)
 
 
@@ -180,8 +184,10 @@ def _ended_block(lines: Sequence[Line]) -> list[Block]:
     return [rich(section(*lines))] if lines else []
 
 
-def _waiting(digest: Digest, index: int, request: Request, *, is_ready: bool) -> Iterator[Block]:
-    yield notice(row_text(digest, request))
+def _waiting(
+    digest: Digest, index: int, request: Request, now: datetime, *, is_ready: bool
+) -> Iterator[Block]:
+    yield notice(row_text(request, now, with_tool=digest.group_by is not GroupBy.TOOL))
     value, which = ids.pack(request), named(request)
     decide = [
         button("Approve", ids.APPROVE, value, described=f"Approve {which}"),
@@ -192,10 +198,9 @@ def _waiting(digest: Digest, index: int, request: Request, *, is_ready: bool) ->
     yield actions(block_id, *(decide if is_ready else []), look)
 
 
-def row_text(digest: Digest, request: Request, *, with_tool: bool | None = None) -> str:
-    """A row that waits; its tool stands in it unless that is its heading."""
-    needs_tool = digest.group_by is not GroupBy.TOOL if with_tool is None else with_tool
-    words, how_far = row_words(request, with_tool=needs_tool).text, standing(request)
+def row_text(request: Request, now: datetime, *, with_tool: bool = True) -> str:
+    """A row that waits, and below it how far it is."""
+    words, how_far = row_words(request, with_tool=with_tool).text, standing(request, now)
     return f"{words}\n{how_far}" if how_far else words
 
 
@@ -221,14 +226,12 @@ def _waiting_indexes(digest: Digest, requests: Requests) -> list[int]:
 
 
 def _bulk_buttons(digest: Digest, requests: Requests, rows: Sequence[Row], value: str) -> list[Block]:
-    count, total = len(rows), add_up(rows).amount
-    much = "" if total is None else f", {money(total, digest.unit)}"
-    stay = len(_waiting_indexes(digest, requests)) - count
-    words = [f"{count:,} calls{much}.", *largest_words(digest, requests, rows, 1)]
-    words += [f"{_stay(stay)}: to be opened first."] if stay else []
-    asked = confirm(
-        f"Approve these {count:,}{much}?", " ".join(words), yes=f"Approve {count:,}", no="Not yet"
-    )
+    count, total = len(rows), add_up(rows)
+    much = "" if total.amount is None else f", {money(total.amount, digest.unit)}"
+    what = f"{count:,} calls{much and f', {total.words(digest.unit)}'}."
+    stay = _stay(len(_waiting_indexes(digest, requests)) - count)
+    words = " ".join(filter(None, [what, largest(digest, requests, rows, 1), stay]))
+    asked = confirm(f"Approve these {count:,}?", words, yes=f"Approve {count:,}", no="Not yet")
     approve = f"Approve the {count:,} shown{much}"
     return [
         button(approve, ids.BULK_APPROVE, value, style="primary", confirm=asked),
@@ -237,23 +240,21 @@ def _bulk_buttons(digest: Digest, requests: Requests, rows: Sequence[Row], value
 
 
 def _stay(count: int) -> str:
-    return "1 more stays" if count == 1 else f"{count:,} more stay"
+    if not count:
+        return ""
+    return "1 more stays: it must be opened." if count == 1 else f"{count:,} more stay: each must be opened."
 
 
-def largest_words(digest: Digest, requests: Requests, rows: Iterable[Row], count: int) -> list[str]:
-    """Which rows add most to the sum, a sentence each."""
-    amounts = [(row.amount, row.request_id) for row in rows if row.amount is not None]
+def largest(digest: Digest, requests: Requests, rows: Iterable[Row], count: int) -> str:
+    """Which rows add most to the sum, or nothing where there is none."""
+    amounts = [(row.amount, label(requests[row.request_id])) for row in rows if row.amount is not None]
     amounts.sort(key=lambda one: -one[0])
-    return [
-        f"The largest: {label(requests[request_id])}, {money(amount, digest.unit)}."
-        if place == 0
-        else f"Then {label(requests[request_id])}, {money(amount, digest.unit)}."
-        for place, (amount, request_id) in enumerate(amounts[:count])
-    ]
+    told = (f"{short}, {money(amount, digest.unit)}" for amount, short in amounts[:count])
+    return f"The largest: {'; '.join(told)}." if amounts else ""
 
 
 def _turning(digest: Digest, value: str) -> Iterator[Block]:
-    pages, page = page_count(digest), min(digest.page, page_count(digest) - 1)
+    pages, page = page_count(digest), _page(digest)
     if pages == 1:
         return
     turns = [button("Back", ids.turn(page - 1), value)] if page else []
@@ -265,23 +266,23 @@ def _turning(digest: Digest, value: str) -> Iterator[Block]:
 # -- the message's text -------------------------------------------------------------------------------
 
 
-def _text(digest: Digest, requests: Requests, first: Sequence[str], *, json_chars: int) -> str:
+def _text(digest: Digest, requests: Requests, now: datetime, first: Sequence[str], *, json_chars: int) -> str:
     """The page for those who hear it; rows that have no room are shortened, then counted."""
     pages = page_count(digest)
-    last = [f"Page {digest.page + 1:,} of {pages:,}."] if pages > 1 else []
+    last = [f"Page {_page(digest) + 1:,} of {pages:,}."] if pages > 1 else []
     text = ""
     for chars in SPOKEN_CHARS:
-        text = "\n".join([*first, *_spoken(digest, requests, chars), *last])
+        text = "\n".join([*first, *_spoken(digest, requests, now, chars), *last])
         if units(text) <= MESSAGE_TEXT_CHARS and json_size(text) <= json_chars:
             return text
     return "\n".join([*first, *last])
 
 
-def _spoken(digest: Digest, requests: Requests, chars: int) -> Iterator[str]:
+def _spoken(digest: Digest, requests: Requests, now: datetime, chars: int) -> Iterator[str]:
     for index in page_indexes(digest):
         row = digest.rows[index]
         request = requests.get(row.request_id)
         if request is None or not request.is_pending:
             yield line_text(_ended(row, request))
         else:
-            yield escape(clip(row_text(digest, request).replace("\n", " · "), chars))
+            yield escape(clip(row_text(request, now).replace("\n", " · "), chars))

@@ -6,22 +6,24 @@ import json
 import re
 import unicodedata
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 
 from approvals.model import Args, Json, Kind, Request, Status
 from blocks.action import most_telling
-from blocks.buttons import is_risky
+from blocks.buttons import is_open, is_risky
 from blocks.call import PLAIN_KEY, value
-from blocks.pieces import Line, Moment, Part, Strong
+from blocks.pieces import Line, Moment, Part
 from blocks.question import question_of
 from blocks.request import label
 from blocks.status import ending, mark
-from blocks.text import json_size, name, one_line, size
+from blocks.text import clip, json_size, name, one_line, size
 
 ARGS_CHARS = 120  # of all arguments in a row
 ENDED_ARGS_CHARS = 60
 PART_CHARS = 32  # of a value that is too long for a row
 TOOL_CHARS, AGENT_CHARS = 40, 30
+NAMED_CHARS = 52  # with the verb before it
 WORDS_CHARS = 60  # of what a person said with a decision
 LOOKED_AT = 30  # arguments
 _TOKEN = re.compile(r"[\w@.+/:#%-]+")
@@ -55,10 +57,10 @@ def row_words(request: Request, *, with_tool: bool = True) -> RowWords:
 def named(request: Request) -> str:
     """Which request a button is for, for those who hear it."""
     tool = "question" if request.kind is Kind.QUESTION else one_line(request.tool, TOOL_CHARS)
-    return f"{label(request)}, {tool} {_what(request, PART_CHARS)[0]}"
+    return clip(f"{label(request)}, {tool} {_what(request, PART_CHARS)[0]}", NAMED_CHARS)
 
 
-def standing(request: Request) -> str:
+def standing(request: Request, now: datetime) -> str:
     """How far a request is that still waits; nothing to be said of most."""
     terms, told = request.terms, []
     if request.sent_back is not None:
@@ -72,6 +74,8 @@ def standing(request: Request) -> str:
     if request.objections:
         count = f"{len(request.objections)} of {terms.rejections} rejections"
         told.append(f"{count}, {name(request.objections[-1].name)}")
+    if not is_open(request, now):
+        told.append("its deadline has passed")
     return " · ".join(told)
 
 
@@ -94,14 +98,6 @@ def _until_when(line: Line) -> Line:
         if isinstance(part, Moment):
             break
     return tuple(kept)
-
-
-def plain_line(line: Line) -> str:
-    """A line for where Slack knows no dates: with them in UTC."""
-    return "".join(
-        part.fallback if isinstance(part, Moment) else part.text if isinstance(part, Strong) else part
-        for part in line
-    )
 
 
 # -- the call in a line -------------------------------------------------------------------------------
