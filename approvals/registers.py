@@ -20,7 +20,7 @@ from approvals.redis_door import moment, script, translated
 NOTE_TIMEOUT_S = 2.0
 VERSION = "version"  # the field that counts the changes; no other field has this name
 
-Name: TypeAlias = Literal["freezes", "grants", "absences", "stages", "preferences"]
+Name: TypeAlias = Literal["freezes", "grants", "absences", "stages", "preferences", "proposals"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

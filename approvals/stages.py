@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 
 from approvals.model import Actor, RequestId, Via
 from approvals.policy import Stage
+from approvals.policy.writing import toml_text
 from approvals.registers import Note, Register
 
 
@@ -45,11 +46,5 @@ def _tool(name: str) -> str:
 
 def as_toml(stages: Mapping[str, Stage]) -> str:
     """The table for the policy file."""
-    lines = [f"{_quoted(tool)} = {_quoted(stage.value)}" for tool, stage in sorted(stages.items())]
+    lines = [f"{toml_text(tool)} = {toml_text(stage.value)}" for tool, stage in sorted(stages.items())]
     return "\n".join(["[stages]", *lines])
-
-
-def _quoted(text: str) -> str:
-    """A basic string of TOML."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + "".join(c if c.isprintable() else f"\\U{ord(c):08X}" for c in escaped) + '"'

@@ -317,6 +317,7 @@ def help_text(commands: Commands) -> str:
             f"• `/{commands.approvals} override ID reason`: let it through past its normal path, aloud",
             f"• `/{commands.approvals} away until friday @deputy`, `back`: who decides in your place",
             f"• `/{commands.approvals} grants`; for owners `freeze`, `thaw`, `stage`: what agents may do",
+            f"• `/{commands.approvals} suggest`: rules for what people keep approving",
             "An id's first letters are enough, such as `R-7K2M`. In a thread, where Slack takes no commands, "
             "mention this app with the id, and it brings up the card.",
         )

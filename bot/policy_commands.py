@@ -21,7 +21,7 @@ from approvals.policy.explaining import answer, report, stage_of, walk
 from approvals.redis_door import open_redis
 from approvals.stages import Stages, as_toml
 from approvals.store import Store
-from bot import settings
+from bot import proposal_commands, settings
 from bot.backtest import Backtest, History, backtest
 from bot.backtest_shown import as_json, show, svg
 from bot.policy_file import CannotRead, PolicyFile
@@ -38,13 +38,18 @@ def register(commands: Subparsers) -> None:
     parser = commands.add_parser(
         "policy",
         help="check a policy file, and ask what it says of calls",
-        description="Look into a policy file. Only `backtest` and `stages` need Redis, and none needs Slack.",
+        description=(
+            "Look into a policy file. `backtest`, `stages`, `suggest` and `accepted` need Redis,"
+            " and none needs Slack."
+        ),
     )
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="check|explain|backtest|stages")
+    names = "check|explain|backtest|stages|suggest|accepted"
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar=names)
     _check(verbs)
     _explain(verbs)
     _backtest(verbs)
     _stages(verbs)
+    proposal_commands.register(verbs)
 
 
 def _check(verbs: Subparsers) -> None:

@@ -33,10 +33,10 @@ class PolicyFile:
         Raises:
             CannotRead, PolicyFaults: it can't be used.
         """
-        self._path = path
+        self.path = path
         self._looked = asyncio.Event()  # somebody wants it to be read now
-        self._mark, text = self._read()
-        self.current: Policy = DEFAULT if text is None else parse(text)
+        self._mark, self.text = self._read()  # the text is that of `current`
+        self.current: Policy = DEFAULT if self.text is None else parse(self.text)
 
     def look(self) -> None:
         """Have it read at once, whether it seems to have changed or not."""
@@ -44,7 +44,7 @@ class PolicyFile:
 
     async def watch(self, tell: Callable[[str], Awaitable[None]]) -> None:
         """Follow the file for ever; `tell` gets the sentences that operators must know."""
-        while self._path is not None:
+        while self.path is not None:
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_S):
                     await self._looked.wait()
@@ -68,7 +68,7 @@ class PolicyFile:
         if new.version == self.current.version:  # it was faulty, and is what it was before that
             return None
         logger.warning("the policy is now %s, before %s", new.version, self.current.version)
-        old, self.current = self.current, new
+        old, self.current, self.text = self.current, new, text
         return f"The policy is now version {new.version}, before {old.version}. What waits keeps its terms."
 
     def _refused(self, faults: list[str]) -> str:
@@ -80,13 +80,13 @@ class PolicyFile:
 
     def _read(self) -> tuple[str, str | None]:
         """What marks the content, and the content."""
-        if self._path is None:
+        if self.path is None:
             return "", None
         try:
-            content = self._path.read_bytes()
+            content = self.path.read_bytes()
             return hashlib.sha256(content).hexdigest(), content.decode()
         except (OSError, UnicodeDecodeError) as error:
-            raise CannotRead(f"the policy file {self._path} can't be read: {error}") from error
+            raise CannotRead(f"the policy file {self.path} can't be read: {error}") from error
 
 
 @contextmanager

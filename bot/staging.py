@@ -1,10 +1,13 @@
-"""Promoting and demoting tools: a request of the service's own, which the policy's owners approve."""
+"""Requests of the service's own, which the policy's owners approve, such as those that promote a tool."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import TypeAlias
 
 from redis.asyncio import Redis
 
@@ -29,20 +32,58 @@ PAUSE_S = 1.0
 MOST = 1000
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """What became of an approved request of ours, for its card."""
+
+    ok: bool
+    told: str
+
+
+Deed: TypeAlias = Callable[[Args, Actor, RequestId], Awaitable[Done]]
+
+
 async def propose(
     store: Store, policy: Policy, person: PersonId, tool: str, stage: Stage, before: str, *, channel: str
 ) -> Request:
     """Ask the policy's owners whether `tool` may do that. Whoever proposes it does not count."""
-    now, args = await store.now(), _args(tool, stage, before)
-    terms = Terms(
+    return await ask_owners(
+        store,
+        policy,
+        person,
+        SET_STAGE,
+        {"tool": tool, "stage": stage.value, "before": before},
         rule=RULE,
+        because="what a tool may do at all is for the policy's owners to say",
+        risk=Risk.HIGH if stage is Stage.AUTONOMOUS else Risk.MEDIUM,
+        channel=channel,
+    )
+
+
+async def ask_owners(
+    store: Store,
+    policy: Policy,
+    person: PersonId,
+    tool: str,
+    args: Args,
+    *,
+    rule: str,
+    because: str,
+    risk: Risk,
+    channel: str,
+    reason: str | None = None,
+) -> Request:
+    """Ask them whether the service shall do that, on behalf of `person`, who does not count."""
+    now = await store.now()
+    terms = Terms(
+        rule=rule,
         policy=policy.version,
         action=Action.ASK,
-        because="what a tool may do at all is for the policy's owners to say",
+        because=because,
         channel=policy.operators_channel or channel,
         approvers=policy.owners.policy,
         deadline_s=DEADLINE_S,
-        risk=Risk.HIGH if stage is Stage.AUTONOMOUS else Risk.MEDIUM,
+        risk=risk,
         retention_s=policy.retention_s,
     )
     request = Request(
@@ -50,26 +91,36 @@ async def propose(
         tenant=store.tenant,
         agent=SELF,
         kind=Kind.ACTION,
-        tool=SET_STAGE,
+        tool=tool,
         args=args,
-        fingerprint=fingerprint(SET_STAGE, args),
+        fingerprint=fingerprint(tool, args),
         terms=terms,
         created_at=now,
         deadline=now + timedelta(seconds=DEADLINE_S),
         on_behalf_of=person,
+        reason=reason,
     )
     return await store.create(request)
 
 
-def _args(tool: str, stage: Stage, before: str) -> Args:
-    return {"tool": tool, "stage": stage.value, "before": before}
+def staging(stages: Stages) -> Deed:
+    """What is done when the owners have approved a stage."""
+
+    async def stage(args: Args, by: Actor, request: RequestId) -> Done:
+        tool, wanted = args.get("tool"), args.get("stage")
+        if not isinstance(tool, str) or wanted not in list(Stage):
+            return Done(ok=False, told="an edit had left no tool, or no stage of the three")
+        await stages.set(tool, Stage(str(wanted)), by, request)
+        return Done(ok=True, told=f"{tool} is {wanted} now")
+
+    return stage
 
 
 class Staging:
     """Carries out what was approved. Any number of workers may: a permit is claimed once."""
 
-    def __init__(self, redis: Redis, store: Store, stages: Stages) -> None:
-        self._store, self._stages = store, stages
+    def __init__(self, redis: Redis, store: Store, deeds: Mapping[str, Deed]) -> None:
+        self._store, self._deeds = store, deeds  # by tool
         self._inbox = AgentInbox(redis, store.tenant, SELF)
 
     async def run(self) -> None:
@@ -78,9 +129,9 @@ class Staging:
             try:
                 await self._follow()
             except Unavailable as error:
-                logger.warning("no stage can be set: %s", error)
+                logger.warning("what was approved can't be carried out: %s", error)
             except Exception:  # one request that can't be carried out must not stop the others
-                logger.exception("no stage can be set")
+                logger.exception("what was approved can't be carried out")
             await asyncio.sleep(PAUSE_S)
 
     async def _follow(self) -> None:
@@ -98,15 +149,11 @@ class Staging:
             permit = await self._inbox.claim(request_id)
         except NotClaimed:
             return  # it was not approved, or another worker is at it
-        told = await self._set(permit)
-        is_set = told is not None
-        result = told or "an edit had left no tool, or no stage of the three"
-        await self._inbox.send(ReceiptNotice(id=request_id, ok=is_set, result=result))
+        done = await self._done(permit)
+        await self._inbox.send(ReceiptNotice(id=request_id, ok=done.ok, result=done.told))
 
-    async def _set(self, permit: Permit) -> str | None:
-        tool, wanted = permit.args.get("tool"), permit.args.get("stage")
-        if permit.tool != SET_STAGE or not isinstance(tool, str) or wanted not in list(Stage):
-            return None
-        stage = Stage(str(wanted))
-        await self._stages.set(tool, stage, Actor(id=permit.decided_by, name=permit.decided_by), permit.id)
-        return f"{tool} is {stage} now"
+    async def _done(self, permit: Permit) -> Done:
+        deed = self._deeds.get(permit.tool)
+        if deed is None:
+            return Done(ok=False, told="this version of the service doesn't know how to do that")
+        return await deed(permit.args, Actor(id=permit.decided_by, name=permit.decided_by), permit.id)

@@ -21,6 +21,7 @@ from bot.listeners import (
     home,
     losses,
     overrides,
+    proposals,
     threads,
     unknown,
 )
@@ -38,6 +39,7 @@ def register(app: AsyncApp, parts: Parts) -> None:
     overrides.register(app, parts)
     afterwards.register(app, parts)
     grants.register(app, parts)
+    proposals.register(app, parts)
     commands.register(app, parts)
     losses.register(app, parts)
     threads.register(app, parts)

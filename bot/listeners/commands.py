@@ -11,7 +11,7 @@ from approvals.commands import Approve, Reject
 from approvals.model import Person, Request
 from blocks import replies
 from bot.desk import Decides
-from bot.listeners import afterwards, deputies, freezes, grants, overrides, stages
+from bot.listeners import afterwards, deputies, freezes, grants, overrides, proposals, stages
 from bot.listeners.parts import Json, Parts
 from bot.payloads import Slash
 
@@ -105,6 +105,7 @@ _VERBS: dict[str, Callable[[Parts, AsyncAck, Slash], Awaitable[None]]] = {
     "away": deputies.away,
     "back": deputies.back,
     "stage": stages.stage,
+    "suggest": proposals.suggest,
 }
 
 
