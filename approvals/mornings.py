@@ -79,4 +79,5 @@ class DailyThread:
     head: Posted
     picture: str | None = None  # the file that shows it; "": it goes without; None: not made yet
     replies: tuple[Reply, ...] | None = None  # None: not chosen yet
+    suggestions: Posted | None = None  # rules that could spare people's time
     is_told: bool = False  # all of it has been posted

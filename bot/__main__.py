@@ -9,11 +9,12 @@ import os
 import signal
 import sys
 from collections.abc import Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 from approvals.errors import ApprovalsError
-from bot import app, demo, logs, settings
+from bot import app, demo, logs, settings, tomorrow
 from bot.redis_server import RedisNotStarted
 from bot.sandbox import server as sandbox
 
@@ -41,6 +42,7 @@ def main() -> int:
     parser.add_argument(
         "--data", type=Path, default=Path(".demo"), help="where demo and sandbox keep their data"
     )
+    parser.add_argument("--tomorrow", action="store_true", help="give the sandbox's page the demo's button")
     arguments = parser.parse_args()
     try:
         _run_until_stopped(_role(arguments))
@@ -69,9 +71,9 @@ async def _service(role: app.Role) -> None:
 
 async def _sandbox(arguments: argparse.Namespace) -> None:
     arguments.data.mkdir(parents=True, exist_ok=True)
-    await sandbox.serve(
-        "127.0.0.1", arguments.port or demo.PAGE_PORT, state_file=arguments.data / "sandbox.json"
-    )
+    buttons = {tomorrow.NAME: partial(tomorrow.make, os.environ)} if arguments.tomorrow else None
+    port, state = arguments.port or demo.PAGE_PORT, arguments.data / "sandbox.json"
+    await sandbox.serve("127.0.0.1", port, state_file=state, buttons=buttons)
 
 
 def _run_until_stopped(main_coroutine: Coroutine[Any, Any, None]) -> None:

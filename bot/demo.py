@@ -40,11 +40,10 @@ async def run(data: Path, *, port: int | None) -> None:
     page = f"http://127.0.0.1:{page_port}"
     _say("Starting a private Redis, the sandbox, the bot and a sample agent …")
     async with RedisServer(data / "redis") as redis, contextlib.AsyncExitStack() as parts:
-        sandbox = await parts.enter_async_context(
-            _part("sandbox", data, {}, "sandbox", "--port", str(page_port))
-        )
+        env, how = _service_env(page, redis.url), ("--port", str(page_port), "--tomorrow")
+        sandbox = await parts.enter_async_context(_part("sandbox", data, env, "sandbox", *how))
         await _until_answers(page, sandbox, data)
-        service = await parts.enter_async_context(_part("bot", data, _service_env(page, redis.url), "all"))
+        service = await parts.enter_async_context(_part("bot", data, env, "all"))
         agent_env = {"REDIS_URL": redis.url, "APPROVALS_AGENT": "billing"}
         agent = await parts.enter_async_context(_part("agent", data, agent_env, module="bot.sample_agent"))
         _say(f"\n  Open  {page}/#U0ANA/C0APPROVALS\n")
