@@ -12,7 +12,7 @@ from approvals import wire
 from approvals.digest import BURST, BURST_WINDOW, Digest, DigestId, is_digest_id
 from approvals.errors import DigestNotFound
 from approvals.keys import key
-from approvals.model import Request, RequestId
+from approvals.model import PersonId, Request, RequestId
 from approvals.places import HELD, IN_DIGEST, Place, Posted, digest_place, held_place
 from approvals.redis_door import due_ms, moment, script, translated
 from approvals.store import message_key
@@ -218,6 +218,17 @@ class Digests:
             with translated(self._redis):
                 await self._redis.delete(key(self._tenant, "message", channel, ts))
             await self.stir([digest_id], after_s=0)
+
+    async def last_own(self, person: PersonId) -> datetime | None:
+        """Up to when a person has been shown what waits for them; None: never."""
+        with translated(self._redis):
+            found = await self._redis.hget(key(self._tenant, "yours"), person)
+        return None if found is None else datetime.fromisoformat(str(found))
+
+    async def made_own(self, person: PersonId, at: datetime) -> None:
+        """They have been shown what waited at that time."""
+        with translated(self._redis):
+            await self._redis.hset(key(self._tenant, "yours"), person, at.isoformat())
 
     def _held(self, queue: Queue) -> str:
         return key(self._tenant, "held", queue.name, queue.channel)

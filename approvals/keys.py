@@ -42,6 +42,7 @@ SHAPES: dict[str, tuple[str, ...]] = {
     "held": ("digest name", "channel"),
     "queues": (),
     "arrivals": ("channel",),
+    "yours": (),
     "bulk": ("bulk id",),
     "bulks": (),
     "message": ("channel", "timestamp"),

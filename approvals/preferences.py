@@ -54,12 +54,18 @@ def is_quiet(preferences: Preferences, at: time) -> bool:
 
 def digest_due(preferences: Preferences, last: datetime, now: datetime, zone: ZoneInfo) -> bool:
     """Whether the time for a digest of their own has come since `last`. None comes on their days off."""
+    return digest_time(preferences, last, now, zone) is not None
+
+
+def digest_time(preferences: Preferences, last: datetime, now: datetime, zone: ZoneInfo) -> datetime | None:
+    """The newest such time since `last`."""
     if preferences.where is Where.CHANNEL:
-        return False
+        return None
     today = now.astimezone(zone).date()
-    return any(
-        max(last, now - LATE) < datetime.combine(day, at, zone) <= now
+    times = [
+        datetime.combine(day, at, zone)
         for day in (today - timedelta(days=1), today)
         if day.weekday() not in preferences.days_off
         for at in preferences.at
-    )
+    ]
+    return max((at for at in times if max(last, now - LATE) < at <= now), default=None)

@@ -46,6 +46,7 @@ from bot.freezing import Freezing
 from bot.intake import Intake
 from bot.judging import Judge
 from bot.operators import Operators
+from bot.own_digests import OwnDigests
 from bot.owners import Owners
 from bot.pausing import Pausing
 from bot.people import Home, People
@@ -148,6 +149,7 @@ async def run(service: Service, role: Role) -> None:
                 tasks.create_task(_posting(service, slack).run(), name="posting")
                 tasks.create_task(_deadlines(service).run(), name="deadlines")
                 tasks.create_task(_digesting(service).run(), name="digests")
+                tasks.create_task(_own_digests(service, slack).run(), name="own digests")
                 tasks.create_task(Freezing(service.store, service.cards).run(), name="freezing")
                 tasks.create_task(_pausing(service, slack).run(), name="pausing")
                 tasks.create_task(collapsing.run(service.store), name="collapsing")
@@ -272,6 +274,11 @@ def _deadlines(service: Service) -> Deadlines:
 
 def _digesting(service: Service) -> Digesting:
     return Digesting(lambda: service.policy, service.store, service.digests, _amounts(service))
+
+
+def _own_digests(service: Service, slack: Slack) -> OwnDigests:
+    book = PreferenceBook(service.redis, service.settings.tenant)
+    return OwnDigests(slack.desk, service.digests, book, slack.people, slack.channels)
 
 
 def _amounts(service: Service) -> Amounts:

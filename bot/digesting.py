@@ -11,6 +11,7 @@ from approvals.digest import (
     BURST,
     MOST,
     Digest,
+    DigestId,
     GroupBy,
     Row,
     in_order,
@@ -20,7 +21,7 @@ from approvals.digest import (
 from approvals.digest_times import due_at
 from approvals.digests import Digests, Queue
 from approvals.errors import Unavailable
-from approvals.model import Kind, Request
+from approvals.model import Kind, PersonId, Request
 from approvals.policy import Policy
 from approvals.policy.rules import Digest as Wish
 from approvals.store import Store
@@ -85,6 +86,8 @@ def new_digest(
     now: datetime,
     wish: Wish | None = None,
     amount: Callable[[Request], int | None],
+    person: PersonId | None = None,
+    id: DigestId | None = None,
 ) -> Digest:
     """A digest of these, in the order in which people read them."""
     group_by = wish.group_by if wish else GroupBy.TOOL
@@ -98,12 +101,13 @@ def new_digest(
         for request in in_order(requests, group_by)
     )
     return Digest(
-        id=new_digest_id(),
+        id=id or new_digest_id(),
         tenant=tenant,
         name=name,
         channel=channel,
         made_at=now,
         rows=rows,
+        person=person,
         group_by=group_by,
         unit=wish.unit if wish else "",
     )

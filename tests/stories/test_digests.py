@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from approvals import Approvals
+from approvals.messages import Ticket
 from approvals.model import Args
 from bot.app import Service
+from bot.sandbox.model import Message
 from bot.sandbox.server import Sandbox
-from tests.running import the_card, until
+from tests.running import redrawn, the_card, until
 
 POLICY = """
 version = 1
@@ -63,11 +63,35 @@ async def test_what_a_rule_holds_comes_as_one_message_when_so_many_wait(
         assert f"c_{n}" in digest.shown
 
 
-async def test_a_flood_becomes_a_digest_by_itself(slack: Sandbox, approvals: Approvals, bot: Service) -> None:
-    async with asyncio.TaskGroup() as group:
-        for n in range(30):
-            group.create_task(approvals.submit("label", {"issue": n}))
-
-
 async def is_drawn(bot: Service) -> bool:
     return await bot.cards.backlog() == 0 and await bot.store.count_pending() > 0
+
+
+async def a_digest(slack: Sandbox, approvals: Approvals, count: int = 5) -> tuple[list[Ticket], Message]:
+    """A digest of refunds, and what each of its rows asks for."""
+    tickets = [await approvals.submit("refund", a_refund(n)) for n in range(count)]
+    return tickets, await the_card(slack, f"{count} refund")
+
+
+async def test_a_deleted_digest_is_posted_once_more(
+    slack: Sandbox, approvals: Approvals, bot: Service
+) -> None:
+    _, digest = await a_digest(slack, approvals)
+    slack.workspace.delete("C0APPROVALS", digest.ts)
+    again = await slack.until(lambda: next((m for m in slack.messages() if m.ts != digest.ts), None))
+    assert again is not None
+    assert again.shown.splitlines()[0] == digest.shown.splitlines()[0]
+    assert len(slack.messages()) == 1
+
+
+async def test_a_digest_is_edited_in_place_and_closes_itself(
+    slack: Sandbox, approvals: Approvals, bot: Service
+) -> None:
+    tickets, digest = await a_digest(slack, approvals)
+    for left, ticket in zip((4, 3, 2, 1), tickets, strict=False):
+        assert (await slack.person("U0ANA").slash("/approve", ticket.id)).ok
+        await redrawn(slack, digest, f"{left} of 5")
+    await approvals.cancel(tickets[4].id)
+    closed = await redrawn(slack, digest, "All 5 are decided: 4 approved, 1 cancelled")
+    assert "Approve" not in closed.shown.split("\n")
+    assert len(slack.messages()) == 1
