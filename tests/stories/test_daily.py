@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from approvals import Approvals
-from approvals.daily_book import DailyBook
+from approvals.keys import key
 from bot.app import Service, daily_threads
 from bot.daily import DailyThreads
+from bot.sandbox.misbehaviour import MethodFault
 from bot.sandbox.model import Message
 from bot.sandbox.server import Sandbox
 from tests.running import a_connected_bot, a_policy, environment, the_card, the_dialog, until
+from tests.stories.processes import a_process, killed
 
 CHANNEL, OPS = "C0APPROVALS", "C0OPS"
 POLICY = """
@@ -144,7 +146,7 @@ async def test_it_is_told_once_however_many_look_and_however_often(
 
 @pytest.mark.parametrize("fault", ["drop", "500"])
 async def test_a_post_whose_reply_was_lost_is_looked_for_before_another(
-    slack: Sandbox, bot: Service, approvals: Approvals, fault: str
+    slack: Sandbox, bot: Service, approvals: Approvals, fault: MethodFault
 ) -> None:
     await a_days_work(slack, approvals)
     slack.faults.next_calls("chat.postMessage", fault)
@@ -154,29 +156,29 @@ async def test_a_post_whose_reply_was_lost_is_looked_for_before_another(
     assert len(daily(slack)) == 1
 
 
+@pytest.mark.parametrize("moment", ["before", "after"])
 async def test_whoever_comes_after_a_worker_that_was_killed_goes_on_where_it_ended(
-    slack: Sandbox, bot: Service, approvals: Approvals
+    slack: Sandbox,
+    bot: Service,
+    approvals: Approvals,
+    redis_url: str,
+    tenant: str,
+    tmp_path: Path,
+    moment: str,
 ) -> None:
     await ran(approvals)
     await reviews_open(bot, 1)
     at = await next_morning(bot)
-    before = slack.calls["chat.postMessage"].count
-    slack.faults.next_calls("chat.postMessage", "timeout")
-    dying = asyncio.ensure_future(a_worker(bot).look(at))  # noqa: TID251 - a task that is to be killed
-    await slack.until(lambda: slack.calls["files.completeUploadExternal"].count)
-    await until(lambda: _is_intended(bot))
-    dying.cancel()
-    await asyncio.wait([dying])
+    env = environment(slack, redis_url, tenant, APPROVALS_POLICY=a_policy(tmp_path, POLICY))
+    del env["SLACK_APP_TOKEN"]
+    async with a_process(env, "-m", "tests.stories.dying_daily", moment, at.isoformat()) as dying:
+        await killed(dying)
+    assert len(daily(slack)) == (moment == "after")
+    await bot.redis.delete(key(tenant, "daily:turn"))  # the clock is turned forward, to the end of its turn
     message = await told(bot, slack, at)
-    assert [message.ts] == [each.ts for each in daily(slack)]
+    assert [each.ts for each in daily(slack)] == [message.ts]
     assert len(slack.thread(CHANNEL, message.ts)) == 2
     assert slack.calls["files.completeUploadExternal"].count == 1
-    assert slack.calls["chat.postMessage"].count >= before + 2
-
-
-async def _is_intended(bot: Service) -> bool:
-    threads = await DailyBook(bot.redis, bot.settings.tenant).threads(CHANNEL)
-    return any(thread.head.attempt is not None for thread in threads.values())
 
 
 async def test_each_channel_has_its_own_numbers_at_its_own_morning(
@@ -214,7 +216,7 @@ async def test_where_nothing_happened_nothing_is_told(slack: Sandbox, bot: Servi
 
 @pytest.mark.parametrize("fault", ["429", "500", "drop"])
 async def test_without_a_picture_there_are_still_the_words(
-    slack: Sandbox, bot: Service, approvals: Approvals, fault: str
+    slack: Sandbox, bot: Service, approvals: Approvals, fault: MethodFault
 ) -> None:
     await a_days_work(slack, approvals)
     slack.faults.next_calls("files.getUploadURLExternal", fault, retry_after=30)
@@ -229,12 +231,8 @@ async def test_a_picture_that_slack_shows_in_no_block_goes_into_the_thread(
     await a_days_work(slack, approvals)
     slack.faults.next_calls("chat.postMessage", "error", code="invalid_blocks", times=3)
     message = await told(bot, slack, await next_morning(bot))
-    (_, below) = await slack.until(lambda: both(slack.thread(CHANNEL, message.ts)))
-    assert below.files and len(daily(slack)) == 1
-
-
-def both(thread: list[Message]) -> list[Message] | None:
-    return thread if len(thread) == 2 else None
+    assert await slack.until(lambda: [each for each in slack.thread(CHANNEL, message.ts) if each.files])
+    assert len(daily(slack)) == 1
 
 
 async def test_what_ran_without_asking_is_looked_at_in_the_thread(
@@ -251,15 +249,17 @@ async def test_what_ran_without_asking_is_looked_at_in_the_thread(
     assert (await lee.press("Flag…", below)).ok
     await the_dialog(slack, "U0LEE")
     assert (await lee.fill_and_submit({"words": "It was healthy."})).ok
-    turned = await slack.until(lambda: saying(slack.thread(CHANNEL, message.ts), "Lee Park flagged it"))
+    turned = await redrawn_below(slack, message, "Lee Park flagged it")
     assert turned.ts == below.ts and "It was healthy." in turned.shown
     assert (await slack.person("U0KIM").press("Looks right", turned)).ok
-    await slack.until(lambda: saying(slack.thread(CHANNEL, message.ts), "Kim Osei looked at it"))
+    await redrawn_below(slack, message, "Kim Osei looked at it")
     assert await bot.store.reviews() == []
 
 
-def saying(thread: list[Message], words: str) -> Message | None:
-    return next((message for message in thread if words in message.shown), None)
+async def redrawn_below(slack: Sandbox, message: Message, words: str) -> Message:
+    """The reply that says `words`, as soon as one does."""
+    found = await slack.until(lambda: [m for m in slack.thread(CHANNEL, message.ts) if words in m.shown])
+    return found[0]
 
 
 async def test_many_are_split_over_messages_and_the_rest_is_named(
