@@ -15,6 +15,7 @@ LISTED = 6  # tools, and people
 STAMPS = 3  # people of whom it is said at once
 TOOL_CHARS = 40
 TYPED_CHARS = 40
+_ONE = {"1 day": "day", "1 h": "hour", "1 min": "minute"}
 
 # -- the sentences ------------------------------------------------------------------------------------
 
@@ -38,8 +39,8 @@ def pace(tally: Tally) -> str:
     if half is None or most is None:
         return "Nobody decided anything"
     if len(tally.seconds) == 1:
-        return f"Decided within {_span(half)}"
-    return f"Half decided within {_span(half)}, 9 of 10 within {_span(most)}"
+        return f"Decided within {span(half)}"
+    return f"Half decided within {span(half)}, 9 of 10 within {span(most)}"
 
 
 def _ended(counts: Counts) -> str:
@@ -54,6 +55,9 @@ def _ended(counts: Counts) -> str:
         (counts.cancelled, "cancelled"),
         (counts.undeliverable, "could be shown to nobody"),
         (counts.denied, "denied by rule"),
+        (counts.confirmed, "found right afterwards"),
+        (counts.flagged, "flagged afterwards"),
+        (counts.undone, "undone"),
     )
     return ", ".join(f"{count:,} {what}" for count, what in every if count)
 
@@ -66,7 +70,7 @@ def _calls(count: int) -> str:
     return "no call" if count == 0 else "1 call" if count == 1 else f"{count:,} calls"
 
 
-def _span(seconds: float) -> str:
+def span(seconds: float) -> str:
     """Rounded up, so that what happened within it did."""
     return tell_duration(ceil(seconds) or 1 if seconds < 60 else 60 * ceil(seconds / 60))
 
@@ -76,7 +80,7 @@ def _span(seconds: float) -> str:
 
 def stats_blocks(tally: Tally, when: str, only: Only = EVERYTHING) -> list[Block]:
     """The sentence, then the busiest tools and the people who decided most, then who seems to stamp."""
-    blocks = [notice(_opening(tally, when, only))]
+    blocks = [notice(opening(tally, when, only))]
     if tally.tools:
         blocks.append(_list("By tool", [_tool(*each) for each in tally.tools.items()]))
     if tally.people:
@@ -86,7 +90,7 @@ def stats_blocks(tally: Tally, when: str, only: Only = EVERYTHING) -> list[Block
 
 def stats_text(tally: Tally, when: str, only: Only = EVERYTHING) -> str:
     """The same for who is shown no blocks, in mrkdwn."""
-    lines: list[Line] = [(_opening(tally, when, only),)]
+    lines: list[Line] = [(opening(tally, when, only),)]
     lines += [_tool(*each) for each in list(tally.tools.items())[:LISTED]]
     lines += [_person(each) for each in tally.people[:LISTED]]
     lines += [_stamp(each) for each in rubber_stamps(tally)[:STAMPS]]
@@ -114,10 +118,10 @@ def heading(tally: Tally, when: str, only: Only) -> str:
 def last(span_s: int) -> str:
     """The span before now, as a sentence begins with it."""
     told = tell_duration(span_s)
-    return f"In the last {'day' if told == '1 day' else told}"
+    return f"In the last {_ONE.get(told, told)}"
 
 
-def _opening(tally: Tally, when: str, only: Only) -> str:
+def opening(tally: Tally, when: str, only: Only) -> str:
     """The sentence. One person asks nothing of people, so theirs tells their own decisions."""
     if only.person is None or not tally.people:
         return sentence(tally, when)
@@ -132,9 +136,15 @@ def stamp_blocks(found: Sequence[Finding]) -> list[Block]:
     return [rich(section((Strong("Is a person needed here?"),), *lines)), aside(*_WHAT_TO_RAISE)]
 
 
-def _stamp(found: Finding) -> Line:
+def stamp_words(found: Finding) -> str:
+    """One of them in plain words."""
+    who, told = _stamp(found)
+    return f"{who.text}{told}"
+
+
+def _stamp(found: Finding) -> tuple[Strong, str]:
     said, count = ("yes", found.yes) if found.yes >= found.no else ("no", found.no)
-    quick = "" if found.median_s is None else f", half of them within {_span(found.median_s)} of being asked"
+    quick = "" if found.median_s is None else f", half of them within {span(found.median_s)} of being asked"
     who = name(found.name)
     return (Strong(who), f": {count:,} of {found.decisions:,} decisions were {said}{quick}.")
 
@@ -174,7 +184,7 @@ def _person(person: PersonTally) -> Line:
         (person.sent_back, "sent back"),
     )
     told = ", ".join(f"{count:,} {what}" for count, what in every if count)
-    half = "" if person.median_s is None else f"; half within {_span(person.median_s)}"
+    half = "" if person.median_s is None else f"; half within {span(person.median_s)}"
     return (f"{name(person.name)}: {told}{half}",)
 
 

@@ -20,7 +20,7 @@ from approvals.errors import ApprovalsError, Refusal
 from approvals.model import Actor, Person, PersonId, Request, Via
 from blocks.action import headline
 from blocks.request import whole_call
-from bot import app, policy_commands, settings
+from bot import app, policy_commands, settings, stats_command
 from bot.columns import show_table
 from bot.desk import Decides, Verdict
 from bot.payloads import Who
@@ -37,6 +37,7 @@ def register(commands: Subparsers) -> None:
     _reject(commands)
     _audit(commands)
     policy_commands.register(commands)
+    stats_command.register(commands)
 
 
 # -- what waits ---------------------------------------------------------------------------------------

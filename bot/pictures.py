@@ -23,11 +23,12 @@ if TYPE_CHECKING:  # importing it takes most of a second, which only who draws h
 
 ALT_CHARS = 1000  # https://docs.slack.dev/reference/methods/files.getUploadURLExternal
 TOOLS = 6  # bars of their own; the rest share one
-TOOL_CHARS = 80
+TOOL_CHARS, TITLE_CHARS = 80, 60
 
 WIDTH, MARGIN, DPI = 760, 32, 100  # in pixels
 TITLE_H, TOOL_H, LEGEND_H, PACE_H, TIMES_H, FOOT_H = 112, 84, 38, 68, 196, 24
 BIG, BODY, SMALL = 32, 24, 21  # type, in pixels
+NUMBERS_W, GAP = 520, 16  # of the line that a name and its numbers share
 WIDE, WIDE_BOLD = 0.6, 0.7  # how wide a letter is, as a part of its height; seldom more
 FONT = "DejaVu Sans"  # comes with the library, so that pictures are the same everywhere
 
@@ -99,11 +100,15 @@ def daily_picture(tally: Tally, *, title: str, dark: bool) -> bytes:
 def alt_text(tally: Tally) -> str:
     """What the picture shows, for who can't see it."""
     bars = [f"{name}: {_told(counts)}" for name, counts in _rows(tally.tools)]
-    times = [f"{count} within {name}" for name, count in _stretches(tally.seconds) if count]
+    times = [f"{count:,} {_stretch(name)}" for name, count in _stretches(tally.seconds) if count]
     told = [sentence(tally, "In this time"), *([f"By tool: {'; '.join(bars)}."] if bars else [])]
     if times:
-        told.append(f"Time to decide: {', '.join(times)}.".replace(f"within {BEYOND}", "later"))
+        told.append(f"Time to decide: {', '.join(times)}.")
     return clip(" ".join(told), ALT_CHARS)
+
+
+def _stretch(name: str) -> str:
+    return "in a day or more" if name == BEYOND else f"under {name}"
 
 
 def _told(counts: Counts) -> str:
@@ -145,7 +150,9 @@ def _drawn(tally: Tally, title: str, look: _Look) -> bytes:
     times_h = PACE_H + TIMES_H if tally.seconds else 0
     height = TITLE_H + TOOL_H * len(rows) + legend_h + times_h + FOOT_H
     figure = Figure(figsize=(WIDTH / DPI, height / DPI), dpi=DPI, facecolor=look.card)
-    _write(figure, MARGIN, 52, title, look.ink, size=BIG, bold=True)
+    told = one_line(title, TITLE_CHARS)
+    size = min(BIG, int((WIDTH - 2 * MARGIN) / WIDE_BOLD / max(len(told), 1)))
+    _write(figure, MARGIN, 52, told, look.ink, size=size, bold=True)
     _write(figure, MARGIN, 90, _under_title(tally.counts), look.quiet, size=BODY)
     top = TITLE_H
     _draw_tools(figure, top, rows, look)
@@ -168,9 +175,12 @@ def _draw_tools(figure: Figure, top: int, rows: Sequence[tuple[str, Counts]], lo
     longest = max((_total(counts) for _, counts in rows), default=1)
     for number, (name, counts) in enumerate(rows):
         y = top + TOOL_H * number
-        numbers = "  ".join(f"{part.sign} {part.of(counts):,}" for part in _PARTS if part.of(counts))
-        _write(figure, WIDTH - MARGIN, y + 26, numbers, look.ink, size=SMALL, right=True)
-        _write(figure, MARGIN, y + 26, _beside(name, numbers), look.ink, size=BODY, bold=True)
+        numbers = "  ".join(f"{part.sign} {_brief(part.of(counts))}" for part in _PARTS if part.of(counts))
+        size = min(SMALL, int(NUMBERS_W / WIDE / max(len(numbers), 1)))
+        room = int((WIDTH - 2 * MARGIN - GAP - len(numbers) * size * WIDE) / BODY / WIDE_BOLD)
+        told = name if len(name) <= room else f"{name[: room - 1]}…"
+        _write(figure, MARGIN, y + 26, told, look.ink, size=BODY, bold=True)
+        _write(figure, WIDTH - MARGIN, y + 26, numbers, look.ink, size=size, right=True)
         axes = _axes(figure, y + 38, 26)
         axes.set_xlim(0, longest)
         left = 0
@@ -180,10 +190,10 @@ def _draw_tools(figure: Figure, top: int, rows: Sequence[tuple[str, Counts]], lo
             left += width
 
 
-def _beside(name: str, numbers: str) -> str:
-    """As much of a name as there is room for on the line of its numbers."""
-    room = int((WIDTH - 2 * MARGIN - len(numbers) * SMALL * WIDE) / (BODY * WIDE_BOLD))
-    return name if len(name) <= room else f"{name[: max(room - 1, 1)]}…"
+def _brief(count: int) -> str:
+    if count < 10_000:
+        return f"{count:,}"
+    return f"{count // 1000:,}k" if count < 10_000_000 else f"{count // 1_000_000:,}M"
 
 
 def _draw_legend(
@@ -192,7 +202,7 @@ def _draw_legend(
     for number, part in enumerate(parts):
         x, y = MARGIN + (WIDTH // 2 - MARGIN) * (number % 2), top + 24 + LEGEND_H * (number // 2)
         _write(figure, x, y, "■", part.colour, size=BODY)
-        words = f"{part.sign} {part.word} {sum(map(part.of, counts)):,}"
+        words = f"{part.sign} {part.word} {_brief(sum(map(part.of, counts)))}"
         _write(figure, x + 30, y, words, look.ink, size=SMALL)
 
 
