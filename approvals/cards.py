@@ -166,11 +166,16 @@ class Cards:
         with translated(self._redis):
             return await self._redis.zcard(self._draw)
 
-    async def next_at(self) -> float | None:
-        """When the next is due: seconds since the epoch, by Redis's clock; None: nothing is to be drawn."""
+    async def idle_s(self, at_most: float) -> float:
+        """For how long nothing is due to be drawn, up to `at_most`."""
         with translated(self._redis):
-            first = await self._redis.zrange(self._draw, 0, 0, withscores=True)
-        return float(first[0][1]) / 1000 if first else None
+            async with self._redis.pipeline(transaction=False) as pipe:
+                pipe.zrange(self._draw, 0, 0, withscores=True)
+                pipe.time()
+                first, time = await pipe.execute()
+        if not first:
+            return at_most
+        return min(max(float(first[0][1]) / 1000 - moment(time).timestamp(), 0.0), at_most)
 
     def _cards(self, request_id: RequestId) -> str:
         return key(self._tenant, "cards", request_id)

@@ -22,13 +22,16 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from approvals import policy as policies
 from approvals.absences import Absences
+from approvals.agents import Agents
 from approvals.budgets import Budgets
+from approvals.bulks import Bulks
 from approvals.cards import Cards
 from approvals.daily_book import DailyBook
 from approvals.digests import Digests
 from approvals.errors import ApprovalsError, Unavailable
 from approvals.grant_book import GrantBook
 from approvals.inbox import Inboxes
+from approvals.open_homes import OpenHomes
 from approvals.preference_book import PreferenceBook
 from approvals.proposal_book import ProposalBook
 from approvals.redis_door import open_redis, translated
@@ -36,13 +39,17 @@ from approvals.stages import Stages
 from approvals.store import Store
 from bot import collapsing, durability, listeners, logs, web
 from bot.attention import Attention
+from bot.bulk import Bulking
+from bot.bulk_telling import BulkTelling
 from bot.channels import Channels
 from bot.daily import DailyThreads
 from bot.daily_posting import DailyPosting
 from bot.deadlines import Deadlines
 from bot.desk import Desk
+from bot.digest_posting import DigestPosting
 from bot.digesting import Amounts, Digesting, Holding
 from bot.freezing import Freezing
+from bot.homes import Homes
 from bot.intake import Intake
 from bot.judging import Judge
 from bot.operators import Operators
@@ -54,6 +61,7 @@ from bot.policy_file import PolicyFile, hearing_hangups
 from bot.posting import Posting
 from bot.proposing import ADOPT_RULE, Proposing, adopting
 from bot.replying import Replier
+from bot.request_posting import RequestPosting
 from bot.sending import Sending
 from bot.settings import Settings
 from bot.shown import Shown
@@ -99,7 +107,9 @@ class Slack:
     channels: Channels
     operators: Operators
     attention: Attention
+    homes: Homes
     desk: Desk
+    bulking: Bulking
     statistics: Statistics
     bolt: AsyncApp | None  # None where nobody can click: a terminal
 
@@ -143,6 +153,8 @@ async def run(service: Service, role: Role) -> None:
                 tasks.create_task(_follow_policy_silently(service), name="policy")
             if slack is not None and slack.bolt is not None:
                 tasks.create_task(slack.statistics.run(), name="statistics")
+            if slack is not None:
+                tasks.create_task(slack.bulking.run(), name="bulk")
             if slack is not None and role != "web":
                 tasks.create_task(_take_letters(service), name="intake")
                 tasks.create_task(_follow_policy(service, slack), name="policy")
@@ -155,6 +167,8 @@ async def run(service: Service, role: Role) -> None:
                 tasks.create_task(collapsing.run(service.store), name="collapsing")
                 tasks.create_task(daily_threads(service, slack).run(), name="daily threads")
                 tasks.create_task(_staging(service, slack).run(), name="staging")
+                if slack.bolt is not None:
+                    tasks.create_task(slack.homes.run(), name="homes")
                 if slack.bolt is not None and settings.app_token is not None:
                     tasks.create_task(
                         SocketDoor(slack.bolt, settings.app_token, slack.client).run(), name="slack"
@@ -254,18 +268,20 @@ def _pausing(service: Service, slack: Slack) -> Pausing:
 
 
 def _posting(service: Service, slack: Slack) -> Posting:
-    return Posting(
-        service.store,
-        service.cards,
-        slack.client,
+    store, cards, sending = service.store, service.cards, Sending(slack.client)
+    requests = RequestPosting(
+        store,
+        cards,
+        sending,
         slack.people,
         slack.channels,
         slack.operators,
         slack.attention,
         service.digests,
         Holding(lambda: service.policy, service.digests),
-        _amounts(service),
     )
+    digests = DigestPosting(store, cards, service.digests, sending, slack.attention, _amounts(service))
+    return Posting(store, cards, requests, digests)
 
 
 def _deadlines(service: Service) -> Deadlines:
@@ -320,10 +336,23 @@ async def _slack(
     shown = Shown(cards, Digests(redis, settings.tenant))
     desk = Desk(store, cards, shown, people, channels, settings.commands)
     operators = Operators(lambda: policy_file.current, client, channels)
+    owners, book = Owners(lambda: policy_file.current, people, store), PreferenceBook(redis, settings.tenant)
+    homes = Homes(
+        desk,
+        people,
+        owners,
+        client,
+        opened=OpenHomes(redis, settings.tenant),
+        absences=absences,
+        book=book,
+        agents=Agents(redis, settings.tenant),
+        commands=settings.commands,
+    )
     bolt = _bolt(settings, client, home)
     replier = Replier(session, settings.slack_api_url)
     statistics = Statistics(store, client, channels, replier)
     stages = Stages(redis, settings.tenant)
+    bulking = Bulking(Bulks(redis, settings.tenant), desk, BulkTelling(store, client, channels))
     if bolt is not None:
         parts = listeners.Parts(
             desk=desk,
@@ -332,13 +361,16 @@ async def _slack(
             slack=client,
             replier=replier,
             commands=settings.commands,
-            owners=Owners(lambda: policy_file.current, people, store),
+            owners=owners,
             operators=operators,
             freezing=Freezing(store, cards),
             grants=GrantBook(redis, settings.tenant),
             absences=absences,
+            preferences=book,
+            homes=homes,
             stages=stages,
             digests=Digests(redis, settings.tenant),
+            bulking=bulking,
             judge=_judge(settings, redis, policy_file, stages),
             statistics=statistics,
             proposing=_proposing(settings, redis, store, policy_file),
@@ -350,8 +382,10 @@ async def _slack(
         people=people,
         channels=channels,
         operators=operators,
-        attention=Attention(people, PreferenceBook(redis, settings.tenant)),
+        attention=Attention(people, book),
+        homes=homes,
         desk=desk,
+        bulking=bulking,
         statistics=statistics,
         bolt=bolt,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from functools import partial
 
 from approvals.cards import Cards
 from approvals.digest import Digest, DigestId, refreshed, waiting
@@ -18,7 +19,7 @@ from blocks.people import MENTIONS
 from blocks.rows import row_words
 from bot.attention import Attention
 from bot.digesting import Amounts
-from bot.sending import Sending, Undrawable
+from bot.sending import Sending, Tick, Undrawable
 
 logger = logging.getLogger(__name__)
 
@@ -40,16 +41,15 @@ class DigestPosting:
         self._store, self._cards, self._digests = store, cards, digests
         self._sending, self._attention, self._amounts = sending, attention, amounts
 
-    async def draw(self, digest_id: DigestId) -> float | None:
-        """Make its message equal to Redis; returns in how many seconds it is to be looked at again.
+    async def draw(self, digest_id: DigestId) -> Tick:
+        """Make its message equal to Redis; what is returned ticks it off.
 
         Raises: as `Sending.send`.
         """
         try:
             kept = await self._digests.of(digest_id)
         except DigestNotFound:
-            await self._digests.forget(digest_id)
-            return None
+            return partial(self._forget, digest_id)
         requests = await self._store.get_many([row.request_id for row in kept.digest.rows])
         digest = refreshed(
             kept.digest,
@@ -57,14 +57,20 @@ class DigestPosting:
             is_whole=lambda request: row_words(request).is_whole,
             amount=self._amounts.of(kept.digest.name, kept.now),
         )
-        if digest != kept.digest and not await self._digests.save(kept.digest, digest, draw=False):
-            return 0.0  # somebody has just turned its page
-        try:
-            await self._send(digest, requests, kept)
-        except Undrawable as undrawable:
-            await self._leave(digest, requests, undrawable.why)
-            return None
-        return None if await self._digests.drawn(digest.id, kept.version) else APART_S
+        if digest == kept.digest or await self._digests.save(kept.digest, digest, draw=False):
+            try:
+                await self._send(digest, requests, kept)
+            except Undrawable as undrawable:
+                await self._leave(digest, requests, undrawable.why)
+                return partial(self._forget, digest_id)
+        # else somebody has just turned its page, so it is to be drawn again
+        return partial(self._tick, digest_id, kept.version)
+
+    async def _tick(self, digest_id: DigestId, version: int) -> float | None:
+        return None if await self._digests.drawn(digest_id, version) else APART_S
+
+    async def _forget(self, digest_id: DigestId) -> None:
+        await self._digests.forget(digest_id)
 
     async def _send(self, digest: Digest, requests: Mapping[RequestId, Request], kept: Kept) -> None:
         called = [] if kept.posted.ts else await self._to_call(digest, requests)
@@ -92,4 +98,3 @@ class DigestPosting:
         logger.error("a digest can't be shown: %s", why, extra={"digest": digest.name})
         for index in waiting(digest, requests):
             await self._cards.leave(digest.rows[index].request_id, digest.channel)
-        await self._digests.forget(digest.id)

@@ -74,6 +74,9 @@ class Limited(Exception):
 Write: TypeAlias = Callable[[Posted], Awaitable[None]]  # into Redis, before and after it is sent
 
 
+Tick: TypeAlias = Callable[[], Awaitable[float | None]]  # ticks off what was drawn: in so many s again
+
+
 class Sending:
     """Sends messages, and remembers where Slack wants to be left alone."""
 

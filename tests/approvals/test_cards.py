@@ -58,7 +58,7 @@ async def test_what_was_drawn_is_ticked_off(cards: Cards, request_: Request) -> 
     assert await cards.claim(5, 10) == [request_.id]
     assert await cards.drawn(request_.id, request_.version)
     assert await cards.drawn(request_.id, request_.version)
-    assert await cards.backlog() == 0 and await cards.next_at() is None
+    assert await cards.backlog() == 0 and await cards.idle_s(30) == 30
 
 
 async def test_what_its_drawer_left_is_drawn_by_another(cards: Cards, request_: Request) -> None:
@@ -122,8 +122,8 @@ async def test_what_is_postponed_is_left_alone_by_all(
 ) -> None:
     await cards.postpone(request_.id, 60)
     assert await cards.claim(5, 10) == []
-    next_at, (seconds, _) = await cards.next_at(), await redis.time()
-    assert next_at is not None and 50 < next_at - seconds <= 61
+    assert 50 < await cards.idle_s(100) <= 60
+    assert await cards.idle_s(1) == 1
     await cards.postpone(request_.id, 0)
     assert await cards.claim(5, 10) == [request_.id]
     await cards.drawn(request_.id, request_.version)
