@@ -69,6 +69,7 @@ class View:
     """One call as conditions see it; its args are handed to the engine once, whatever the number of rules."""
 
     activation: Any = field(repr=False)
+    is_cut: bool = False  # whether the engine would see less of some text than there is
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +144,13 @@ class Language:
         return Amount(source, self._compiled(source, ("INT", "UINT", "DOUBLE", "DYN"), "a number"), self)
 
     def view(self, values: Mapping[str, object]) -> View:
-        return View(self._environment.Activation(dict(values)))
+        # 0.1.3 cuts a text off at a NUL, so that "staging\0prod" would be equal to "staging".
+        return View(self._environment.Activation(dict(values)), is_cut=_holds_nul(values))
 
     def evaluate(self, program: Any, view: View) -> tuple[str, Any]:
         """The type of what `program` gives, and its value; for the type ERROR, why there is none."""
+        if view.is_cut:
+            return "ERROR", "the call holds a NUL, at which a text would be cut off"
         try:
             result = program.eval(view.activation)
             kind = result.type().name()
@@ -210,6 +214,18 @@ class Language:
             "now": cel.Type.TIMESTAMP,
         }
         return cel.NewEnv(variables=kinds | dict.fromkeys(self.calendars, cel.Type.BOOL))
+
+
+def _holds_nul(value: object) -> bool:
+    match value:
+        case str():
+            return "\0" in value
+        case list() | tuple():
+            return any(map(_holds_nul, value))
+        case Mapping():
+            return any(map(_holds_nul, value)) or any(map(_holds_nul, value.values()))
+        case _:
+            return False
 
 
 def paths(text: str) -> Iterator[str]:

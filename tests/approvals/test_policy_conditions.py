@@ -144,6 +144,12 @@ class TestNoAnswer:
             f"rule “r” could not be checked, as {why}, so people are asked: anyone in the channel"
         )
 
+    @pytest.mark.parametrize("args", [{"env": "staging\0prod"}, {"env": "staging", "x": [{"a\0b": 1}]}])
+    def test_a_text_that_the_engine_would_cut_off_lets_nothing_through(self, args: dict[str, Any]) -> None:
+        terms = terms_of(one_rule("args.env == 'staging'", 'action = "allow"'), args=args)
+        assert terms.action is Action.ASK
+        assert "the call holds a NUL, at which a text would be cut off" in terms.because
+
     def test_a_deny_rule_asks_where_it_might_have_denied(self) -> None:
         text = one_rule("args.env == 'production'", 'action = "deny"') + (
             '[[rule]]\nname = "free"\ntools = ["*"]\naction = "allow"\n'
