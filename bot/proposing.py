@@ -25,7 +25,7 @@ from bot.backtest import Case, History, backtest
 from bot.policy_file import PolicyFile
 
 WINDOW = timedelta(days=30)
-MOST_ENTRIES = 20_000  # of the log, the newest: what can be read while somebody waits for the answer
+MOST_ENTRIES = 10_000  # of the log, the newest: what can be read while somebody waits for the answer
 EMPTY_FILE = "version = 1\n"
 NAME_CHARS, PLACE_CHARS = 100, 200
 ADOPT_RULE = "adopt_rule"
