@@ -24,7 +24,6 @@ from approvals.events import (
     Approved,
     Edited,
     Event,
-    OfReview,
     Overridden,
     Refused,
     Rejected,
@@ -551,8 +550,7 @@ def _entry(entry_id: str, text: str | bytes) -> Entry:
 def _consequences(before: Request | None, after: Request, event: Event) -> list[str | int]:
     """What a new version means for everything beside it: ARGV[6] to ARGV[12] of create and commit."""
     due = next_due(after)
-    is_shown = not is_auto(after) or isinstance(event, OfReview)  # what a rule decided has no card
-    is_drawn = is_shown and not isinstance(event, Refused) and after.twin_of is None
+    is_drawn = not is_auto(after) and not isinstance(event, Refused) and after.twin_of is None
     return [
         ms(after.created_at) if after.is_pending else "",
         "" if due is None else due_ms(due),

@@ -45,6 +45,7 @@ from blocks.request import (
     told_elements,
     whole_call,
 )
+from blocks.reviews import review_blocks
 from blocks.status import story, trail_lines
 from blocks.text import INPUT_CHARS, clip, name, one_line, reveal, spread
 
@@ -102,6 +103,24 @@ def changes_view(request: Request) -> View:
     return _words_view(ids.CHANGES, "Request changes", request, field, submit="Send back")
 
 
+def flag_view(request: Request, back: str = "") -> View:
+    """Ask what is wrong with what has run. `back`: where the list is that is shown anew afterwards."""
+    hint = "It is kept in the log. Nothing is undone by this."
+    field = asked(ids.WORDS, "What is wrong with it?", writing(lines=True), hint=hint)
+    return {**_words_view(ids.FLAG, "Flag", request, field, submit="Flag"), **_going(back, request)}
+
+
+def undo_view(request: Request, back: str = "") -> View:
+    """Ask why it should be undone; its agent is asked to."""
+    hint = f"{name(request.agent)} is asked to undo it, and gets these words. Details tell whether it could."
+    field = asked(ids.WORDS, "Why should it be undone?", writing(lines=True), hint=hint)
+    return {**_words_view(ids.UNDO, "Undo", request, field, submit="Undo"), **_going(back, request)}
+
+
+def _going(back: str, request: Request) -> View:
+    return {"private_metadata": ids.pack_agreed(request, back)}
+
+
 def answer_view(request: Request, *, file_url: str | None = None) -> View:
     """The whole question, and its options or room for an answer."""
     question = question_of(request)
@@ -145,6 +164,8 @@ def details_view(
         blocks.append(rich(*(element for one in told for element in told_elements(one, INPUT_CHARS - 500))))
     if can_act and is_open(request, now):
         blocks.append(actions("decide", *_details_buttons(request)))
+    if request.review is not None:
+        blocks += review_blocks(request, now)
     blocks += [{"type": "divider"}, rich(section(*_facts(request))), _who(request, standing_in or {})]
     blocks += [header("What happened"), *_trail(request)]
     return dialog(ids.DETAILS, label(request), blocks, metadata=ids.pack(request))
@@ -259,7 +280,7 @@ def _facts(request: Request) -> Iterator[Line]:
     terms = request.terms
     yield ("Id: ", request.id)
     yield ("Asked by: ", name(request.agent), *_confidence(request))
-    if request.kind is Kind.ACTION:
+    if request.kind is not Kind.QUESTION:
         yield ("Tool: ", one_line(request.tool, FACT_CHARS))
         yield ("Risk: ", str(terms.risk))
     yield ("Asked because: ", one_line(terms.because, FACT_CHARS))

@@ -14,6 +14,7 @@ from approvals.durations import tell_duration
 from approvals.errors import (
     AlreadyObjected,
     AlreadyResolved,
+    AlreadyReviewed,
     AlreadyUsed,
     AlreadyVoted,
     AmbiguousId,
@@ -25,9 +26,11 @@ from approvals.errors import (
     NotClaimable,
     NotDue,
     NothingSaid,
+    NothingToReview,
     NothingToSee,
     NotQualified,
     NotYours,
+    NoUndoAsked,
     OwnOverride,
     OwnRequest,
     Refusal,
@@ -37,7 +40,7 @@ from approvals.errors import (
     WithAgent,
     WrongKind,
 )
-from approvals.model import Barred, Kind, PersonId, Request
+from approvals.model import Barred, Kind, PersonId, Request, ReviewState
 from approvals.quorum import missing
 from blocks import ids
 from blocks.action import headline
@@ -113,6 +116,12 @@ def _refused(refusal: RequestRefusal, now: datetime, by: PersonId | None) -> str
             return f"You let {what} through yourself, so somebody else has to look at it."
         case NothingToSee():
             return f"There is nothing left to look at in {what}."
+        case NothingToReview():
+            return f"{what} is not up for a look: it was asked for, or has not run."
+        case AlreadyReviewed():
+            return _looked_at(request, now)
+        case NoUndoAsked():
+            return f"Nobody waits to hear whether {what} was undone."
         case WithAgent():
             return f"{what} was sent back to {agent} for changes. You can decide when {agent} has revised it."
         case WrongKind(verb=verb):
@@ -155,6 +164,22 @@ def _too_late(request: Request, now: datetime, by: PersonId | None) -> str:
             return f"{what} was approved by its rule at {at}, when nobody had objected."
     moment = ", a moment before you" if (now - decision.at).total_seconds() < 60 else ""
     return f"{who} {_did(request)} {what} at {at}{moment}."
+
+
+def _looked_at(request: Request, now: datetime) -> str:
+    """To whoever looks at what somebody has looked at before."""
+    what, agent, review = _what(request), _agent(request), request.review
+    if review is None or review.by is None:
+        return f"{what} has been looked at already."
+    if review.state is ReviewState.UNDONE:
+        return f"{agent} has undone {what} already."
+    if review.undo is not None and review.undo.ok is None:
+        who, at = escape(name(review.undo.by.name)), _when(review.undo.at, now)
+        return f"{who} asked {agent} at {at} to undo {what}. It has not answered yet."
+    who, at = escape(name(review.by.name)), _when(review.at, now)
+    if review.state is ReviewState.CONFIRMED:
+        return f"{who} looked at {what} at {at}: it is right."
+    return f"{who} flagged {what} at {at}. It can still be undone."
 
 
 def _did(request: Request) -> str:
@@ -252,6 +277,12 @@ def recorded(request: Request) -> str:  # noqa: C901  # a table
             return f"You took {what} back in time: {agent} had not begun, and was told."
         case "looked_at":
             return f"You have looked at {what}; it is off the list."
+        case "confirmed":
+            return f"You looked at {what}: it is right. It is off the list."
+        case "flagged":
+            return f"You flagged {what}. Your words are in the log."
+        case "undo_asked":
+            return f"{agent} is asked to undo {what}, and has your words."
         case "expired":
             return f"{what} expired before you decided; {agent} was told nobody answered. It can ask again."
         case _:
@@ -314,6 +345,7 @@ def help_text(commands: Commands) -> str:
             f"• `/{commands.approve} ID [note]`: approve it",
             f"• `/{commands.reject} ID reason`: reject it; the agent gets your reason",
             f"• `/{commands.approvals} expired`: what ended unanswered, and nobody has looked at yet",
+            f"• `/{commands.approvals} reviews`: what ran without asking, and is up for a look",
             f"• `/{commands.approvals} override ID reason`: let it through past its normal path, aloud",
             f"• `/{commands.approvals} away until friday @deputy`, `back`: who decides in your place",
             f"• `/{commands.approvals} grants`; for owners `freeze`, `thaw`, `stage`: what agents may do",

@@ -152,6 +152,8 @@ def about(request: Request) -> Block:
 def _about(request: Request) -> Line:
     asks = "asks" if request.is_pending else "asked"
     what = "" if request.kind is Kind.QUESTION else f" for {one_line(request.tool, 60)}"
+    if request.kind is Kind.REVIEW:
+        asks, what = "ran", f" {one_line(request.tool, 60)}"
     risk = "" if request.kind is Kind.QUESTION else f" · {request.terms.risk} risk"
     ends: Line = (*until(request), " · ") if request.is_pending else ()
     return (f"{name(request.agent)} {asks}{what}{risk} · ", *ends, label(request))

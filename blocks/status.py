@@ -49,7 +49,7 @@ def story(request: Request, now: datetime, freeze: Freeze | None = None) -> list
         frozen = [] if freeze is None else [_frozen(request, freeze)]
         return [*frozen, *_pending(request, now)]
     if request.decision is None:
-        return []
+        return [ran(request)]
     votes = [Told(_voted(request, vote), vote.note) for vote in request.votes[-VOTES:]]
     seen = [Told((Strong(name(request.looked_at.name)), " has looked at it."))] if request.looked_at else []
     return [*votes, ending(request, request.decision), *_afterwards(request, request.decision), *seen]
@@ -172,17 +172,24 @@ def _afterwards(request: Request, decision: Decision) -> list[Told]:
             return [Told((agent, " may run it once, until ", _at(request, request.claim_by)))]
         case Status.EXECUTING if request.claimed_at is not None:
             return [Told((agent, " is running it, since ", _at(request, request.claimed_at)))]
-        case Status.EXECUTED | Status.FAILED if request.receipt is not None:
-            receipt = request.receipt
-            took = () if receipt.duration_ms is None else (f" ({_seconds(receipt.duration_ms)})",)
-            failed = () if receipt.ok else (", and it ", Strong("failed"))
-            return [Told((agent, " ran it, ", _at(request, receipt.at), *failed, *took), receipt.result)]
+        case Status.EXECUTED | Status.FAILED:
+            return [ran(request)]
         case Status.LAPSED:
             return [Told((Strong("Never run:"), " the approval lapsed, ", _at(request, _last(request)), "."))]
         case Status.WITHDRAWN:
             return [_taken_back(request)]
         case _:
             return []
+
+
+def ran(request: Request) -> Told:
+    """How the call went, as its agent told."""
+    agent, receipt = Strong(name(request.agent)), request.receipt
+    if receipt is None:
+        return Told((agent, " ran it"))
+    took = () if receipt.duration_ms is None else (f" ({_seconds(receipt.duration_ms)})",)
+    failed = () if receipt.ok else (", and it ", Strong("failed"))
+    return Told((agent, " ran it, ", _at(request, receipt.at), *failed, *took), receipt.result)
 
 
 def _taken_back(request: Request) -> Told:
@@ -238,12 +245,18 @@ _DID = {
     "executed": "ran it",
     "failed": "ran it, and it failed",
     "lapsed": "ended the approval: it was never used",
+    "confirmed": "looked at it afterwards: it is right",
+    "flagged": "looked at it afterwards, and flagged it",
+    "undo_asked": "wants it undone",
+    "undone": "undid it",
+    "undo_failed": "could not undo it",
 }
 
 
 def trail_lines(request: Request) -> list[Told]:
     """What happened, one sentence each, the oldest first."""
-    asked: Line = (_at(request, request.created_at), "  ", Strong(name(request.agent)), " asked")
+    did = " told of it" if request.kind is Kind.REVIEW else " asked"
+    asked: Line = (_at(request, request.created_at), "  ", Strong(name(request.agent)), did)
     return [Told(asked), *starmap(_trail_line, ((request, line) for line in request.trail))]
 
 

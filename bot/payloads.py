@@ -65,6 +65,11 @@ class Click:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submitted:
+    is_private: bool = False  # on a message that only this person sees
+    block_id: str = ""
+    metadata: str = ""  # of the dialog or Home tab
+    view_hash: str | None = None  # of the dialog as the person saw it
+    stack: Stack = Stack()
     """A dialog that a person sent off."""
 
     who: Who
@@ -86,6 +91,11 @@ class Submitted:
                 view_id=str(view["id"]),
                 trigger_id=str(body.get("trigger_id", "")),
             )
+                is_private=bool((body.get("container") or {}).get("is_ephemeral")),
+                block_id=str(action.get("block_id", "")),
+                metadata=str(view.get("private_metadata", "")) if view else "",
+                view_hash=view.get("hash") if view else None,
+                stack=Stack.parse(view),
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise Malformed("a dialog without the parts that Slack always sends") from error
 

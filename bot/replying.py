@@ -25,12 +25,20 @@ class Replier:
         self._allowed = SLACK_HOOKS if is_slack else f"{api.scheme}://{api.netloc}"
 
     async def whisper(
-        self, response_url: str | None, text: str, blocks: list[dict[str, Any]] | None = None
+        self,
+        response_url: str | None,
+        text: str,
+        blocks: list[dict[str, Any]] | None = None,
+        *,
+        instead: bool = False,
     ) -> None:
-        """Tell the person alone. Best effort: what happened is in Redis, and this only tells of it."""
+        """Tell the person alone; `instead` of the message that was clicked on.
+
+        Best effort: what happened is in Redis, and this only tells of it.
+        """
         if response_url is None or not self._is_allowed(response_url):
             return
-        body: dict[str, Any] = {"response_type": "ephemeral", "replace_original": False, "text": text}
+        body: dict[str, Any] = {"response_type": "ephemeral", "replace_original": instead, "text": text}
         if blocks is not None:
             body["blocks"] = blocks
         try:

@@ -25,6 +25,7 @@ from bot.listeners import (
     threads,
     unknown,
 )
+    reviews,
 from bot.listeners.parts import Parts
 
 __all__ = ["Parts", "register"]
@@ -44,5 +45,6 @@ def register(app: AsyncApp, parts: Parts) -> None:
     losses.register(app, parts)
     threads.register(app, parts)
     home.register(app, parts)
+    reviews.register(app, parts)
     facts.register(app, parts)
     unknown.register(app, parts)

@@ -11,7 +11,7 @@ from approvals.commands import Approve, Reject
 from approvals.model import Person, Request
 from blocks import replies
 from bot.desk import Decides
-from bot.listeners import afterwards, deputies, freezes, grants, overrides, proposals, stages
+from bot.listeners import afterwards, deputies, freezes, grants, overrides, proposals, reviews, stages, stats
 from bot.listeners.parts import Json, Parts
 from bot.payloads import Slash
 
@@ -98,6 +98,7 @@ def _approvals(parts: Parts) -> Listener:
 _VERBS: dict[str, Callable[[Parts, AsyncAck, Slash], Awaitable[None]]] = {
     "expired": afterwards.show,
     "unseen": afterwards.show,
+    "reviews": reviews.show,
     "override": overrides.override,
     "freeze": freezes.freeze,
     "thaw": freezes.thaw,

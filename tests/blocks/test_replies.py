@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from approvals import errors
-from approvals.commands import Approve, Reject
+from approvals.commands import Approve, Claim, Flag, Reject, Report
 from approvals.errors import Refusal, RequestRefusal
 from approvals.model import Action, Barred, Freeze, PersonId, Principal, Reach
 from blocks import replies
@@ -16,6 +16,7 @@ from tests.blocks.scenes import ANA, KIM, SCENES, after, asked, now_for, scene, 
 from tests.builders import T0, a_question
 
 REQUEST = scene("pending")
+FLAGGED = (Claim(), Report(ok=True), Flag(by=ANA, text="too much"))
 EXAMPLES: dict[type[Refusal], Refusal] = {
     errors.RequestNotFound: errors.RequestNotFound("R-<!here>"),
     errors.AmbiguousId: errors.AmbiguousId("R-7", ("R-7K", "R-7X")),
@@ -39,6 +40,9 @@ EXAMPLES: dict[type[Refusal], Refusal] = {
     errors.NothingToSee: errors.NothingToSee(scene("approved")),
     errors.Frozen: errors.Frozen(REQUEST, Freeze(reach=Reach.AGENT, name="billing", by=KIM.actor, at=T0)),
     errors.NotClaimable: errors.NotClaimable(REQUEST),
+    errors.NothingToReview: errors.NothingToReview(REQUEST),
+    errors.AlreadyReviewed: errors.AlreadyReviewed(after(asked(action=Action.REVIEW), *FLAGGED)),
+    errors.NoUndoAsked: errors.NoUndoAsked(REQUEST),
 }
 
 
