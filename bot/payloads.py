@@ -11,6 +11,8 @@ from typing import Any
 from approvals.errors import ApprovalsError
 from approvals.model import PersonId
 
+_APART = "\n"  # between a dialog's own metadata and what lies beneath it
+
 
 class Malformed(ApprovalsError):
     """An interaction that lacks what Slack always sends."""
@@ -22,6 +24,32 @@ class Who:
 
     id: PersonId
     team: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stack:
+    """The dialogs under the one that something was done in, and what is to be drawn anew at the bottom."""
+
+    root_id: str = ""
+    previous_id: str | None = None  # right under it; None: nothing is
+    beneath: str = ""  # what `laid_on` wrote
+
+    @classmethod
+    def parse(cls, view: dict[str, Any] | None) -> Stack:
+        if view is None:
+            return cls()
+        previous_id, metadata = view.get("previous_view_id"), str(view.get("private_metadata", ""))
+        return cls(
+            root_id=str(view.get("root_view_id") or ""),
+            previous_id=None if previous_id is None else str(previous_id),
+            beneath=metadata.partition(_APART)[2],
+        )
+
+
+def laid_on(view: dict[str, Any], beneath: str) -> dict[str, Any]:
+    """A dialog that is put on top of another, and remembers what that one showed."""
+    own = str(view["private_metadata"]).partition(_APART)[0]
+    return {**view, "private_metadata": f"{own}{_APART}{beneath}"} if beneath else view
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +65,11 @@ class Click:
     message_ts: str | None
     view_id: str | None
     is_home: bool
+    is_private: bool = False  # on a message that only this person sees
+    block_id: str = ""
+    metadata: str = ""  # of the dialog or Home tab
+    view_hash: str | None = None  # of the dialog as the person saw it
+    stack: Stack = Stack()
 
     @property
     def is_in_dialog(self) -> bool:
@@ -58,6 +91,11 @@ class Click:
                 or (body.get("container") or {}).get("message_ts"),
                 view_id=view["id"] if view else None,
                 is_home=view is not None and view.get("type") == "home",
+                is_private=bool((body.get("container") or {}).get("is_ephemeral")),
+                block_id=str(action.get("block_id", "")),
+                metadata=str(view.get("private_metadata", "")) if view else "",
+                view_hash=view.get("hash") if view else None,
+                stack=Stack.parse(view),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise Malformed("a click without the parts that Slack always sends") from error
@@ -65,11 +103,6 @@ class Click:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submitted:
-    is_private: bool = False  # on a message that only this person sees
-    block_id: str = ""
-    metadata: str = ""  # of the dialog or Home tab
-    view_hash: str | None = None  # of the dialog as the person saw it
-    stack: Stack = Stack()
     """A dialog that a person sent off."""
 
     who: Who
@@ -78,6 +111,7 @@ class Submitted:
     values: dict[str, dict[str, dict[str, Any]]]  # block id → action id → the element's state
     view_id: str
     trigger_id: str
+    stack: Stack = Stack()
 
     @classmethod
     def parse(cls, body: dict[str, Any]) -> Submitted:
@@ -86,16 +120,12 @@ class Submitted:
             return cls(
                 who=_who(body["user"]),
                 callback_id=str(view["callback_id"]),
-                metadata=str(view["private_metadata"]),
+                metadata=str(view["private_metadata"]).partition(_APART)[0],
                 values=dict(view["state"]["values"]),
                 view_id=str(view["id"]),
                 trigger_id=str(body.get("trigger_id", "")),
-            )
-                is_private=bool((body.get("container") or {}).get("is_ephemeral")),
-                block_id=str(action.get("block_id", "")),
-                metadata=str(view.get("private_metadata", "")) if view else "",
-                view_hash=view.get("hash") if view else None,
                 stack=Stack.parse(view),
+            )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise Malformed("a dialog without the parts that Slack always sends") from error
 
