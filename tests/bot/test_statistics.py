@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from approvals.commands import Cancel
+from approvals.keys import key
 from approvals.redis_door import open_redis
 from approvals.stats import Only
 from approvals.store import Store
@@ -40,6 +41,14 @@ async def test_entries_a_little_out_of_order_are_not_missed(store: Store) -> Non
     since = T0 + timedelta(seconds=3595)
     entries = await store.entries(await store.first_seq_at(since))
     assert {entry.at for entry in entries if entry.at >= since} == {T0 + HOUR, T0 + 2 * HOUR}
+
+
+async def test_what_was_trimmed_off_the_log_is_passed_over(store: Store, redis_url: str, tenant: str) -> None:
+    await a_request_an_hour(store)
+    async with open_redis(redis_url) as redis:
+        await redis.xtrim(key(tenant, "audit"), minid="31-0", approximate=False)
+    assert (await statistics.of(store, T0, T0 + 20 * HOUR)).counts.asked == 5
+    assert await store.first_seq_at(T0 + 17 * HOUR) == 35
 
 
 async def test_an_empty_log_begins_at_its_beginning(store: Store, tenant: str) -> None:

@@ -11,6 +11,7 @@ from bot.app import Service
 from bot.sandbox.model import File, Message
 from bot.sandbox.server import Sandbox
 from tests.running import environment, the_card, the_dialog
+from tests.stories.signing import House
 from tests.stories.test_audit import countersign
 from tests.stories.watching import logged, whispered
 
@@ -106,6 +107,14 @@ async def test_it_can_be_narrowed(
     await a_day(slack, approvals, bot)
     assert (await slack.person("U0MAX").slash("/approvals", f"stats {typed}")).ok
     assert absent not in (await whispered(slack, "U0MAX", words)).shown
+
+
+async def test_it_answers_over_http_as_well(house: House, approvals: Approvals) -> None:
+    _, card = await asked(house.slack, approvals, 111)
+    assert (await house.slack.person("U0ANA").press("Approve", card)).ok
+    assert (await house.slack.person("U0MAX").slash("/approvals", "stats 1d")).ok
+    await whispered(house.slack, "U0MAX", "In the last day people were asked once")
+    assert len(pictures_of(house.slack, "U0MAX")) == 1
 
 
 async def test_where_slack_takes_no_picture_the_words_come_alone(
