@@ -106,6 +106,7 @@ _VERBS: dict[str, Callable[[Parts, AsyncAck, Slash], Awaitable[None]]] = {
     "away": deputies.away,
     "back": deputies.back,
     "stage": stages.stage,
+    "stats": stats.stats,
     "suggest": proposals.suggest,
 }
 
