@@ -347,6 +347,7 @@ def help_text(commands: Commands) -> str:
             f"• `/{commands.approvals} expired`: what ended unanswered, and nobody has looked at yet",
             f"• `/{commands.approvals} reviews`: what ran without asking, and is up for a look",
             f"• `/{commands.approvals} override ID reason`: let it through past its normal path, aloud",
+            f"• `/{commands.approvals} stats 7d`: what was asked and decided, in numbers and a picture",
             f"• `/{commands.approvals} away until friday @deputy`, `back`: who decides in your place",
             f"• `/{commands.approvals} grants`; for owners `freeze`, `thaw`, `stage`: what agents may do",
             f"• `/{commands.approvals} suggest`: rules for what people keep approving",
