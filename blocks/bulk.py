@@ -11,6 +11,7 @@ from approvals.bulk import BulkVerb
 from approvals.digest import Digest, LeftOut, Row
 from approvals.model import Request
 from blocks import ids
+from blocks.buttons import is_open
 from blocks.check import VIEW_BLOCKS
 from blocks.digest import Requests, headline, largest, ready, row_text
 from blocks.pieces import (
@@ -29,11 +30,12 @@ from blocks.pieces import (
 from blocks.request import label
 from blocks.rows import named
 from blocks.sums import add_up
-from blocks.text import escape, one_line
+from blocks.text import one_line
 
 NAMED = 10  # of those that were left out; the others are counted
 TOOLS = 5
 LARGEST = 3
+TOO_LATE = "its deadline has passed"
 _DID = {BulkVerb.APPROVE: "Approved", BulkVerb.REJECT: "Rejected"}
 _DO = {BulkVerb.APPROVE: "Approve", BulkVerb.REJECT: "Reject"}
 _WHY = {
@@ -46,7 +48,7 @@ _WHY = {
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What became of one row; `why_not` is empty where it was done."""
+    """What became of one row; `why_not`, in mrkdwn, is empty where it was done."""
 
     short: str
     why_not: str = ""
@@ -104,19 +106,21 @@ def confirm_view(
     left_out: Sequence[tuple[Row, LeftOut]] = (),
 ) -> View:
     """Say what is about to happen to many, and ask for a note or the reason."""
-    open_rows = [row for row in rows if requests[row.request_id].is_pending]
+    open_rows = [row for row in rows if is_open(requests[row.request_id], now)]
+    missed = [left_out_row(row, why, requests) for row, why in left_out]
+    missed += [Done(label_of(row, requests), TOO_LATE) for row in rows if row not in open_rows]
     places = {row.request_id: place for place, row in enumerate(digest.rows)}
     metadata = ids.pack_shown(digest.id, digest.version, (places[row.request_id] for row in open_rows))
     callback_id = ids.BULK_APPROVE if verb is BulkVerb.APPROVE else ids.BULK_REJECT
     count, did = len(open_rows), f"{_DO[verb]} {len(open_rows):,}"
     if not count:
-        blocks = [notice("None of them can be decided from here now."), *_left_out(requests, left_out)]
+        blocks = [notice("None of them can be decided from here now."), *_left_out(missed)]
         return dialog(callback_id, "Nothing to decide", blocks, metadata=metadata)
     total = add_up(open_rows).words(digest.unit)
     blocks = [header(f"{did}{f', {total}' if total else ''}?"), notice(_tools(requests, open_rows))]
     most = largest(digest, requests, open_rows, LARGEST)
     blocks += [notice(most)] if most else []
-    blocks += [*_left_out(requests, left_out), _field(verb)]
+    blocks += [*_left_out(missed), _field(verb)]
     return dialog(callback_id, did, blocks, metadata=metadata, submit=did)
 
 
@@ -129,11 +133,8 @@ def _tools(requests: Requests, rows: Sequence[Row]) -> str:
     return " · ".join([*told, *([f"{rest:,} others"] if rest else [])])
 
 
-def _left_out(requests: Requests, left_out: Sequence[tuple[Row, LeftOut]]) -> list[Block]:
-    if not left_out:
-        return []
-    done = [Done(label_of(row, requests), _WHY[why]) for row, why in left_out]
-    return [notice(f"Left out: {_named(done)}.")]
+def _left_out(missed: Sequence[Done]) -> list[Block]:
+    return [notice(f"Left out: {_named(missed)}.")] if missed else []
 
 
 def label_of(row: Row, requests: Requests) -> str:
@@ -159,7 +160,7 @@ def told(verb: BulkVerb, rows: Sequence[Done]) -> str:
     if not missed:
         return f"{_DID[verb]} {'it' if done == 1 else f'all {done:,}'}."
     count = f"{done:,}" if done else "none"
-    return f"{_DID[verb]} {count} of {len(rows):,}. Left out: {escape(_named(missed))}."
+    return f"{_DID[verb]} {count} of {len(rows):,}. Left out: {_named(missed)}."
 
 
 def left_out_row(row: Row, why: LeftOut, requests: Requests) -> Done:

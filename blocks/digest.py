@@ -37,6 +37,7 @@ from blocks.text import MESSAGE_CHARS, MESSAGE_TEXT_CHARS, clip, escape, json_si
 
 PAGE = 8  # rows: no more fit a message when each is as long as can be, and has three buttons
 HEADING_CHARS = 40
+TEXT_SPARE_CHARS = 1200  # of JSON: the least that is left for the message's text
 SPOKEN_CHARS = (240, 90, 45)  # of a row in the message's text, the most that fits
 _RESULTS = {
     Status.REJECTED: "rejected",
@@ -52,11 +53,14 @@ def digest_card(digest: Digest, requests: Requests, now: datetime, *, ping: Sequ
     """Draw the page that `digest` is on. `ping` are mentioned: in a first post, never in an update."""
     title, facts = headline(digest, requests), _facts(digest, requests, now)
     mentions = mention(ping) if not digest.closed else ""
-    blocks = [header(title), rich(section(facts))]
+    top = [header(title), rich(section(facts))]
     if mentions:
         told: Block = {"type": "mrkdwn", "text": f"For {mentions}", "verbatim": True}
-        blocks.append({"type": "context", "elements": [told]})
-    blocks += [*_rows(digest, requests, now), *_foot(digest, requests, now)]
+        top.append({"type": "context", "elements": [told]})
+    foot = list(_foot(digest, requests, now))
+    blocks = [*top, *_grouped_rows(digest, requests, now), *foot]
+    if json_size(blocks) > MESSAGE_CHARS - TEXT_SPARE_CHARS:
+        blocks = [*top, *_rows(digest, requests, now, page_indexes(digest)), *foot]
     spoken = [escape(title), line_text(facts), *([f"For {mentions}"] if mentions else [])]
     return Card(_text(digest, requests, now, spoken, json_chars=MESSAGE_CHARS - json_size(blocks)), blocks)
 
@@ -138,23 +142,31 @@ def _facts(digest: Digest, requests: Requests, now: datetime) -> Line:
 # -- the rows -----------------------------------------------------------------------------------------
 
 
-def _rows(digest: Digest, requests: Requests, now: datetime) -> Iterator[Block]:
-    """The page's rows under their headings; those that are over, a line each."""
-    headings = _headings(digest, requests)
-    can_be_decided = {row.request_id for row in ready(digest, requests, page_indexes(digest), now)}
+def _grouped_rows(digest: Digest, requests: Requests, now: datetime) -> Iterator[Block]:
+    """The page's rows under their headings; a tool that is one stands in no row."""
+    headings, is_tool = _headings(digest, requests), digest.group_by is GroupBy.TOOL
     for heading, indexes in groupby(page_indexes(digest), lambda index: headings[index]):
         yield rich(section(_heading(digest, requests, headings, heading)))
-        ended: list[Line] = []
-        for index in indexes:
-            row = digest.rows[index]
-            request = requests.get(row.request_id)
-            if request is None or not request.is_pending:
-                ended.append(_ended(row, request))
-                continue
-            yield from _ended_block(ended)
-            ended = []
-            yield from _waiting(digest, index, request, now, is_ready=row.request_id in can_be_decided)
+        yield from _rows(digest, requests, now, list(indexes), with_tool=not is_tool)
+
+
+def _rows(
+    digest: Digest, requests: Requests, now: datetime, indexes: Sequence[int], *, with_tool: bool = True
+) -> Iterator[Block]:
+    """What waits, with its buttons; what is over, a line each."""
+    can_be_decided = {row.request_id for row in ready(digest, requests, indexes, now)}
+    ended: list[Line] = []
+    for index in indexes:
+        row = digest.rows[index]
+        request = requests.get(row.request_id)
+        if request is None or not request.is_pending:
+            ended.append(_ended(row, request))
+            continue
         yield from _ended_block(ended)
+        ended = []
+        yield notice(row_text(request, now, with_tool=with_tool))
+        yield _row_buttons(digest, index, request, is_ready=request.id in can_be_decided)
+    yield from _ended_block(ended)
 
 
 def _headings(digest: Digest, requests: Requests) -> list[str]:
@@ -184,10 +196,7 @@ def _ended_block(lines: Sequence[Line]) -> list[Block]:
     return [rich(section(*lines))] if lines else []
 
 
-def _waiting(
-    digest: Digest, index: int, request: Request, now: datetime, *, is_ready: bool
-) -> Iterator[Block]:
-    yield notice(row_text(request, now, with_tool=digest.group_by is not GroupBy.TOOL))
+def _row_buttons(digest: Digest, index: int, request: Request, *, is_ready: bool) -> Block:
     value, which = ids.pack(request), named(request)
     decide = [
         button("Approve", ids.APPROVE, value, described=f"Approve {which}"),
@@ -195,7 +204,7 @@ def _waiting(
     ]
     look = button("Open", ids.OPEN, value, described=f"Open {which}")
     block_id = ids.row_block(digest.id, index, digest.version)
-    yield actions(block_id, *(decide if is_ready else []), look)
+    return actions(block_id, *(decide if is_ready else []), look)
 
 
 def row_text(request: Request, now: datetime, *, with_tool: bool = True) -> str:

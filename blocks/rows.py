@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
-from approvals.model import Args, Json, Kind, Request, Status
+from approvals.model import Args, Json, Kind, OnDeadline, Request, Status
 from blocks.action import most_telling
 from blocks.buttons import is_open, is_risky
 from blocks.call import PLAIN_KEY, value
@@ -23,7 +23,7 @@ ARGS_CHARS = 120  # of all arguments in a row
 ENDED_ARGS_CHARS = 60
 PART_CHARS = 32  # of a value that is too long for a row
 TOOL_CHARS, AGENT_CHARS = 40, 30
-NAMED_CHARS = 52  # with the verb before it
+NAMED_CHARS = 40  # with the verb before it
 WORDS_CHARS = 60  # of what a person said with a decision
 LOOKED_AT = 30  # arguments
 _TOKEN = re.compile(r"[\w@.+/:#%-]+")
@@ -48,7 +48,7 @@ def row_words(request: Request, *, with_tool: bool = True) -> RowWords:
     """Tell a request in a line. Without its tool where a heading above it names that."""
     told, is_whole = _what(request, ARGS_CHARS)
     is_whole = is_whole and _is_plain(request.tool, TOOL_CHARS)
-    tool = [one_line(request.tool, TOOL_CHARS)] if with_tool and request.kind is Kind.ACTION else []
+    tool = [one_line(request.tool, TOOL_CHARS)] if with_tool and request.kind is not Kind.QUESTION else []
     risk = f", {request.terms.risk} risk" if is_risky(request) else ""
     asks = one_line(request.agent, AGENT_CHARS) or "someone"
     return RowWords(f"{' · '.join([label(request), *tool, told])} — {asks}{risk}", is_whole)
@@ -76,6 +76,8 @@ def standing(request: Request, now: datetime) -> str:
         told.append(f"{count}, {name(request.objections[-1].name)}")
     if not is_open(request, now):
         told.append("its deadline has passed")
+    elif terms.on_deadline is OnDeadline.APPROVE and request.deadline is not None:
+        told.append("goes ahead at its deadline unless someone rejects it")
     return " · ".join(told)
 
 
@@ -149,7 +151,7 @@ def _bare(item: Json) -> str | None:
 def _is_plain(text: str, chars: int) -> bool:
     """Whether it is shown as it is: one line, all visible, and read from left to right."""
     is_ltr = not any(unicodedata.bidirectional(letter) in ("R", "AL", "AN") for letter in text)
-    return one_line(text, chars) == text and is_ltr
+    return one_line(text, chars) == text and json_size(text) <= chars + 2 and is_ltr
 
 
 def _part(key: str, item: Json) -> str:
