@@ -14,6 +14,7 @@ from bot.listeners import (
     commands,
     decisions,
     delays,
+    digests,
     edits,
     facts,
     grants,
@@ -24,6 +25,7 @@ from bot.listeners import (
     proposals,
     threads,
     unknown,
+    walks,
 )
     reviews,
 from bot.listeners.parts import Parts
@@ -37,6 +39,8 @@ def register(app: AsyncApp, parts: Parts) -> None:
     decisions.register(app, parts)
     edits.register(app, parts)
     delays.register(app, parts)
+    digests.register(app, parts)
+    walks.register(app, parts)
     overrides.register(app, parts)
     afterwards.register(app, parts)
     grants.register(app, parts)

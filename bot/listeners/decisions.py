@@ -16,8 +16,9 @@ from blocks.delays import snooze_view
 from blocks.ids import Pick, Seen
 from blocks.question import answer_at
 from bot.desk import Decides, Verdict
+from bot.listeners import beneath
 from bot.listeners.parts import Errors, Json, Parts
-from bot.payloads import Click, Submitted, Who
+from bot.payloads import Click, Submitted, Who, laid_on
 
 Clicked: TypeAlias = Callable[[Parts, Click], Awaitable[None]]
 
@@ -44,7 +45,9 @@ def on_click(parts: Parts, clicked: Clicked) -> Callable[[AsyncAck, Json], Await
     """A listener that acknowledges a click after `clicked` has dealt with it."""
 
     async def listener(ack: AsyncAck, body: Json) -> None:
-        await clicked(parts, Click.parse(body))
+        click = Click.parse(body)
+        await clicked(parts, click)
+        await beneath.redraw(parts, click)
         await ack()
 
     return listener
@@ -54,17 +57,28 @@ def on_submit(parts: Parts, sent: Sent) -> Callable[[AsyncAck, Json], Awaitable[
     """A listener that closes the dialog after a decision, or says in it why there is none."""
 
     async def listener(ack: AsyncAck, body: Json) -> None:
-        verdict = await sent(parts, Submitted.parse(body))
+        submitted = Submitted.parse(body)
+        verdict = await sent(parts, submitted)
         if isinstance(verdict, Next):
-            await ack(response_action="update", view=verdict.view)
+            await ack(response_action="update", view=laid_on(verdict.view, submitted.stack.beneath))
         elif not isinstance(verdict, Verdict):
             await ack(response_action="errors", errors=verdict)
-        elif verdict.refusal is None:
-            await ack(response_action="clear")
         else:
-            await ack(response_action="update", view=dialogs.notice_view(verdict.refusal))
+            await ack(**await _after(parts, submitted, verdict))
 
     return listener
+
+
+async def _after(parts: Parts, submitted: Submitted, verdict: Verdict) -> Json:
+    """Close all dialogs; or only this one, where a digest's list or walk goes on beneath it."""
+    if verdict.refusal is not None:
+        await beneath.redraw(parts, submitted)
+        return {"response_action": "update", "view": dialogs.notice_view(verdict.refusal)}
+    if not submitted.stack.beneath:
+        return {"response_action": "clear"}
+    await beneath.redraw(parts, submitted, note=verdict.words)
+    await beneath.close_between(parts, submitted, verdict.words)
+    return {}
 
 
 async def open_dialog(

@@ -18,13 +18,14 @@ from approvals.stages import Stages
 from blocks import dialogs, home, overrides, replies
 from blocks.replies import Commands
 from blocks.request import Offer, offer_for
+from bot.bulk import Bulking
 from bot.channels import Channels
 from bot.desk import Desk, Verdict
 from bot.freezing import Freezing
 from bot.judging import Judge
 from bot.operators import Operators
 from bot.owners import Owners
-from bot.payloads import Click, Shortcut, Slash, Who
+from bot.payloads import Click, Shortcut, Slash, Who, laid_on
 from bot.people import People
 from bot.proposing import Proposing
 from bot.replying import Replier
@@ -53,6 +54,7 @@ class Parts:
     stages: Stages
     judge: Judge
     digests: Digests
+    bulking: Bulking
     statistics: Statistics
     proposing: Proposing
     channel: str  # where requests go when the policy names none
@@ -118,6 +120,8 @@ class Parts:
     async def open(self, asked: Click | Slash | Shortcut, view: Json, *, on_top: bool = False) -> None:
         """Open a dialog, or put it on top of the one that was clicked in; say so if Slack doesn't."""
         method = self.slack.views_push if on_top else self.slack.views_open
+        if isinstance(asked, Click) and asked.stack.beneath:
+            view = laid_on(view, asked.stack.beneath)
         if not await self._show(method(trigger_id=asked.trigger_id, view=view)):
             await self.replier.whisper(asked.response_url, replies.NOT_OPENED)
 

@@ -1,0 +1,275 @@
+"""One click on many rows: exactly those that were shown, each decided once, what is left out is named."""
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+
+from approvals import Approvals
+from approvals.digest import DigestId
+from approvals.messages import Ticket
+from approvals.redis_door import open_redis
+from approvals.store import Store
+from blocks import ids
+from bot.app import Service
+from bot.sandbox.model import Message
+from bot.sandbox.server import Sandbox
+from tests.running import a_policy, environment, redrawn, the_dialog, until
+from tests.stories.digests import a_digest, a_policy_of, a_refund, decisions, whispered
+from tests.stories.processes import a_bot_process, killed, let_leases_end
+from tests.stories.test_restarts import DYING
+
+Json: TypeAlias = dict[str, Any]
+
+
+@pytest.fixture
+def policy() -> str:
+    return a_policy_of(when=6)
+
+
+SIX = [a_refund(n, amount=10 + n) for n in range(5)] + [a_refund(5, amount=700)]
+
+
+def digest_of(message: Message) -> DigestId:
+    """Which digest a message's buttons are of."""
+    values = [element.get("value", "") for block in message.blocks for element in block.get("elements", [])]
+    packed = next(value for value in values if "|D-" in str(value))
+    return ids.unpack_shown(packed).digest_id
+
+
+def the_button(message: Message, words: str) -> str:
+    return next(line for line in message.shown.splitlines() if line.startswith(words))
+
+
+async def approve_shown(slack: Sandbox, person: str, digest: Message) -> None:
+    assert (await slack.person(person).press(the_button(digest, "Approve the"), digest)).ok
+
+
+async def test_all_shown_is_approved_but_for_what_must_be_opened(
+    slack: Sandbox, approvals: Approvals, bot: Service
+) -> None:
+    tickets, digest = await a_digest(slack, approvals, SIX)
+    await approve_shown(slack, "U0ANA", digest)
+    said = await whispered(slack, "U0ANA", "Approved 5 of 6")
+    high = (await bot.store.get(tickets[5].id))[0]
+    assert f"{high.short}: must be opened first" in said.shown
+    assert high.is_pending
+    logged = await decisions(bot, tickets[:5])
+    bulks = {str((entry.detail or {}).get("bulk")) for (entry,) in logged.values()}
+    assert len(bulks) == 1
+    assert bulks.pop().startswith("B-")
+    for ticket in tickets[:5]:
+        assert (await approvals.wait(ticket.id, timeout=5)).decided_by == "slack:U0ANA"
+    assert "1 of 6 left" in (await redrawn(slack, digest, "1 of 6")).shown
+
+
+async def test_it_asks_first_and_says_how_many_how_much_and_the_largest(
+    slack: Sandbox, approvals: Approvals, bot: Service
+) -> None:
+    _, digest = await a_digest(slack, approvals, SIX)
+    buttons = [element for block in digest.blocks for element in block.get("elements", [])]
+    (asked,) = [button["confirm"] for button in buttons if button.get("action_id") == ids.BULK_APPROVE]
+    words = f"{asked['title']['text']} {asked['text']['text']}"
+    assert all(told in words for told in ("5", "$60", "$14"))
+
+
+async def test_rows_that_changed_or_were_decided_since_it_was_seen_are_left_out(
+    slack: Sandbox, approvals: Approvals, bot: Service
+) -> None:
+    tickets, digest = await a_digest(slack, approvals, SIX)
+    await approvals.revise(tickets[0].id, a_refund(0, amount=400))
+    await redrawn(slack, digest, "400")
+    assert (await slack.person("U0KIM").slash("/approve", tickets[1].id)).ok
+    await approve_shown(slack, "U0ANA", digest)
+    said = (await whispered(slack, "U0ANA", "Approved 3 of 6")).shown
+    changed, decided = [(await bot.store.get(ticket.id))[0] for ticket in tickets[:2]]
+    assert f"{changed.short}: was changed since" in said
+    assert f"{decided.short}: has been decided already" in said
+    assert changed.is_pending
+    assert set(await deciders(bot, tickets[1:5])) == {"slack:U0ANA", "slack:U0KIM"}
+
+
+async def deciders(bot: Service, tickets: list[Ticket]) -> list[str]:
+    return [entry.actor for (entry,) in (await decisions(bot, tickets)).values()]
+
+
+async def test_what_the_policy_gives_to_others_is_refused_row_by_row(
+    slack: Sandbox, approvals: Approvals, bot: Service
+) -> None:
+    calls = [a_refund(n) for n in range(4)] + [a_refund(4, currency="GBP"), a_refund(5, currency="CHF")]
+    tickets, digest = await a_digest(slack, approvals, calls)
+    await approve_shown(slack, "U0ANA", digest)
+    said = (await whispered(slack, "U0ANA", "Approved 5 of 6")).shown
+    assert "Kim" in said or "U0KIM" in said
+    kims, voted = [(await bot.store.get(ticket.id))[0] for ticket in tickets[4:]]
+    assert kims.is_pending and not kims.votes
+    assert [vote.person for vote in voted.votes] == ["U0ANA"]
+    ((entry,),) = [(await decisions(bot, tickets[5:]))[tickets[5].id]]
+    assert (entry.event, str((entry.detail or {})["bulk"])[:2]) == ("voted", "B-")
+
+
+async def test_eight_who_click_at_once_decide_each_row_once(
+    slack: Sandbox, approvals: Approvals, bot: Service
+) -> None:
+    tickets, digest = await a_digest(slack, approvals, SIX)
+    people = ["U0ANA", "U0KIM", "U0MAX", "U0LEE"]
+    async with asyncio.TaskGroup() as clicking:
+        for person in people * 2:
+            clicking.create_task(approve_shown(slack, person, digest))
+    for ticket in tickets[:5]:
+        assert (await approvals.wait(ticket.id, timeout=5)).status == "approved"
+    assert len(await deciders(bot, tickets[:5])) == 5
+    for person in people:
+        await whispered(slack, person, "of 6")
+    assert (await bot.store.get(tickets[5].id))[0].is_pending
+
+
+async def test_a_click_that_slack_delivers_twice_is_one(
+    slack: Sandbox, approvals: Approvals, bot: Service
+) -> None:
+    tickets, digest = await a_digest(slack, approvals, SIX)
+    for _ in range(2):
+        await approve_shown(slack, "U0ANA", digest)
+    said = await slack.until(lambda: (told := slack.person("U0ANA").ephemerals())[1:] and told)
+    assert said is not None
+    assert {message.shown for message in said} == {said[0].shown}
+    assert "Approved 5 of 6" in said[0].shown
+    assert len(await deciders(bot, tickets[:5])) == 5
+
+
+async def test_rejecting_all_takes_a_reason_which_each_agent_gets(
+    slack: Sandbox, approvals: Approvals, bot: Service
+) -> None:
+    tickets, digest = await a_digest(slack, approvals, SIX)
+    kim = slack.person("U0KIM")
+    assert (await kim.press(the_button(digest, "Reject the"), digest)).ok
+    asked = await the_dialog(slack, "U0KIM")
+    assert "Reject 5" in asked.shown
+    assert (await kim.fill_and_submit({"words": "Refunds are closed."})).ok
+    for ticket in tickets[:5]:
+        outcome = await approvals.wait(ticket.id, timeout=5)
+        assert (outcome.status, outcome.text) == ("rejected", "Refunds are closed.")
+    assert kim.view is None
+    await whispered(slack, "U0KIM", "Rejected 5 of 6")
+
+
+async def test_an_edit_that_comes_after_the_bulk_is_told_so(
+    slack: Sandbox, approvals: Approvals, bot: Service
+) -> None:
+    tickets, digest = await a_digest(slack, approvals, SIX)
+    kim = slack.person("U0KIM")
+    assert (await kim.press("Review one by one", digest)).ok
+    await the_dialog(slack, "U0KIM")
+    assert (await kim.press("Skip")).ok  # what is of high risk comes first
+    assert (await kim.press("Edit…")).ok
+    await slack.until(lambda: len(kim.views) == 2)
+    await approve_shown(slack, "U0ANA", digest)
+    for ticket in tickets[:5]:
+        assert (await approvals.wait(ticket.id, timeout=5)).args in SIX
+    assert (await kim.fill_and_submit({"amount": "9"})).ok
+    assert "Ana Duarte approved" in (await the_dialog(slack, "U0KIM")).shown
+    assert await deciders(bot, tickets[:5]) == ["slack:U0ANA"] * 5
+
+
+async def test_a_bulk_that_comes_after_an_edit_leaves_that_row_out(
+    slack: Sandbox, approvals: Approvals, bot: Service
+) -> None:
+    tickets, digest = await a_digest(slack, approvals, SIX)
+    kim = slack.person("U0KIM")
+    assert (await kim.press("Review one by one", digest)).ok
+    await the_dialog(slack, "U0KIM")
+    assert (await kim.press("Skip")).ok  # what is of high risk comes first
+    assert (await kim.press("Edit…")).ok
+    await slack.until(lambda: len(kim.views) == 2)
+    assert (await kim.fill_and_submit({"amount": "9"})).ok
+    await approve_shown(slack, "U0ANA", digest)
+    said = await whispered(slack, "U0ANA", "Approved 4 of 6")
+    assert "has been decided already" in said.shown
+    assert sorted(await deciders(bot, tickets[:5])) == ["slack:U0ANA"] * 4 + ["slack:U0KIM"]
+
+
+FORGED = ("another digest", "rows that it has not", "a version to come", "from outside the channel")
+
+
+@pytest.mark.parametrize("forged", FORGED)
+async def test_a_forged_click_decides_nothing_and_is_in_the_log(
+    slack: Sandbox, approvals: Approvals, bot: Service, forged: str
+) -> None:
+    tickets, digest = await a_digest(slack, approvals, SIX)
+    own = digest_of(digest)
+    value = {
+        "another digest": ids.pack_shown(DigestId("D-" + "0" * 26), 1, range(5)),
+        "rows that it has not": ids.pack_shown(own, 1, [0, 399]),
+        "a version to come": ids.pack_shown(own, 99, range(5)),
+    }.get(forged, ids.pack_shown(own, 1, range(5)))
+    if forged == "from outside the channel":
+        slack.workspace.leave("C0APPROVALS", "U0ANA")
+        await slack.settled()
+    await until(lambda: is_settled(bot))
+    last = await bot.store.last_seq()
+    assert (await slack.person("U0ANA").click(with_value(digest, value), ids.BULK_APPROVE)).ok
+    (entry,) = await bot.store.entries(last + 1)
+    detail = entry.detail or {}
+    assert (entry.event, entry.actor) == ("refused", "slack:U0ANA")
+    assert (detail["attempted"], str(detail["typed"])[:2]) == ("approve all in a digest", "D-")
+    assert all([(await bot.store.get(ticket.id))[0].is_pending for ticket in tickets])
+    assert "nothing was decided" in str(detail["reason"]) or "no longer kept" in str(detail["reason"])
+
+
+async def is_settled(bot: Service) -> bool:
+    return await bot.cards.backlog() == 0
+
+
+def with_value(message: Message, value: str) -> Message:
+    """The same message with another value on its first button for many rows."""
+    blocks = [
+        {**block, "elements": [_forged(element, value) for element in block["elements"]]}
+        if block["type"] == "actions"
+        else block
+        for block in message.blocks
+    ]
+    return replace(message, blocks=blocks)
+
+
+def _forged(element: Json, value: str) -> Json:
+    return {**element, "value": value} if element["action_id"] == ids.BULK_APPROVE else element
+
+
+@pytest.mark.parametrize(
+    "boundary",
+    [
+        ("after", "approvals.bulks:Bulks.make"),
+        ("after", "approvals.store:Store.change"),
+        ("before", "approvals.bulks:Bulks.settle"),
+        ("before", "approvals.bulks:Bulks.finish"),
+    ],
+)
+async def test_what_a_killed_worker_leaves_goes_on_elsewhere_and_nothing_twice(
+    slack: Sandbox,
+    approvals: Approvals,
+    redis_url: str,
+    tenant: str,
+    tmp_path: Path,
+    policy: str,
+    boundary: tuple[str, str],
+) -> None:
+    env = environment(slack, redis_url, tenant, APPROVALS_POLICY=a_policy(tmp_path, policy))
+    async with a_bot_process(slack, env, "-m", DYING, *boundary) as dying:
+        tickets, digest = await a_digest(slack, approvals, SIX)
+        async with asyncio.TaskGroup() as people:
+            people.create_task(slack.person("U0ANA").press(the_button(digest, "Approve the"), digest))
+            people.create_task(killed(dying))
+    await let_leases_end(redis_url, tenant)
+    async with a_bot_process(slack, env):
+        for ticket in tickets[:5]:
+            assert (await approvals.wait(ticket.id, timeout=5)).decided_by == "slack:U0ANA"
+        await redrawn(slack, digest, "1 of 6")
+        await whispered(slack, "U0ANA", "Approved 5 of 6")
+    async with open_redis(redis_url) as redis:
+        logged = [entry async for entry in Store(redis, tenant).log() if entry.event != "submitted"]
+    approved = [entry for entry in logged if entry.event == "approved"]
+    assert len(approved) == 5
+    assert len({str((entry.detail or {})["bulk"]) for entry in approved}) == 1
+    assert [entry for entry in logged if entry.event == "refused"] == []
