@@ -204,6 +204,8 @@ def _options(most: int) -> Check:
         _need(len(set(values)) == len(values), f"{place}.options", "have a value twice")
         if "initial_option" in element:
             _need(element["initial_option"] in options, f"{place}.initial_option", "is none of the options")
+        for ticked in element.get("initial_options", ()):
+            _need(ticked in options, f"{place}.initial_options", "are not all among the options")
 
     return check
 
@@ -239,6 +241,7 @@ _INPUTS: dict[str, Check] = {
     "number_input": _number_input,
     "datepicker": _datepicker,
     "radio_buttons": _options(RADIO_OPTIONS),
+    "checkboxes": _options(RADIO_OPTIONS),
     "static_select": _options(SELECT_OPTIONS),
 }
 

@@ -1,56 +1,87 @@
-"""The Home tab: what waits for whom, and how to use this."""
+"""The Home tab: what waits for whom, what became of one's decisions, one's settings, the agents."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 
-from approvals.model import Request, RequestId
-from blocks.pieces import Block, View, aside, dialog, header, notice
+from approvals.homes import Look
+from approvals.model import Freeze, Request
+from approvals.preferences import Preferences
+from blocks.action import tool_words
+from blocks.agents import AgentState, agents_blocks
+from blocks.pieces import Block, Line, View, aside, header, rich, section
+from blocks.preferences import settings_blocks
+from blocks.queue import queue_blocks
 from blocks.replies import Commands, by_urgency, help_text, row
+from blocks.rows import ended_words, standing
 from blocks.unseen import unseen_rows
 
-ROWS = 20
-UNSEEN_ROWS = 10
+OTHERS = 5
+DECIDED = 10
+UNSEEN_ROWS = 3
 
 
-def home_view(
-    pending: Sequence[Request],
-    mine_ids: Collection[RequestId],
-    commands: Commands | None = None,
-    *,
-    unseen: Sequence[Request] = (),
-    deputy: str | None = None,
-) -> View:
-    """What waits for this person (`mine_ids`) first, then for others, then what nobody has looked at.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tab:
+    """Everything that one person's Home tab shows."""
 
-    `deputy` says who stands in for them.
-    """
-    mine = [one for one in by_urgency(pending) if one.id in mine_ids]
-    others = [one for one in by_urgency(pending) if one.id not in mine_ids]
-    shown_mine, shown_others = mine[:ROWS], others[: ROWS - len(mine[:ROWS])]
-    told: Block = {"type": "mrkdwn", "text": deputy, "verbatim": True}
-    blocks: list[Block] = [{"type": "context", "elements": [told]}] if deputy else []
-    blocks += [header("Waiting for you"), *_rows(shown_mine, "Nothing waits for you.")]
-    if shown_others:
-        blocks += [header("Waiting for others"), *_rows(shown_others, "")]
-    left_out = len(pending) - len(shown_mine) - len(shown_others)
-    if left_out:
-        blocks.append(aside(f"… and {left_out:,} more."))
-    if unseen:
-        blocks += [header("Nobody has looked at these yet"), *unseen_rows(unseen[:UNSEEN_ROWS])]
-    usage: Block = {"type": "mrkdwn", "text": help_text(commands or Commands()), "verbatim": True}
+    now: datetime
+    look: Look = field(default_factory=Look)
+    mine: Sequence[Request] = ()  # what they may decide
+    others: Sequence[Request] = ()  # what waits for others, as far as they may see it
+    decided: Sequence[Request] = ()  # what they decided, the newest first
+    unseen: Sequence[Request] = ()  # what ended unanswered, and nobody has looked at
+    deputy: str | None = None  # who stands in for them, in mrkdwn
+    preferences: Preferences
+    zone: str = "UTC"
+    agents: Sequence[AgentState] = ()
+    all_frozen: Freeze | None = None
+    can_freeze: bool = False
+    commands: Commands = field(default_factory=Commands)
+
+
+def home_view(tab: Tab) -> View:
+    """At most 84 blocks: 33 for the queue, 12 for others, 10 unseen, 2 decided, 20 agents, 7 the rest."""
+    blocks: list[Block] = []
+    if tab.deputy:
+        told: Block = {"type": "mrkdwn", "text": tab.deputy, "verbatim": True}
+        blocks.append({"type": "context", "elements": [told]})
+    blocks += queue_blocks(tab.mine, tab.look, tab.now)
+    blocks += _others(tab.others)
+    if tab.unseen:
+        blocks += [header("Nobody has looked at these yet"), *unseen_rows(tab.unseen[:UNSEEN_ROWS])]
+    blocks += _decided(tab.decided, tab.now)
+    blocks += agents_blocks(tab.agents, tab.now, all_frozen=tab.all_frozen, can_freeze=tab.can_freeze)
+    blocks += settings_blocks(tab.preferences, tab.zone)
+    usage: Block = {"type": "mrkdwn", "text": help_text(tab.commands), "verbatim": True}
     blocks += [{"type": "divider"}, header("How it works"), {"type": "section", "text": usage}]
-    return {"type": "home", "callback_id": "home", "blocks": blocks}
+    return {
+        "type": "home",
+        "callback_id": "home",
+        "blocks": blocks,
+        "private_metadata": tab.look.packed,
+    }
 
 
-def queue_view(mine: Sequence[Request]) -> View:
-    """What waits for this person, as a dialog."""
-    shown = by_urgency(mine)[:ROWS]
-    blocks = _rows(shown, "Nothing waits for you.")
-    if len(mine) > len(shown):
-        blocks.append(aside(f"… and {len(mine) - len(shown):,} more."))
-    return dialog("queue", "Waiting for you", blocks, metadata="")
+def _others(others: Sequence[Request]) -> list[Block]:
+    if not others:
+        return []
+    blocks = [header(f"Waiting for others ({len(others):,})")]
+    for one in by_urgency(others)[:OTHERS]:
+        blocks += row(one)
+    left = len(others) - OTHERS
+    return [*blocks, aside(f"… and {left:,} more.")] if left > 0 else blocks
 
 
-def _rows(requests: Sequence[Request], otherwise: str) -> list[Block]:
-    return [block for one in requests for block in row(one)] or [notice(otherwise)]
+def _decided(decided: Sequence[Request], now: datetime) -> list[Block]:
+    """What became of what they decided, a line each."""
+    if not decided:
+        return []
+    return [header("What I decided"), rich(section(*(_became(one, now) for one in decided[:DECIDED])))]
+
+
+def _became(request: Request, now: datetime) -> Line:
+    how = f" · {standing(request, now) or 'still waits'}" if request.is_pending else ""
+    return (f"{tool_words(request.tool)}: ", *ended_words(request), how)

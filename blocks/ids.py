@@ -49,6 +49,13 @@ WALK_READ: Final = "walk_read"
 WALK_SKIP: Final = "walk_skip"
 WALK_BACK: Final = "walk_back"
 
+HOME_FILTER: Final = "home_filter"  # a select on the Home tab; its value says what of the queue is shown
+HOME_BACK: Final = "home_back"  # the value is a page of the queue
+HOME_NEXT: Final = "home_next"
+SETTINGS: Final = "settings"  # one's own; also a dialog
+FREEZE: Final = "freeze"  # the value says what; also a dialog
+THAW: Final = "thaw"
+
 # -- dialogs: of views; submitting READ approves ------------------------------------------------------
 READ: Final = "read"
 RESPOND: Final = "respond"

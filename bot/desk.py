@@ -51,10 +51,13 @@ from bot.channels import DM, Channels
 from bot.payloads import Who
 from bot.people import LookupFailed, People
 from bot.shown import Shown
+from bot.sight import Sight
 
 logger = logging.getLogger(__name__)
 
-LISTED = 200  # of the pending requests, how many are looked through for one person's list
+LISTED = 200  # of what nobody has looked at, how many are looked through for one person's list
+PAGE = 500  # pending requests that are read at once
+MOST = 5000  # that are looked through for one person's list
 TYPED_CHARS = 64
 
 # Which words of the audit log are the same wish as a verb: a second click of the same person is no error.
@@ -201,23 +204,37 @@ class Desk:
             request, _ = await self.store.get(request_id)
         except RequestNotFound as refusal:
             return await self._unknown(who, request_id, verb, refusal, via)
-        if not await self._may_see(who, request):
+        if not await self.sight(who).may_see(request):
             return await self._unknown(who, request_id, verb, RequestNotFound(request_id), via)
         return Verdict(request=request)
 
     async def visible(self, who: Who, *, only_decidable: bool) -> Queue:
         """What waits: all that this person may see, or only what they could decide."""
-        requests, now = await self.store.pending(limit=LISTED), await self.store.now()
+        requests, now, sight = await self.waiting(), await self.store.now(), self.sight(who)
         found = []
         for request in requests:
-            may = self.may_decide(who, request, now=now) if only_decidable else self._may_see(who, request)
+            may = sight.may_decide(request, now) if only_decidable else sight.may_see(request)
             if await may:
                 found.append(request)
         return Queue(requests=found, now=now)
 
+    async def waiting(self) -> list[Request]:
+        """What waits for anybody, the oldest first; what changes while the pages are read may be left out."""
+        found: list[Request] = []
+        while page := await self.store.pending(limit=PAGE, offset=len(found)):
+            found += page
+            if len(page) < PAGE or len(found) >= MOST:
+                break
+        return found
+
+    def sight(self, who: Who) -> Sight:
+        """For one look at a list of requests."""
+        return Sight(who, self._people, self._channels)
+
     async def unseen(self, who: Who) -> list[Request]:
         """What ended without people's regular yes or no and nobody has looked at, as far as `who` may see."""
-        return [one for one in await self.store.unseen(limit=LISTED) if await self._may_see(who, one)]
+        sight = self.sight(who)
+        return [one for one in await self.store.unseen(limit=LISTED) if await sight.may_see(one)]
 
     async def reviews(self, who: Who) -> list[Request]:
         """What ran without asking and is up for a look, as far as `who` could have decided it."""
@@ -278,16 +295,6 @@ class Desk:
         if request.terms.channel == DM:
             return None
         return await self._channels.known_id(request.terms.channel)
-
-    async def _may_see(self, who: Who, request: Request) -> bool:
-        person = await self.person(who, request)
-        if person.principals:
-            return True
-        channel = await self.shown_in(request)
-        try:
-            return channel is not None and who.id in await self._people.members.get(channel)
-        except LookupFailed:
-            return False
 
     async def _refused(self, who: Who, verb: str, refusal: RequestRefusal, via: Via) -> Verdict:
         request = refusal.request

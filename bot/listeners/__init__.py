@@ -11,6 +11,7 @@ from slack_bolt.async_app import AsyncApp
 
 from bot.listeners import (
     afterwards,
+    brakes,
     commands,
     decisions,
     delays,
@@ -22,6 +23,7 @@ from bot.listeners import (
     home,
     losses,
     overrides,
+    preferences,
     proposals,
     threads,
     unknown,
@@ -49,6 +51,8 @@ def register(app: AsyncApp, parts: Parts) -> None:
     losses.register(app, parts)
     threads.register(app, parts)
     home.register(app, parts)
+    preferences.register(app, parts)
+    brakes.register(app, parts)
     reviews.register(app, parts)
     facts.register(app, parts)
     unknown.register(app, parts)

@@ -8,7 +8,6 @@ from approvals.commands import LookAt, TakeBack
 from approvals.model import Person, Request
 from blocks import ids
 from blocks.unseen import unseen_list
-from bot.listeners import home
 from bot.listeners.decisions import on_click
 from bot.listeners.parts import Parts
 from bot.payloads import Click, Slash
@@ -42,6 +41,6 @@ async def _look_at(parts: Parts, click: Click) -> None:
 
     verdict = await parts.desk.decide(click.who, ids.unpack(click.value).request_id, "look at", look_at)
     if click.is_home:
-        await home.publish(parts, click.who)
+        await parts.homes.show(click.who)
     if verdict.refusal is not None or not click.is_home:
         await parts.tell(click, verdict.words)

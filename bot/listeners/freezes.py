@@ -19,11 +19,16 @@ async def freeze(parts: Parts, ack: AsyncAck, slash: Slash) -> None:
     wanted = await _wanted(parts, ack, slash)
     if wanted is None:
         return
+    await ack(text=await carry_out(parts, wanted))
+    await parts.operators.tell(words.told_operators(wanted))
+
+
+async def carry_out(parts: Parts, wanted: Freeze) -> str:
+    """Stop it, and say what that stopped; the operators are still to be told."""
     store = parts.desk.store
     await store.freezes.freeze(wanted, Via.SLACK)
     swept = await parts.freezing.sweep(await store.freezes.now())
-    await ack(text=words.frozen(wanted, _waiting(swept, wanted), swept.held, swept.begun, parts.commands))
-    await parts.operators.tell(words.told_operators(wanted))
+    return words.frozen(wanted, _waiting(swept, wanted), swept.held, swept.begun, parts.commands)
 
 
 async def thaw(parts: Parts, ack: AsyncAck, slash: Slash) -> None:
@@ -31,13 +36,17 @@ async def thaw(parts: Parts, ack: AsyncAck, slash: Slash) -> None:
     wanted = await _wanted(parts, ack, slash)
     if wanted is None:
         return
+    await ack(text=await end(parts, wanted))
+
+
+async def end(parts: Parts, wanted: Freeze) -> str:
+    """Let it go on, say so, and tell the operators."""
     store = parts.desk.store
     if not await store.freezes.thaw(wanted, wanted.by, Via.SLACK):
-        await ack(text=words.not_frozen(wanted))
-        return
+        return words.not_frozen(wanted)
     swept = await parts.freezing.sweep(await store.freezes.now())
-    await ack(text=words.thawed(wanted, swept.released))
     await parts.operators.tell(f"{wanted.by.name} thawed {wanted.words}.")
+    return words.thawed(wanted, swept.released)
 
 
 def _waiting(swept: Swept, freeze: Freeze) -> words.Waiting:

@@ -14,14 +14,17 @@ from approvals.absences import Absences
 from approvals.digests import Digests
 from approvals.grant_book import GrantBook
 from approvals.model import PersonId, Request, Risk
+from approvals.preference_book import PreferenceBook
 from approvals.stages import Stages
-from blocks import dialogs, home, overrides, replies
+from blocks import dialogs, overrides, replies
+from blocks.queue import queue_view
 from blocks.replies import Commands
 from blocks.request import Offer, offer_for
 from bot.bulk import Bulking
 from bot.channels import Channels
 from bot.desk import Desk, Verdict
 from bot.freezing import Freezing
+from bot.homes import Homes
 from bot.judging import Judge
 from bot.operators import Operators
 from bot.owners import Owners
@@ -51,6 +54,8 @@ class Parts:
     freezing: Freezing
     grants: GrantBook
     absences: Absences
+    preferences: PreferenceBook
+    homes: Homes
     stages: Stages
     judge: Judge
     digests: Digests
@@ -70,7 +75,9 @@ class Parts:
 
     async def tell_verdict(self, click: Click, verdict: Verdict) -> None:
         """After a decision: silence where the card shows it, else words."""
-        if verdict.refusal is not None or click.response_url is None:
+        if click.is_home:
+            await self.homes.show(click.who)
+        if verdict.refusal is not None or (click.response_url is None and not click.is_home):
             await self.tell(click, verdict.words)
 
     async def request_view(self, who: Who, request: Request) -> Json:
@@ -108,7 +115,7 @@ class Parts:
     async def queue_view(self, who: Who) -> Json:
         """What waits for this person, as a dialog."""
         mine = await self.desk.visible(who, only_decidable=True)
-        return home.queue_view(mine.requests)
+        return queue_view(mine.requests)
 
     async def whisper_in(self, channel: str, person: PersonId, text: str, *, thread_ts: str | None) -> None:
         """Say something to one person in a thread, where there is no response_url to say it through."""

@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 
 from approvals.canonical import fingerprint
 from approvals.grants import may_be_granted
+from approvals.homes import Look
 from approvals.model import (
     CHANNEL,
     Actor,
+    AgentName,
     Args,
     Decision,
     Kind,
@@ -32,12 +34,15 @@ from approvals.model import (
     TrailLine,
     Vote,
 )
+from approvals.preferences import Preferences
 from approvals.quorum import called_of
-from blocks import dialogs, home, replies
+from blocks import dialogs, home, queue, replies
+from blocks.agents import AgentState
 from blocks.check import check_message, check_view
 from blocks.edit import edit_view, read_edit
 from blocks.form import has_fields
 from blocks.grants import grant_view
+from blocks.pieces import View
 from blocks.replies import Commands
 from blocks.request import Offer, call_file, card, offer_for, trail
 from tests.builders import T0, a_request, terms
@@ -210,8 +215,28 @@ def lists(request: Request) -> Iterator[Any]:
     """All lists, of many such requests."""
     many = [replace(request, id=RequestId(f"R-{number}")) for number in range(40)]
     yield replies.pending_list(many, T0, mine=True, commands=Commands())
-    yield home.home_view(many, {many[0].id, many[1].id}, Commands())
-    yield home.queue_view(many)
+    yield a_home(many)
+    yield queue.queue_view(many)
+    for number in range(3):
+        yield queue.queue_view(many[:number])
+
+
+def a_home(many: list[Request]) -> View:
+    """A Home tab as full as it gets."""
+    agents = [AgentState(name=AgentName(f"{number}{'a' * 60}"), waiting=10**6) for number in range(20)]
+    everything = home.Tab(
+        now=T0,
+        look=Look(page=3),
+        mine=many,
+        others=many,
+        decided=many,
+        unseen=many,
+        deputy="<@U0KIM> stands in for you.",
+        preferences=Preferences(person=PersonId("U0ANA"), name=many[0].agent),
+        agents=agents,
+        can_freeze=True,
+    )
+    return home.home_view(everything)
 
 
 def held(drawn: Any) -> None:

@@ -4,19 +4,32 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 from pathlib import Path
 
 import pytest
 
-from approvals.model import Actor, Freeze, Person, Principal, Reach, Request, RequestId
+from approvals.model import (
+    Actor,
+    AgentName,
+    Freeze,
+    Person,
+    PersonId,
+    Principal,
+    Reach,
+    Request,
+    RequestId,
+)
+from approvals.preferences import Preferences, Where
 from approvals.quorum import called_of
 from blocks import delays, dialogs, grants, home, replies
+from blocks.agents import AgentState, freeze_view
 from blocks.check import check_message, check_view
 from blocks.edit import Edited, edit_view, redirect_view
 from blocks.overrides import override_told, override_view
 from blocks.pieces import Card, View
 from blocks.pings import ping
+from blocks.preferences import settings_view
 from blocks.replies import Commands
 from blocks.request import card, moved, trail
 from blocks.unseen import unseen_list
@@ -25,6 +38,7 @@ from tests.blocks.scenes import DIRECTOR, SCENES, now_for, scene
 from tests.builders import terms
 
 GOLDENS = Path(__file__).parent / "goldens"
+KIM = Preferences(person=PersonId("U0KIM"), name="Kim Lee")
 
 
 def is_as_before(name: str, drawn: str) -> None:
@@ -88,12 +102,36 @@ def a_view(name: str) -> View:
         "edit_long": lambda: edit_view(long),
         "edit_redirect": lambda: _redirected(request, DIRECTOR),
         "edit_redirect_others": lambda: _redirected(request, None),
-        "home": lambda: home.home_view(
-            [request, scene("question")], {RequestId(request.id)}, unseen=[scene("expired")]
-        ),
-        "home_empty": lambda: home.home_view([], set()),
+        "home": lambda: a_home(now),
+        "home_empty": lambda: home.home_view(home.Tab(now=now, preferences=KIM)),
+        "settings": lambda: settings_view(replace(KIM, quiet=(time(18), time(8)), days_off=(5, 6))),
+        "freeze": lambda: freeze_view("agent:billing"),
     }
     return views[name]()
+
+
+def a_home(now: datetime) -> View:
+    """Everything that a Home tab can show, of an owner of freezes."""
+    freeze = Freeze(
+        reach=Reach.AGENT, name="billing", by=Actor(id="slack:U0KIM", name="Kim Lee"), at=now, why="twice"
+    )
+    long = replace(scene("pending_long"), id=RequestId("R-1"))
+    return home.home_view(
+        home.Tab(
+            now=now,
+            mine=[scene("pending"), long, scene("pending_high_risk")],
+            others=[scene("question")],
+            decided=[scene("executed"), scene("rejected"), scene("pending_quorum_one")],
+            unseen=[scene("expired")],
+            deputy="<@U0LEE> stands in for you.",
+            preferences=replace(KIM, where=Where.BOTH, quiet=(time(18), time(8)), days_off=(5,)),
+            agents=[
+                AgentState(name=AgentName("billing"), waiting=3, running=2, heard_at=now, freeze=freeze),
+                AgentState(name=AgentName("deployer")),
+            ],
+            can_freeze=True,
+        )
+    )
 
 
 def _redirected(request: Request, voter: Person | None) -> View:
@@ -116,6 +154,8 @@ VIEWS = (
         "edit_redirect_others",
         "home",
         "home_empty",
+        "settings",
+        "freeze",
     ),
 )
 
