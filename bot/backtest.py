@@ -136,14 +136,12 @@ class Backtest:
     @property
     def let_through(self) -> tuple[Replayed, ...]:
         """What people rejected and the candidate would allow."""
-        return tuple(each for each in self.calls if each.case.is_rejected and each.would is Action.ALLOW)
+        return tuple(each for each in self.calls if each.case.is_rejected and each.would.lets_through)
 
     @property
     def unedited(self) -> tuple[Replayed, ...]:
         """What people changed before they approved it, and the candidate would allow as it was asked."""
-        return tuple(
-            each for each in self.calls if each.case.ended == "edited" and each.would is Action.ALLOW
-        )
+        return tuple(each for each in self.calls if each.case.ended == "edited" and each.would.lets_through)
 
     @property
     def stopped(self) -> tuple[Replayed, ...]:
@@ -221,7 +219,7 @@ class History:
         self._chains: dict[str, list[Entry]] = {}
 
     def add(self, entry: Entry) -> None:
-        if entry.event == "submitted" and entry.at >= self._since and entry.actor != f"agent:{SELF}":
+        if _is_asked_for(entry) and entry.at >= self._since:
             self._chains[entry.request] = [entry]
         elif entry.request in self._chains and entry.event in {*ENDS, "asked", "revised"}:
             self._chains[entry.request].append(entry)
@@ -232,13 +230,19 @@ class History:
             yield _case(submitted, later, self._environment, now)
 
 
+def _is_asked_for(entry: Entry) -> bool:
+    """Whether it is a call that an agent asked for: what it told of afterwards was for no rule to stop."""
+    has_run = (entry.detail or {}).get("kind") == Kind.REVIEW
+    return entry.event == "submitted" and entry.actor != f"agent:{SELF}" and not has_run
+
+
 def _case(submitted: Entry, later: list[Entry], environment: str, now: datetime) -> Case:
     facts = replace(_facts(submitted, environment), args=_last_asked(submitted, later))
     case = Case(id=submitted.request, facts=facts, at=submitted.at)
     answer = later[0].event if later else ""
     if answer in ("allowed", "denied"):
         is_granted = later[0].actor.startswith("grant:")
-        case = replace(case, was=Action.ALLOW if answer == "allowed" else Action.DENY, is_granted=is_granted)
+        case = replace(case, was=_without_asking(later[0]), is_granted=is_granted)
     end = next((entry for entry in later if entry.event in ENDS), None)
     if end is None:
         return replace(case, waited_s=max((now - case.at).total_seconds(), 0))
@@ -250,6 +254,13 @@ def _case(submitted: Entry, later: list[Entry], environment: str, now: datetime)
         said=str(detail.get("text") or ""),
         waited_s=(end.at - case.at).total_seconds() if case.was is Action.ASK else 0,
     )
+
+
+def _without_asking(entry: Entry) -> Action:
+    """What a rule had decided by itself."""
+    if entry.event == "denied":
+        return Action.DENY
+    return Action(str((entry.detail or {}).get("action", Action.ALLOW)))
 
 
 def _last_asked(submitted: Entry, later: list[Entry]) -> Args:

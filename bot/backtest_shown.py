@@ -17,8 +17,13 @@ LISTED = 20  # calls of each kind on a terminal; --json has all
 CALL_CHARS = 70
 SPARKS = "▁▂▃▄▅▆▇█"
 BAR_CHARS = 40
-ACTIONS = (Action.ALLOW, Action.ASK, Action.DENY)
-DONE = {Action.ALLOW: "allowed", Action.ASK: "asked", Action.DENY: "denied"}
+DONE = {
+    Action.ALLOW: "allowed",
+    Action.ASK: "asked",
+    Action.DENY: "denied",
+    Action.REVIEW: "reviewed",
+}
+ACTIONS = tuple(DONE)
 
 
 def show(found: Backtest) -> None:

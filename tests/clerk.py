@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -73,8 +73,10 @@ def yes(request: Request) -> Command:
 class Clerk:
     """What `serving` runs. Every way to decide is a method; `habit` decides what comes in at once."""
 
-    def __init__(self, store: Store, tenant: str, terms: Terms, habit: Habit | None) -> None:
-        self.store, self.terms, self.habit = store, terms, habit
+    def __init__(
+        self, store: Store, tenant: str, terms: Terms, habit: Habit | None, reviewed: Collection[str]
+    ) -> None:
+        self.store, self.terms, self.habit, self.reviewed = store, terms, habit, reviewed
         self.requests: dict[RequestId, Request] = {}
         self.letters: list[Letter] = []
         self._tenant = Tenant(tenant)
@@ -151,7 +153,7 @@ class Clerk:
             tool=letter.tool,
             args=letter.args,
             fingerprint=fingerprint(letter.tool, letter.args),
-            terms=self.terms,
+            terms=replace(self.terms, action=Action.REVIEW) if letter.tool in self.reviewed else self.terms,
             created_at=now,
             deadline=None if deadline_s is None else now + timedelta(seconds=deadline_s),
             reason=letter.reason,
@@ -191,12 +193,18 @@ def _command(letter: Change) -> Command:
 
 @asynccontextmanager
 async def serving(
-    url: str, tenant: str, *, habit: Habit | None = None, deadline_s: int = 3600, action: Action = Action.ASK
+    url: str,
+    tenant: str,
+    *,
+    habit: Habit | None = None,
+    deadline_s: int = 3600,
+    action: Action = Action.ASK,
+    reviewed: Collection[str] = (),
 ) -> AsyncIterator[Clerk]:
-    """A clerk at work on the inboxes of `tenant`."""
+    """A clerk at work on the inboxes of `tenant`. `reviewed`: tools that run unasked, to be looked at."""
     async with open_redis(url) as redis:
         terms = replace(TERMS, deadline_s=deadline_s, action=action)
-        clerk = Clerk(Store(redis, tenant), tenant, terms, habit)
+        clerk = Clerk(Store(redis, tenant), tenant, terms, habit, reviewed)
         inboxes = Inboxes(redis, tenant, "clerk")
 
         async def work() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from approvals.commands import Answer, Command, Reject, RequestChanges
+from approvals.commands import Answer, AskUndo, Command, Reject, RequestChanges
 from approvals.model import Kind, Request
 from tests.clerk import ADA, serving, yes
 
@@ -30,13 +30,15 @@ def habit(request: Request) -> Command:
         return Reject(by=ADA, feedback="it has open invoices")
     if request.tool == "send_mail" and request.round == 0:
         return RequestChanges(by=ADA, feedback="say when")
+    if request.review is not None:
+        return AskUndo(by=ADA, text="the customer still waits")
     return yes(request)
 
 
 @pytest.mark.parametrize("program", SHOWN, ids=lambda program: PROGRAMS[program].stem)
 async def test_a_program_prints_what_the_page_says(program: str, redis_url: str, tenant: str) -> None:
     environment = {"REDIS_URL": redis_url, "APPROVALS_AGENT": "docs", "APPROVALS_TENANT": tenant}
-    async with serving(redis_url, tenant, habit=habit), asyncio.timeout(30):
+    async with serving(redis_url, tenant, habit=habit, reviewed=["close_ticket"]), asyncio.timeout(30):
         running = await asyncio.create_subprocess_exec(
             sys.executable,
             str(PROGRAMS[program]),

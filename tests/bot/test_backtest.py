@@ -107,6 +107,10 @@ class TestWhatItFinds:
         assert (found.was(Action.ALLOW), found.would(Action.ASK), found.hours_waited) == (1, 1, 0)
         assert found.per_person == {}
 
+    def test_what_people_looked_at_afterwards_is_told_apart(self) -> None:
+        found = replayed(a_life(40, terms=terms(action=Action.REVIEW)))
+        assert (found.was(Action.REVIEW), found.was(Action.ALLOW), found.hours_waited) == (1, 0, 0)
+
     def test_a_call_counts_as_its_agent_last_revised_it(self) -> None:
         no = terms(action=Action.DENY)
         found = replayed(
