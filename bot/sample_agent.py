@@ -124,6 +124,20 @@ def deletions() -> Iterator[Wish]:
         )
 
 
+def labels() -> Iterator[Wish]:
+    kinds = itertools.cycle(["billing", "login", "spam"])
+    for number, label in enumerate(kinds, start=301):
+        yield Wish(
+            agent="support",
+            tool="label_ticket",
+            args={"ticket": number, "label": label},
+            reason="It is what the customer writes about.",
+            result=f"ticket {number} is labelled {label}",
+            risk="low",
+            takes_s=0.2,
+        )
+
+
 async def perform(approvals: Approvals, wish: Wish, key: str) -> bool:
     """Ask, wait, and run what was approved. Returns whether anything new happened."""
     ticket = await approvals.submit(
@@ -183,6 +197,7 @@ async def main() -> None:
         wishing.create_task(_keep_wishing(agents["deployer"], deploys))
         wishing.create_task(_keep_wishing(agents["support"], mails))
         wishing.create_task(_keep_wishing(agents["support"], deletions))
+        wishing.create_task(_keep_wishing(agents["support"], labels))
         wishing.create_task(_keep_asking(agents["deployer"]))
 
 

@@ -13,7 +13,7 @@ export function makeStrip({ toggleSidebar, become }) {
   const menu = h("button", { type: "button", class: "icon-button strip-menu", "aria-label": "Channels", "aria-controls": "sidebar", "aria-expanded": "false", data: { testid: "open-sidebar" }, onclick: toggleSidebar }, icon("menu"));
   const switcher = h("button", { type: "button", class: "switcher", "aria-haspopup": "menu", data: { testid: "switcher" }, onclick: (event) => choose(event.currentTarget, become) });
   const state = h("span", { class: "strip-state", role: "status", data: { testid: "connection" } });
-  const words = h("p", { class: "strip-words" }, h("span", {}, "This is a sandbox: a local stand-in for Slack. Nothing leaves this computer. "),
+  const words = h("p", { class: "strip-words" }, h("span", {}, "This is a sandbox: a local stand-in for Slack. ", h("span", { class: "strip-more" }, "Nothing leaves this computer. ")),
     h("button", { type: "button", class: "strip-link", data: { testid: "hints" }, onclick: showHints }, "What can I try?"), state);
 
   const extras = h("span", { class: "strip-buttons" });
