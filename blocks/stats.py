@@ -40,6 +40,8 @@ def pace(tally: Tally) -> str:
         return "Nobody decided anything"
     if len(tally.seconds) == 1:
         return f"Decided within {span(half)}"
+    if span(half) == span(most):
+        return f"9 of 10 decided within {span(most)}"
     return f"Half decided within {span(half)}, 9 of 10 within {span(most)}"
 
 

@@ -58,6 +58,7 @@ def test_it_counts_as_people_do(counts: Counts, told: str) -> None:
 def test_times_are_rounded_up_so_that_they_are_true() -> None:
     assert pace(a_tally(seconds=(61.0,))) == "Decided within 2 min"
     assert pace(a_tally(seconds=(0.2, 1.4))) == "Half decided within 1 s, 9 of 10 within 2 s"
+    assert pace(a_tally(seconds=(1.1, 1.4))) == "9 of 10 decided within 2 s"
 
 
 @pytest.mark.parametrize(
