@@ -8,21 +8,23 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from approvals.events import Confirmed, Flagged, OfReview, UndoAsked, UndoFailed, Undone
-from approvals.model import Action, Request, RequestId, Review, ReviewState, Undo
+from approvals.model import Action, Request, Review, ReviewState, Undo
 
 UNDO_PATIENCE = timedelta(days=1)  # after which an agent that hasn't answered may be asked again
 
 
-def is_sampled(request_id: RequestId, share: float) -> bool:
-    """Whether a request is among the `share` that people are shown: by its id, so always the same ones."""
-    drawn = int.from_bytes(hashlib.sha256(request_id.encode()).digest()[:8])
-    return drawn < share * 2**64
+def is_sampled(request: Request) -> bool:
+    """Whether it is among the share that people are shown; always the same answer for the same request.
+
+    Its id alone would not do: that is the agent's to choose. When it arrived is not.
+    """
+    drawn = hashlib.sha256(f"{request.id} {request.created_at.isoformat()}".encode()).digest()
+    return int.from_bytes(drawn[:8]) < request.terms.sample * 2**64
 
 
 def opened(request: Request, at: datetime) -> Review | None:
     """The review of a call that has just run; None: nobody is to look at it."""
-    terms = request.terms
-    if terms.action is not Action.REVIEW or not is_sampled(request.id, terms.sample):
+    if request.terms.action is not Action.REVIEW or not is_sampled(request):
         return None
     return Review(opened_at=at)
 

@@ -1,6 +1,7 @@
 """What ran without asking is looked at afterwards: by whom, what they may say, and what becomes of it."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -186,18 +187,27 @@ class TestTheRules:
         assert a_reported_one(terms(action=Action.ALLOW)).review is None
 
 
+def sampled(share: float, second: int, **changes: Any) -> Request:
+    agreed = terms(action=Action.REVIEW, sample=share)
+    return a_request(created_at=T0 + timedelta(seconds=second), terms=agreed, **changes)
+
+
 class TestTheSample:
     def test_a_quarter_is_near_a_quarter_and_always_the_same(self) -> None:
-        ids = [new_id() for _ in range(400)]
-        chosen = [id for id in ids if is_sampled(id, 0.25)]
+        calls = [sampled(0.25, second) for second in range(400)]
+        chosen = [call.id for call in calls if is_sampled(call)]
         assert 60 <= len(chosen) <= 140  # four standard deviations and more
-        assert chosen == [id for id in ids if is_sampled(id, 0.25)]
-        assert set(chosen) <= {id for id in ids if is_sampled(id, 0.5)}
+        assert chosen == [call.id for call in calls if is_sampled(call)]
+        more = [replace(call, terms=terms(action=Action.REVIEW, sample=0.5)) for call in calls]
+        assert set(chosen) <= {call.id for call in more if is_sampled(call)}
 
     def test_all_or_none(self) -> None:
-        ids = [new_id() for _ in range(50)]
-        assert all(is_sampled(id, 1.0) for id in ids)
-        assert not any(is_sampled(id, 0.0) for id in ids)
+        assert all(is_sampled(sampled(1.0, second)) for second in range(50))
+        assert not any(is_sampled(sampled(0.0, second)) for second in range(50))
+
+    def test_an_agent_can_not_choose_an_id_that_nobody_looks_at(self) -> None:
+        id = new_id()
+        assert len({is_sampled(sampled(0.5, second, id=id)) for second in range(100)}) == 2
 
     def test_what_is_not_in_the_sample_is_only_allowed(self) -> None:
         assert after(begun(terms=terms(action=Action.REVIEW, sample=0.0)), *RAN).review is None
