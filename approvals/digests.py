@@ -20,6 +20,7 @@ from approvals.store import message_key
 KEPT_S = 100 * 24 * 3600
 SETTLE_S = 0.3  # for what else changes in a digest before it is drawn again
 LEASE_S = 10.0
+EBB_S, FLOOD_S = 0.4, 3.0  # a flood is over after so long without more, or after so long in any case
 _APART = "|"  # between the digest's name and the channel: neither holds it
 
 
@@ -96,6 +97,24 @@ class Digests:
         """What is held, the oldest first."""
         with translated(self._redis):
             return [RequestId(str(id)) for id in await self._redis.zrange(self._held(queue), 0, limit - 1)]
+
+    async def still_coming(self, queue: Queue) -> bool:
+        """Whether more of a flood came a moment ago: then it is better to wait for the rest, a little."""
+        now_s = (await self._now()).timestamp()
+        with translated(self._redis):
+            async with self._redis.pipeline(transaction=False) as pipe:
+                pipe.zrange(self._held(queue), 0, 0, withscores=True)
+                pipe.zrange(self._held(queue), -1, -1, withscores=True)
+                first, last = await pipe.execute()
+            if not first or now_s - last[0][1] / 1000 > EBB_S or now_s - first[0][1] / 1000 > FLOOD_S:
+                return False
+            due = round((now_s + EBB_S) * 1000)
+            await self._redis.zadd(self._queues, {queue.member: due}, xx=True)
+        return True
+
+    async def _now(self) -> datetime:
+        with translated(self._redis):
+            return moment(await self._redis.time())
 
     # -- digests ------------------------------------------------------------------------------------------
 

@@ -146,6 +146,8 @@ class Digesting:
     async def gather(self, queue: Queue) -> None:
         """Make one message of what is held; what is too much for it stays held and is due at once."""
         ids = await self._digests.held(queue, MOST)
+        if queue.name == BURST and len(ids) < MOST and await self._digests.still_coming(queue):
+            return
         found, now = await self._store.get_many(ids), await self._store.now()
         waiting = [request for request in found.values() if request.is_pending and request.twin_of is None]
         digest = new_digest(

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import groupby
+from typing import TypeVar
 
 from approvals.canonical import fingerprint
 from approvals.commands import Cancel, Claim, Command, RecordRefusal, Report, ReportUndo, Revise
@@ -33,6 +36,8 @@ from bot.staging import SELF
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 PAUSE_S = 1.0
 PATIENCE = 5  # deliveries of a letter that fails for a reason we don't know, before its agent is told so
 
@@ -58,41 +63,76 @@ class Intake:
         """Deal with letters for ever. While Redis is away the loop waits for it."""
         while True:
             try:
-                for taken in await self._inboxes.take():
-                    await self._deal_safely(taken)
+                for letters in _runs(await self._inboxes.take()):
+                    await self._deal_with(letters)
             except Unavailable as error:
                 logger.warning("the inbox can't be read: %s", error)
                 await asyncio.sleep(PAUSE_S)
 
-    async def _deal_safely(self, taken: Taken) -> None:
+    async def _deal_with(self, letters: list[Taken]) -> None:
+        """Judge submissions in their order, as budgets want it, and store them side by side: each waits for
+        the disk. Identical calls that share a card must find each other, and so come one by one.
+        """
+        if len(letters) == 1 or self._judge.collapses:
+            for taken in letters:
+                await self._deal_safely(taken, self.deal(taken))
+            return
+        await self._stages.refresh()
+        now = await self._store.now()
+        asked = [(taken, await self._deal_safely(taken, self._asked(taken, now))) for taken in letters]
+        async with asyncio.TaskGroup() as storing:
+            for taken, request in asked:
+                if request is not None:
+                    storing.create_task(self._stored_safely(taken, request))
+
+    async def _stored_safely(self, taken: Taken, request: Request) -> None:
         try:
-            await self.deal(taken)
+            await self._deal_safely(taken, self._stored(taken, request))
+        except Unavailable as error:
+            logger.warning("a letter comes again: %s", error, extra={"agent": taken.agent})
+
+    async def _deal_safely(self, taken: Taken, dealing: Awaitable[T]) -> T | None:
+        try:
+            return await dealing
         except Unavailable:
             raise
         except Exception:  # one letter that we can't deal with must not stop all others
             logger.exception("a letter could not be dealt with", extra={"agent": taken.agent})
             if taken.deliveries >= PATIENCE:
                 await self._store.refuse_letter(taken, "the service could not deal with it; its log says why")
+            return None
 
     async def deal(self, taken: Taken) -> None:
         """Carry out one letter; doing it twice is harmless."""
         match taken.letter:
             case None:
                 await self._store.refuse_letter(taken, f"the letter can't be read: {taken.problem}")
-            case Submission() as submission:
-                await self._submit(taken, submission)
+            case Submission():
+                await self._submit(taken)
             case letter:
                 await self._change(taken, letter)
 
-    async def _submit(self, taken: Taken, submission: Submission) -> None:
+    async def _submit(self, taken: Taken) -> None:
+        await self._stages.refresh()
+        request = await self._asked(taken, await self._store.now())
+        if request is not None:
+            await self._stored(taken, request)
+
+    async def _asked(self, taken: Taken, now: datetime) -> Request | None:
+        """The request that a submission makes; None: it makes none, and its agent is told why."""
+        assert isinstance(taken.letter, Submission)  # noqa: S101 - told by whoever calls
         if taken.agent == SELF:
-            await self._store.refuse_letter(
-                taken, f"no agent may be called {SELF}: that is the service itself"
-            )
-            return
+            why = f"no agent may be called {SELF}: that is the service itself"
+            await self._store.refuse_letter(taken, why)
+            return None
         try:
-            await self._stages.refresh()
-            request = await self._request(taken, submission, await self._store.now())
+            return await self._request(taken, taken.letter, now)
+        except InvalidCall as error:
+            await self._store.refuse_letter(taken, str(error))
+            return None
+
+    async def _stored(self, taken: Taken, request: Request) -> None:
+        try:
             if self._judge.collapses:
                 await collapsing.create(self._store, request, partial(self._created, taken))
             else:
@@ -182,6 +222,13 @@ def _receipt(submission: Submission, now: datetime) -> Receipt | None:
         return None
     result = None if submission.result is None else submission.result[:RESULT_CHARS]
     return Receipt(ok=submission.ok, at=now, result=result)
+
+
+def _runs(letters: Iterable[Taken]) -> Iterator[list[Taken]]:
+    """Submissions that follow each other together, everything else alone: what changes one comes after it."""
+    for are_new, group in groupby(letters, lambda taken: isinstance(taken.letter, Submission)):
+        together = list(group)
+        yield from [together] if are_new else ([taken] for taken in together)
 
 
 def _command(letter: Change) -> Command:
