@@ -13,7 +13,7 @@ from approvals.store import Store
 from bot.redis_server import RedisServer
 from bot.sandbox.model import Message
 from bot.sandbox.server import Sandbox
-from tests.running import a_connected_bot, environment, redrawn, the_card, until
+from tests.running import a_connected_bot, a_policy, environment, redrawn, the_card, until
 from tests.stories.processes import a_bot_process, a_process, ended, killed, let_leases_end
 from tests.stories.watching import REFUND
 
@@ -78,9 +78,10 @@ async def test_a_bot_killed_at_a_click_decides_once_and_the_card_tells_it(
 
 
 async def test_asked_to_stop_the_bot_leaves_without_a_word_and_its_work_is_finished_later(
-    slack: Sandbox, approvals: Approvals, redis_url: str, tenant: str
+    slack: Sandbox, approvals: Approvals, redis_url: str, tenant: str, tmp_path: Path
 ) -> None:
-    env = environment(slack, redis_url, tenant)
+    one_by_one = a_policy(tmp_path, "version = 1\n\n[defaults]\nburst = 0\n")
+    env = environment(slack, redis_url, tenant, APPROVALS_POLICY=one_by_one)
     async with a_bot_process(slack, env) as stopped:
         tickets = [await approvals.submit("refund", REFUND | {"amount": number}) for number in range(20)]
         await the_card(slack)
