@@ -215,7 +215,7 @@ def _bound(name: str, calls: Sequence[Args]) -> str | None:
 
 
 def _values_bound(path: str, distinct: Mapping[bytes, Json]) -> str | None:
-    values = list(distinct.values())
+    values = [distinct[spelled] for spelled in sorted(distinct)]
     if len(values) <= FEW:
         # CEL's engine cuts a text off at a NUL.
         if any(len(spelled) > VALUE_CHARS or b"\\u0000" in spelled for spelled in distinct):

@@ -125,7 +125,7 @@ def _proposal(candidate: Candidate, policy: Policy, cases: Sequence[Case], groun
     ]
     learnt = [case for case in theirs if case.id in set(candidate.requests)]
     terms = _terms_now(candidate, policy, learnt, ground)
-    nth = _asking(candidate, policy, learnt)
+    nth = _asking(candidate, policy)
     if terms is None or nth is None:
         return None
     asking = policy.rules[nth] if nth < len(policy.rules) else None
@@ -160,15 +160,11 @@ def _terms_now(candidate: Candidate, policy: Policy, learnt: Sequence[Case], gro
     return terms
 
 
-def _asking(candidate: Candidate, policy: Policy, learnt: Sequence[Case]) -> int | None:
-    """Which rule asks for certain, by number; past the last one: the defaults. None: none does."""
+def _asking(candidate: Candidate, policy: Policy) -> int | None:
+    """Which rule asks, by number; past the last one: the defaults. None: none does."""
     if candidate.rule == DEFAULTS:
         return len(policy.rules)
-    numbered = (n for n, rule in enumerate(policy.rules) if rule.name == candidate.rule)
-    nth = next(numbered, None)
-    if nth is None or policy.rules[nth].settings.action is not Action.ASK:
-        return None
-    return nth if all(_fits(policy.rules[nth], policy, case) for case in learnt) else None
+    return next((nth for nth, rule in enumerate(policy.rules) if rule.name == candidate.rule), None)
 
 
 def _fits(rule: Rule, policy: Policy, case: Case) -> bool:

@@ -14,7 +14,7 @@ from approvals.audit import Entry, entry_of
 from approvals.commands import Approve, Cancel, Command, Expire, Reject, RequestChanges, Revise
 from approvals.evolution import evolve
 from approvals.machine import begin, decide
-from approvals.model import AgentName, Args, Kind, OnDeadline, PersonId, Risk, Via
+from approvals.model import AgentName, Args, Kind, PersonId, Risk, Via
 from approvals.policy import Facts, parse
 from approvals.policy.deciding import Verdict, look
 from approvals.trust import Candidate, candidates, learn, rule_toml
@@ -87,8 +87,8 @@ class TestWhichKinds:
 
     def test_silence_begins_the_count_anew(self) -> None:
         expired = list(a_life(Expire()))
-        silent = terms(deadline_s=3600, on_deadline=OnDeadline.APPROVE)
-        by_the_clock = list(a_life(Expire(), terms=silent))
+        *before, approved_by_ana = a_life(YES)
+        by_the_clock = [*before, replace(approved_by_ana, actor="timer")]
         for broken in (expired, by_the_clock):
             assert found(*approved(2), iter(broken), *approved(2)) == ()
             (one,) = found(*approved(9), iter(broken), *approved(3))

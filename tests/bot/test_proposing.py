@@ -131,6 +131,14 @@ def test_such_calls_must_be_asked_for_now_as_they_were_and_by_one_yes(changed: t
     assert proposed(*approved(), text=text) == ()
 
 
+def test_a_rule_above_that_asks_for_some_of_them_now_makes_them_another_kind() -> None:
+    above = FILE.replace(
+        "# Money", '[[rule]]\nname = "large"\ntools = ["refund"]\nwhen = "args.amount > 30"\n\n# Money'
+    )
+    assert len(proposed(*approved(3), *approved(3, args=refund(20)))) == 1
+    assert proposed(*approved(3), *approved(3, args=refund(20)), text=above) == ()
+
+
 def test_what_a_stage_or_an_agents_own_fear_asks_is_let_alone() -> None:
     assert proposed(*approved(), stages={"refund": Stage.APPROVAL}) == ()
     assert proposed(*approved(wished_risk=Risk.HIGH)) == ()
