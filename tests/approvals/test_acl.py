@@ -9,9 +9,11 @@ from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 
 from approvals import Approvals, Unavailable
+from approvals.commands import AskUndo
 from approvals.ids import new_id
 from approvals.keys import key
-from tests.clerk import serving, yes
+from approvals.model import Request
+from tests.clerk import ADA, serving, yes
 
 PAGE = Path(__file__).parents[2] / "docs" / "redis.md"
 
@@ -37,6 +39,20 @@ async def test_the_documented_user_can_ask_wait_claim_and_report(redis_url: str,
         assert (await approvals.wait(ticket.id, timeout=5)).status == "approved"
         await approvals.claim(ticket.id)
         await approvals.receipt(ticket.id, ok=True)
+
+
+async def test_it_can_take_what_people_want_undone(redis_url: str, billing_url: str) -> None:
+    def unhappy(_: Request) -> AskUndo:
+        return AskUndo(by=ADA, text="the customer still waits")
+
+    async with (
+        serving(redis_url, "default", habit=unhappy, reviewed=["close_ticket"]),
+        Approvals.connect(billing_url, agent="billing") as approvals,
+    ):
+        ticket = await approvals.review("close_ticket", {"ticket": "T-17"})
+        (asked,) = await approvals.undos(timeout=5)
+        assert asked.id == ticket.id
+        await approvals.report_undone(asked.id, ok=True)
 
 
 async def test_it_can_not_speak_as_another_agent(billing_url: str) -> None:
