@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -37,7 +36,7 @@ from blocks.replies import Commands
 from bot.desk import Desk
 from bot.owners import Owners
 from bot.payloads import Who
-from bot.people import People
+from bot.people import People, SlackFailure
 from bot.sending import LIMITED
 from bot.slack_errors import word_of
 
@@ -45,12 +44,12 @@ logger = logging.getLogger(__name__)
 
 EVERY_S = 10.0  # a tab is drawn again at most so often, unless its person clicks
 TICK_S = 1.0
-IDLE_S = 5.0
 LEASE_S = 10.0
 AT_ONCE = 20
 WINDOW_S, PER_WINDOW = 10, 13  # 78 to 91 a minute; Slack takes 100 (views.publish is of its tier 4)
-AGAIN_S = 60.0  # where Slack doesn't take a tab
+AGAIN_S = 30.0  # where Slack doesn't take a tab
 LOOK_BACK = 10_000  # entries of the log, for what people decided
+UNKNOWN = Published(seq=0, digest="")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,8 +100,14 @@ class Homes:
         scene = await self._scene()
         view = await self._view(who, wanted, scene)
         await self._open.count(WINDOW_S)
-        answer = await self._slack.views_publish(user_id=who.id, view=view)
-        await self._open.record(who.id, _published(scene.seq, view, answer["view"]))
+        try:
+            answer = await self._slack.views_publish(user_id=who.id, view=view)
+        except SlackFailure as error:  # then it is drawn with the others, when Slack may be asked again
+            wait_s = await self._not_taken(who.id, error)
+            await self._open.record(who.id, UNKNOWN)
+            await self._open.wait([who.id], wait_s)
+        else:
+            await self._open.record(who.id, _published(scene.seq, view, answer["view"]))
 
     async def preferences(self, who: Who) -> Preferences:
         """What a person has set, or what holds for whoever hasn't."""
@@ -116,7 +121,7 @@ class Homes:
         seq = 0
         while True:
             try:
-                seq = await self._store.until_changed(seq, IDLE_S)
+                seq = await self._store.until_changed(seq, TICK_S)
                 await self.refresh()
             except Unavailable as error:
                 logger.warning("no Home tab can be drawn: %s", error)
@@ -138,7 +143,7 @@ class Homes:
 
     async def _drawn_again(self, home: OpenHome, scene: Scene) -> float:
         """Draw one if it looks otherwise by now; returns for how long it can be left alone."""
-        who, known = Who(id=home.person, team=None), home.published or Published(seq=0, digest="")
+        who, known = Who(id=home.person, team=None), home.published or UNKNOWN
         view = await self._view(who, home.look, scene)
         if _digest(view) == known.digest:
             await self._open.record(home.person, replace(known, seq=scene.seq))
@@ -147,7 +152,7 @@ class Homes:
             return TICK_S
         try:
             answer = await self._slack.views_publish(user_id=home.person, view=view, hash=known.hash or None)
-        except (SlackApiError, aiohttp.ClientError, TimeoutError) as error:
+        except SlackFailure as error:
             return await self._not_taken(home.person, error)
         await self._open.record(home.person, _published(scene.seq, view, answer["view"]))
         return EVERY_S
@@ -156,7 +161,7 @@ class Homes:
         """What a no of Slack's means; returns for how long to leave that tab alone."""
         word = word_of(error)
         if word == "hash_conflict":  # its person was faster, and sees what they clicked for
-            await self._open.record(person, Published(seq=0, digest=""))
+            await self._open.record(person, UNKNOWN)
             return EVERY_S
         logger.warning("a Home tab was not taken", extra={"error": word})
         if word not in LIMITED or not isinstance(error, SlackApiError):
