@@ -11,12 +11,13 @@ from approvals.bulk import BulkVerb
 from approvals.digest import Digest, LeftOut, Row
 from approvals.model import Request
 from blocks import ids
-from blocks.buttons import is_open
+from blocks.buttons import is_open, reject_button
 from blocks.check import VIEW_BLOCKS
 from blocks.digest import Requests, headline, largest, ready, row_text
 from blocks.pieces import (
     Block,
     View,
+    actions,
     aside,
     asked,
     button,
@@ -91,6 +92,13 @@ def _row(digest: Digest, place: int, request: Request, now: datetime, *, is_read
     if is_ready:
         accessory = overflow(ids.ROW, (option(words, ids.pack_row(verb)) for words, verb in choices))
     return {**made, "block_id": ids.row_block(digest.id, place, digest.version), "accessory": accessory}
+
+
+def row_view(whole_call: View, request: Request) -> View:
+    """The whole call of a row that was opened: who may approve it there may reject it there."""
+    if "submit" not in whole_call:
+        return whole_call
+    return {**whole_call, "blocks": [*whole_call["blocks"], actions("decide", reject_button(request))]}
 
 
 # -- the question before it ---------------------------------------------------------------------------

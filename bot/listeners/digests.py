@@ -181,7 +181,7 @@ async def _row(parts: Parts, click: Click) -> None:
     request = seen.requests.get(row.request_id)
     match pick.verb:
         case "open" if request is not None:
-            view = await parts.request_view(click.who, request)
+            view = words.row_view(await parts.call_view(click.who, request), request)
             await parts.open(click, laid_on(view, list_beneath(seen.digest)), on_top=True)
         case "reject" if request is not None and not why:
             view = dialogs.reject_view(request)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 
 from approvals import Approvals
 from approvals.audit import Entry
@@ -92,6 +91,6 @@ async def whispered(slack: Sandbox, person: str, words: str) -> Message:
     return found
 
 
-def as_seen(message: Message) -> Message:
-    """The message as somebody saw it, whatever it becomes."""
-    return replace(message)
+def the_button(message: Message, words: str) -> str:
+    """What is written on the button that begins like this."""
+    return next(line for line in message.shown.splitlines() if line.startswith(words))

@@ -17,7 +17,7 @@ from bot.app import Service
 from bot.sandbox.model import Message
 from bot.sandbox.server import Sandbox
 from tests.running import a_policy, environment, redrawn, the_dialog, until
-from tests.stories.digests import a_digest, a_policy_of, a_refund, decisions, whispered
+from tests.stories.digests import a_digest, a_policy_of, a_refund, decisions, the_button, whispered
 from tests.stories.processes import a_bot_process, killed, let_leases_end
 from tests.stories.test_restarts import DYING
 
@@ -34,13 +34,11 @@ SIX = [a_refund(n, amount=10 + n) for n in range(5)] + [a_refund(5, amount=700)]
 
 def digest_of(message: Message) -> DigestId:
     """Which digest a message's buttons are of."""
-    values = [element.get("value", "") for block in message.blocks for element in block.get("elements", [])]
+    values = [
+        element.get("value", "") for block in message.blocks or [] for element in block.get("elements", [])
+    ]
     packed = next(value for value in values if "|D-" in str(value))
     return ids.unpack_shown(packed).digest_id
-
-
-def the_button(message: Message, words: str) -> str:
-    return next(line for line in message.shown.splitlines() if line.startswith(words))
 
 
 async def approve_shown(slack: Sandbox, person: str, digest: Message) -> None:
@@ -69,7 +67,7 @@ async def test_it_asks_first_and_says_how_many_how_much_and_the_largest(
     slack: Sandbox, approvals: Approvals, bot: Service
 ) -> None:
     _, digest = await a_digest(slack, approvals, SIX)
-    buttons = [element for block in digest.blocks for element in block.get("elements", [])]
+    buttons = [element for block in digest.blocks or [] for element in block.get("elements", [])]
     (asked,) = [button["confirm"] for button in buttons if button.get("action_id") == ids.BULK_APPROVE]
     words = f"{asked['title']['text']} {asked['text']['text']}"
     assert all(told in words for told in ("5", "$60", "$14"))
@@ -228,7 +226,7 @@ def with_value(message: Message, value: str) -> Message:
         {**block, "elements": [_forged(element, value) for element in block["elements"]]}
         if block["type"] == "actions"
         else block
-        for block in message.blocks
+        for block in message.blocks or []
     ]
     return replace(message, blocks=blocks)
 

@@ -1,0 +1,189 @@
+"""Dialogs of a digest: all that waits in one list, a walk through it one by one, and its pages."""
+
+import pytest
+
+from approvals import Approvals
+from blocks import ids
+from bot.app import Service
+from bot.sandbox.model import View
+from bot.sandbox.server import Sandbox
+from tests.running import redrawn, the_dialog
+from tests.stories.digests import a_digest, a_policy_of, a_refund, decisions, the_button
+
+KIM = "U0KIM"
+
+
+@pytest.fixture
+def policy(request: pytest.FixtureRequest) -> str:
+    return a_policy_of(when=getattr(request, "param", 12))
+
+
+TWELVE = [a_refund(n, amount=10 + n) for n in range(12)]
+
+
+async def shows(slack: Sandbox, words: str, *, depth: int = 1) -> View:
+    """Kim's dialog on top, as soon as it says `words`."""
+
+    def now() -> View | None:
+        views = slack.person(KIM).views
+        return views[-1] if len(views) == depth and words in views[-1].shown else None
+
+    found = await slack.until(now)
+    assert found is not None
+    return found
+
+
+def asked_in(view: View) -> str:
+    """Which request a walk is at."""
+    return ids.unpack_walk(view.private_metadata)[1].request_id
+
+
+async def reaches(slack: Sandbox, request_id: str) -> None:
+    """Kim's walk comes to that request."""
+    await slack.until(lambda: asked_in(slack.person(KIM).views[-1]) == request_id)
+
+
+async def rows_of(bot: Service, walk: View) -> list[str]:
+    """The requests of a walk's digest, in its order."""
+    shown, _ = ids.unpack_walk(walk.private_metadata)
+    return [row.request_id for row in (await bot.digests.get(shown.digest_id)).rows]
+
+
+async def test_one_walks_through_twelve_while_others_decide_some(
+    slack: Sandbox, approvals: Approvals, bot: Service
+) -> None:
+    tickets, digest = await a_digest(slack, approvals, TWELVE)
+    kim = slack.person(KIM)
+    assert (await kim.press("Review one by one", digest)).ok
+    first = await shows(slack, "customer")
+    assert first.title is not None
+    assert first.title["text"] == "1 of 12"
+    order = await rows_of(bot, first)
+    assert (await kim.press("Approve")).ok
+    assert asked_in(await shows(slack, "You approved")) == order[1]
+    for elsewhere in order[2:4]:
+        assert (await slack.person("U0ANA").slash("/approve", elsewhere)).ok
+    assert (await kim.press("Skip")).ok
+    assert asked_in(await shows(slack, "2 are decided already")) == order[4]
+    assert (await slack.person("U0ANA").slash("/reject", f"{order[4]} Not this one.")).ok
+    assert (await kim.press("Approve")).ok
+    assert asked_in(await shows(slack, "Ana Duarte rejected")) == order[5]
+    assert (await kim.press("Back")).ok
+    await reaches(slack, order[1])
+    assert (await kim.press("Approve")).ok
+    for request_id in order[5:]:
+        await reaches(slack, request_id)
+        assert (await kim.press("Approve")).ok
+    end = await shows(slack, "That was the last of 12")
+    assert "11 approved, 1 rejected" in end.shown
+    logged = await decisions(bot, tickets)
+    assert [len(entries) for entries in logged.values()] == [1] * 12
+    await redrawn(slack, digest, "All 12 are decided")
+
+
+async def test_a_rejection_in_the_walk_asks_why_and_the_walk_goes_on(
+    slack: Sandbox, approvals: Approvals, bot: Service
+) -> None:
+    _, digest = await a_digest(slack, approvals, TWELVE)
+    kim = slack.person(KIM)
+    assert (await kim.press("Review one by one", digest)).ok
+    first = asked_in(await shows(slack, "customer"))
+    assert (await kim.press("Reject…")).ok
+    await shows(slack, "Why not?", depth=2)
+    assert (await kim.fill_and_submit({"words": "Ask the customer."})).ok
+    assert asked_in(await shows(slack, "You rejected")) != first
+    assert (await approvals.wait(first, timeout=5)).text == "Ask the customer."
+
+
+async def test_an_edit_in_the_walk_comes_back_to_it(
+    slack: Sandbox, approvals: Approvals, bot: Service
+) -> None:
+    _, digest = await a_digest(slack, approvals, TWELVE)
+    kim = slack.person(KIM)
+    assert (await kim.press("Review one by one", digest)).ok
+    first = asked_in(await shows(slack, "customer"))
+    assert (await kim.press("Edit…")).ok
+    await shows(slack, "amount", depth=2)
+    assert (await kim.fill_and_submit({"amount": "9"})).ok
+    assert asked_in(await shows(slack, "with your changes")) != first
+    assert ((await approvals.wait(first, timeout=5)).args or {})["amount"] == 9
+
+
+async def test_what_changed_under_the_walk_is_shown_anew_before_it_can_be_approved(
+    slack: Sandbox, approvals: Approvals, bot: Service
+) -> None:
+    _, digest = await a_digest(slack, approvals, TWELVE)
+    kim = slack.person(KIM)
+    assert (await kim.press("Review one by one", digest)).ok
+    first = asked_in(await shows(slack, "customer"))
+    await approvals.revise(first, a_refund(0, amount=444))
+    await redrawn(slack, digest, "444")
+    assert (await kim.press("Approve")).ok
+    assert asked_in(await shows(slack, "444")) == first
+    assert (await kim.press("Approve")).ok
+    assert (await approvals.wait(first, timeout=5)).args == a_refund(0, amount=444)
+
+
+async def test_a_walk_passes_over_what_is_for_others_and_tells_of_it(
+    slack: Sandbox, approvals: Approvals, bot: Service
+) -> None:
+    calls = [a_refund(0, currency="GBP"), *TWELVE[1:]]
+    tickets, digest = await a_digest(slack, approvals, calls)
+    max_ = slack.person("U0MAX")
+    assert (await max_.press("Review one by one", digest)).ok
+    walk = await the_dialog(slack, "U0MAX")
+    for _ in range(11):
+        assert asked_in(walk) != tickets[0].id
+        assert (await max_.press("Skip")).ok
+        walk = await the_dialog(slack, "U0MAX")
+    assert "That was the last of 12" in walk.shown
+    assert "12 still wait" in walk.shown
+
+
+async def test_a_walk_tells_what_was_decided_on_calls_like_it(
+    slack: Sandbox, approvals: Approvals, bot: Service
+) -> None:
+    _, digest = await a_digest(slack, approvals, TWELVE)
+    kim = slack.person(KIM)
+    assert (await kim.press("Review one by one", digest)).ok
+    assert "Similar ones before" not in (await shows(slack, "customer")).shown
+    assert (await kim.press("Approve")).ok
+    assert "Kim Osei approved" in (await shows(slack, "Similar ones before")).shown
+
+
+# -- all that waits -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("policy", [100], indirect=True)
+async def test_a_hundred_of_which_three_are_risky_are_cleared_in_twelve_clicks(
+    slack: Sandbox, approvals: Approvals, bot: Service
+) -> None:
+    calls = [a_refund(n, amount=700 if n in (7, 50, 99) else n + 1) for n in range(100)]
+    tickets, digest = await a_digest(slack, approvals, calls)
+    kim, clicks = slack.person(KIM), 0
+
+    async def press(label: str, on: object = None) -> None:
+        nonlocal clicks
+        clicks += 1
+        assert (await kim.press(label, digest if on is digest else None)).ok
+
+    await press(the_button(digest, "See all"), digest)
+    while await bot.store.count_pending() > 3:
+        view = await shows(slack, " wait · total")
+        assert view.submit is not None
+        await press(view.submit["text"])
+        confirm = await shows(slack, "Note", depth=2)
+        assert confirm.submit is not None
+        await press(confirm.submit["text"])
+        await shows(slack, "Approved all")
+    for left in (2, 1, 0):
+        await press("Open")
+        await shows(slack, "high risk", depth=2)
+        await press("Approve")
+        await shows(slack, f"{left} refund" if left else "Nothing waits here")
+    assert clicks <= 12
+    logged = await decisions(bot, tickets)
+    assert [len(entries) for entries in logged.values()] == [1] * 100
+    bulk = [entry for (entry,) in logged.values() if "bulk" in (entry.detail or {})]
+    assert len(bulk) == 97
+    await redrawn(slack, digest, "All 100 are decided")
