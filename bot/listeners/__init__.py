@@ -25,11 +25,11 @@ from bot.listeners import (
     overrides,
     preferences,
     proposals,
+    reviews,
     threads,
     unknown,
     walks,
 )
-    reviews,
 from bot.listeners.parts import Parts
 
 __all__ = ["Parts", "register"]
@@ -45,6 +45,7 @@ def register(app: AsyncApp, parts: Parts) -> None:
     walks.register(app, parts)
     overrides.register(app, parts)
     afterwards.register(app, parts)
+    reviews.register(app, parts)
     grants.register(app, parts)
     proposals.register(app, parts)
     commands.register(app, parts)
@@ -53,6 +54,5 @@ def register(app: AsyncApp, parts: Parts) -> None:
     home.register(app, parts)
     preferences.register(app, parts)
     brakes.register(app, parts)
-    reviews.register(app, parts)
     facts.register(app, parts)
     unknown.register(app, parts)
