@@ -44,6 +44,7 @@ _RESULTS = {
     Status.EXPIRED: "expired",
     Status.CANCELLED: "cancelled",
     Status.ANSWERED: "answered",
+    Status.WITHDRAWN: "taken back",
 }  # anything else that is over was approved
 
 Requests: TypeAlias = Mapping[RequestId, Request]

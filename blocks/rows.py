@@ -17,7 +17,7 @@ from blocks.pieces import Line, Moment, Part
 from blocks.question import question_of
 from blocks.request import label
 from blocks.status import ending, mark
-from blocks.text import clip, json_size, name, one_line, size
+from blocks.text import clip, cut, json_size, name, one_line, size
 
 ARGS_CHARS = 120  # of all arguments in a row
 ENDED_ARGS_CHARS = 60
@@ -138,14 +138,27 @@ def _pair(key: str, item: Json) -> str | None:
 
 def _bare(item: Json) -> str | None:
     """A value so that it can't pass for two; None: it is long, or in quotes of its own."""
-    if isinstance(item, str) and len(item) > ARGS_CHARS:
+    if not isinstance(item, str):
+        shown = _beginning(item)
+        return shown if len(shown) <= ARGS_CHARS else None
+    if len(item) > ARGS_CHARS:
         return None
     shown = value(item).text
-    if not isinstance(item, str) or shown == json.dumps(item, ensure_ascii=False):
+    if shown == json.dumps(item, ensure_ascii=False):
         return shown
     if shown != item or re.search("[“”]", item):
         return None
     return item if _TOKEN.fullmatch(item) else f"“{item}”"
+
+
+def _beginning(item: Json) -> str:
+    """A value as JSON, and no more of a long one than it takes to see that it is."""
+    spelled = ""
+    for piece in json.JSONEncoder(ensure_ascii=False).iterencode(item):
+        spelled += piece
+        if len(spelled) > ARGS_CHARS:
+            break
+    return spelled
 
 
 def _is_plain(text: str, chars: int) -> bool:
@@ -156,6 +169,8 @@ def _is_plain(text: str, chars: int) -> bool:
 
 def _part(key: str, item: Json) -> str:
     """The beginning of what is too long, or hides something; in quotes that nothing in it can close."""
-    shown = item if isinstance(item, str) else json.dumps(item, ensure_ascii=False)
-    words = re.sub("[“”]", "'", one_line(shown[: 8 * PART_CHARS], PART_CHARS))
-    return f"{one_line(key, PART_CHARS)} “{words}”"
+    shown = item if isinstance(item, str) else _beginning(item)
+    line = re.sub("[“”]", "'", one_line(shown[:ARGS_CHARS], 20 * ARGS_CHARS))
+    words = cut(line, PART_CHARS)
+    dots = "…" if words != line or len(shown) > ARGS_CHARS else ""
+    return f"{one_line(key, PART_CHARS)} “{words}{dots}”"

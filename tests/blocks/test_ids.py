@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from approvals.digest import DigestId
 from approvals.model import Fingerprint
 from blocks import ids
 from tests.builders import a_request
@@ -69,3 +70,53 @@ def test_an_options_button_says_which() -> None:
     for other in ("option:", "option:x", "option:-1", "approve"):
         with pytest.raises(ids.Stale):
             ids.option_index(other)
+
+
+DIGEST = DigestId("D-" + "7" * 26)
+
+
+@pytest.mark.parametrize("indexes", [(), (0,), (0, 1, 2), (0, 2, 3, 9), tuple(range(0, 400, 2))])
+def test_rows_of_a_digest_come_back_as_they_were_shown(indexes: tuple[int, ...]) -> None:
+    packed = ids.pack_shown(DIGEST, 7, indexes)
+    assert len(packed) <= 2000
+    assert ids.unpack_shown(packed) == ids.Shown(DIGEST, 7, indexes)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(None, "", f"2|{DIGEST}|1|0", f"1|{DIGEST}|1", "1|D-short|1|0", f"1|D-{'U' * 26}|1|0"),
+        *(f"1|{DIGEST}|1|{rows}" for rows in ("2-1", "1,0", "0,1", "0-", ",", "0,0", "00", "-1", "99999")),
+        f"1|{DIGEST}|01|0",
+    ],
+)
+def test_rows_that_are_not_as_we_write_them_are_stale(value: object) -> None:
+    with pytest.raises(ids.Stale):
+        ids.unpack_shown(value)
+
+
+def test_a_row_says_which_it_is_and_what_was_picked() -> None:
+    block_id = ids.row_block(DIGEST, 12, 3)
+    assert ids.unpack_row(block_id, ids.pack_row("reject")) == ids.RowPick(DIGEST, 12, 3, "reject")
+    for value in (None, "", "reject", "1|edit", "2|reject", "1|1|reject"):
+        with pytest.raises(ids.Stale):
+            ids.unpack_row(block_id, value)
+    for other in (None, "card|R-1|2", f"1|row|{DIGEST}|12", f"1|row|D-{'U' * 26}|1|1"):
+        with pytest.raises(ids.Stale):
+            ids.unpack_row(other, ids.pack_row("open"))
+
+
+def test_a_walk_says_where_it_is_and_which_call_it_shows() -> None:
+    request = a_request()
+    shown, seen = ids.unpack_walk(ids.pack_walk(DIGEST, 3, 5, request))
+    assert shown == ids.Shown(DIGEST, 3, (5,)) and seen.fits(request)
+    for other in (None, ids.pack(request), f"{ids.pack_shown(DIGEST, 3, [1, 2])}#{ids.pack(request)}"):
+        with pytest.raises(ids.Stale):
+            ids.unpack_walk(other)
+
+
+def test_a_pages_button_says_which() -> None:
+    assert ids.turned_to(ids.turn(12)) == 12
+    for other in ("turn:", "turn:-1", "turn:x", "walk"):
+        with pytest.raises(ids.Stale):
+            ids.turned_to(other)
