@@ -71,9 +71,12 @@ class DailyBook:
                 await self._turn.reacquire()
             except LockError as error:
                 raise Unavailable("the turn to tell channels about the day was lost") from error
+            oldest = (thread.day - timedelta(days=KEPT_DAYS)).isoformat()
+            days = map(str, await self._redis.hkeys(threads))
             async with self._redis.pipeline() as pipe:
                 pipe.hset(threads, thread.day.isoformat(), wire.write(wire.DAILY_THREAD, thread))
-                pipe.hdel(threads, (thread.day - timedelta(days=KEPT_DAYS)).isoformat())
+                if past := [day for day in days if day < oldest]:
+                    pipe.hdel(threads, *past)
                 pipe.expire(threads, KEPT_S)
                 await pipe.execute()
 

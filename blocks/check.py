@@ -22,6 +22,7 @@ SELECT_OPTIONS = 100
 ID_CHARS = 255  # of block_id, action_id, callback_id, external_id
 METADATA_CHARS = 3000
 URL_CHARS = 3000
+ALT_TEXT_CHARS = 2000  # of an image block
 
 Json: TypeAlias = Any
 Check: TypeAlias = Callable[[Json, str], None]
@@ -42,7 +43,7 @@ def check_message(text: str, blocks: Sequence[Json]) -> None:
     _need(1 <= len(blocks) <= MESSAGE_BLOCKS, "blocks", f"are {len(blocks)}")
     length = units(_as_json(list(blocks), "blocks")) + units(_as_json(text, "text"))
     _need(length <= limits.MESSAGE_CHARS, "message", f"has {length:,} characters of JSON")
-    _blocks(blocks, {"header", "section", "context", "rich_text", "actions", "divider"})
+    _blocks(blocks, {"header", "section", "context", "rich_text", "actions", "divider", "image"})
 
 
 def check_view(view: Json) -> None:
@@ -99,6 +100,12 @@ def _context(block: Json, place: str) -> None:
     _need(1 <= len(block["elements"]) <= CONTEXT_ELEMENTS, place, f"has {len(block['elements'])} elements")
     for index, element in enumerate(block["elements"]):
         _text(element, f"{place}.elements[{index}]", limits.TEXT_OBJECT_CHARS)
+
+
+def _image(block: Json, place: str) -> None:
+    """Only of files that are in Slack: what lies elsewhere learns who reads."""
+    _need(set(block["slack_file"]) == {"id"}, place, "is of no file by its id")
+    _need(1 <= size(block["alt_text"]) <= ALT_TEXT_CHARS, place, "has no alt_text, or too much")
 
 
 def _actions(block: Json, place: str) -> None:
@@ -160,6 +167,7 @@ _BLOCKS: dict[str, Check] = {
     "input": _input,
     "rich_text": _rich_text,
     "divider": _divider,
+    "image": _image,
 }
 
 

@@ -13,7 +13,7 @@ from blocks.pieces import Block, Card, Line, Moment, aside, header, line_text, p
 from blocks.replies import Commands
 from blocks.reviews import review_rows, review_text
 from blocks.stats import stats_blocks, stats_text
-from blocks.text import MESSAGE_CHARS, json_size
+from blocks.text import MESSAGE_CHARS, MESSAGE_TEXT_CHARS, json_size, units
 
 ROWS = 10  # of one message
 SPARE_CHARS = 1500  # of JSON, for what is around the rows, and for what becomes of them
@@ -66,7 +66,7 @@ def head(
         f"/{commands.approvals} opens your queue; /{commands.approvals} stats tells the numbers of any span."
     )
     blocks = [sentence, *([_image(picture)] if picture else []), *lists, rich(section(*lines)), aside(hint)]
-    return Card("\n".join([stats_text(tally, when), *map(line_text, lines)]), blocks)
+    return Card(_whole_lines([*stats_text(tally, when).split("\n"), *map(line_text, lines)]), blocks)
 
 
 def _image(picture: Picture) -> Block:
@@ -99,11 +99,26 @@ def reply(
 ) -> Card:
     """Calls that ran without asking; each row turns into what people made of it."""
     title = "Still to be looked at, from before" if is_old else "Ran without asking: please have a look"
-    blocks, text = [header(title), *review_rows(requests, now)], [f"{title}:", *map(review_text, requests)]
+    blocks, text = [header(title)], [f"{title}:", *map(review_text, requests)]
+    for request in requests:
+        blocks += [*([_RULE] if len(blocks) > 1 else []), *review_rows([request], now)]
     if left_out:
         more = f"… and {left_out:,} more: /{commands.approvals} reviews lists them."
         blocks, text = [*blocks, aside(more)], [*text, more]
-    return Card("\n".join(text), blocks)
+    return Card(_whole_lines(text), blocks)
+
+
+def _whole_lines(lines: Sequence[str]) -> str:
+    """As many of the lines as an update takes: half a line could hold half a date."""
+    text = lines[0]
+    for line in lines[1:]:
+        if units(text) + 1 + units(line) > MESSAGE_TEXT_CHARS:
+            break
+        text += f"\n{line}"
+    return text
+
+
+_RULE: Block = {"type": "divider"}
 
 
 def pages(requests: Sequence[Request], now: datetime) -> list[tuple[Request, ...]]:
@@ -111,7 +126,7 @@ def pages(requests: Sequence[Request], now: datetime) -> list[tuple[Request, ...
     found: list[list[Request]] = []
     room = 0
     for request in requests:
-        size = json_size(review_rows([request], now)) + json_size(review_text(request))
+        size = json_size([_RULE, *review_rows([request], now)]) + json_size(review_text(request))
         if not found or len(found[-1]) == ROWS or size > room:
             found.append([])
             room = MESSAGE_CHARS - SPARE_CHARS
