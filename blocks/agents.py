@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from approvals.model import AgentName, Freeze, Reach
 from blocks import ids
@@ -106,12 +107,13 @@ def _stopped(what: str, freeze: Freeze, now: datetime) -> Line:
     word = "paused" if freeze.by.id == "policy" else "frozen"
     why = f": {one_line(freeze.why, WHY_CHARS)}" if freeze.why else ""
     begin = f"{what} is {word}" if what else word.capitalize()
-    return (f"{begin} by {name(freeze.by.name)}, ", Moment(freeze.at, near=now), why)
+    return (f"{begin} by {name(freeze.by.name)}{why} · since ", Moment(freeze.at, near=now))
 
 
 def _freeze_button(value: str, called: str) -> Block:
     label = "Freeze everything…" if value == ALL else "Freeze…"
-    return button(label, ids.FREEZE, value, style="danger", described=f"Freeze {called}")
+    style: Literal["danger"] | None = "danger" if value == ALL else None
+    return button(label, ids.FREEZE, value, style=style, described=f"Freeze {called}")
 
 
 def _thaw_button(value: str, called: str) -> Block:

@@ -15,8 +15,8 @@ from blocks.action import headline
 from blocks.buttons import approve_button, is_open, is_risky
 from blocks.pieces import Block, View, actions, aside, button, dialog, header, notice, option, plain, select
 from blocks.replies import by_urgency, row
-from blocks.request import about
 from blocks.rows import row_words
+from blocks.status import until
 from blocks.text import one_line
 
 PAGE_ROWS = 10
@@ -55,8 +55,8 @@ def queue_row(request: Request, now: datetime) -> list[Block]:
     opener = button("Open", ids.OPEN, ids.pack(request), described=f"Open {headline(request)}")
     return [
         {"type": "section", "text": plain(words.text)},
+        aside(f"{request.terms.risk} risk · ", *until(request)),
         actions(f"queue|{request.id}|{request.version}", approve_button(request), opener),
-        about(request),
     ]
 
 
