@@ -7,7 +7,6 @@ import tomllib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from difflib import unified_diff
 
 from approvals.audit import Entry
 from approvals.model import Action, Actor, Args, PersonId, Request, RequestId, Risk, Terms
@@ -26,6 +25,7 @@ from bot.policy_file import PolicyFile
 
 WINDOW = timedelta(days=30)
 MOST_ENTRIES = 10_000  # of the log, the newest: what can be read while somebody waits for the answer
+CONTEXT_LINES = 2
 EMPTY_FILE = "version = 1\n"
 NAME_CHARS, PLACE_CHARS = 100, 200
 ADOPT_RULE = "adopt_rule"
@@ -90,7 +90,7 @@ class Proposing:
 
     async def ask_owners(self, proposal: Proposal, by: Actor, person: PersonId, evidence: str) -> Request:
         """Ask the policy's owners whether the rule should go into the file. Whoever asks does not count."""
-        args: Args = {"name": proposal.name, "rule": proposal.rule, "place": proposal.place}
+        args: Args = {"name": proposal.name, "rule": proposal.rule.strip(), "place": proposal.place}
         request = await staging.ask_owners(
             self.store,
             self.policy_file.current,
@@ -123,7 +123,8 @@ def _proposal(candidate: Candidate, policy: Policy, cases: Sequence[Case], groun
     theirs = [
         case for case in cases if (case.facts.agent, case.facts.tool) == (candidate.agent, candidate.tool)
     ]
-    learnt = [case for case in theirs if case.id in set(candidate.requests)]
+    requests = set(candidate.requests)
+    learnt = [case for case in theirs if case.id in requests]
     terms = _terms_now(candidate, policy, learnt, ground)
     nth = _asking(candidate, policy)
     if terms is None or nth is None:
@@ -132,8 +133,8 @@ def _proposal(candidate: Candidate, policy: Policy, cases: Sequence[Case], groun
     name = _free_name(candidate.name, policy)
     rule = rule_toml(candidate, name=name, within=asking.when.text if asking and asking.when else None)
     before = ground.text if ground.text is not None else EMPTY_FILE
-    after = inserted(before, rule, nth if asking else None)
-    saved = _saved(after, name, theirs, ground)
+    above = nth if asking else None
+    saved = _saved(inserted(before, rule, above), name, theirs, ground)
     if not saved:
         return None
     return Proposal(
@@ -141,7 +142,7 @@ def _proposal(candidate: Candidate, policy: Policy, cases: Sequence[Case], groun
         name=name,
         rule=rule,
         place=place_of(asking, is_file=ground.text is not None),
-        diff=None if ground.text is None else _diff(before, after, ground.file),
+        diff=None if ground.text is None else _diff(before, rule, above, ground.file),
         saved=saved,
         days=max(round((ground.now - ground.since) / timedelta(days=1)), 1),
         channel=terms.channel,
@@ -212,19 +213,34 @@ def place_of(asking: Rule | None, *, is_file: bool = True) -> str:
 
 def inserted(text: str, rule: str, nth: int | None) -> str:
     """The file with `rule` before its rule number `nth` and the comment above that; else at its end."""
-    lines = text.splitlines(keepends=True)
+    lines, at, added = _insertion(text, rule, nth)
+    return "\n".join([*lines[:at], *added, *lines[at:], ""])
+
+
+def _diff(text: str, rule: str, nth: int | None, file: str) -> str:
+    """The same as a diff: one hunk, which begins where the rule does; difflib splits it as it likes."""
+    lines, at, added = _insertion(text, rule, nth)
+    above, below = lines[max(at - CONTEXT_LINES, 0) : at], lines[at : at + CONTEXT_LINES]
+    first, shown = at - len(above) + 1, len(above) + len(below)
+    head = [f"--- {file}", f"+++ {file}", f"@@ -{first},{shown} +{first},{shown + len(added)} @@"]
+    marked = [
+        *(f" {line}" for line in above),
+        *(f"+{line}" for line in added),
+        *(f" {line}" for line in below),
+    ]
+    return "\n".join([*head, *marked])
+
+
+def _insertion(text: str, rule: str, nth: int | None) -> tuple[list[str], int, list[str]]:
+    """The lines of the file, before which of them the rule goes, and its own."""
+    lines, added = text.splitlines(), rule.splitlines()
     header = None if nth is None else find_lines(text).get(("rule", nth, ""))
     if header is None:
-        return f"{text.rstrip()}\n\n{rule}"
-    first = header - 1
-    while first > 0 and lines[first - 1].lstrip().startswith("#"):
-        first -= 1
-    return "".join([*lines[:first], f"{rule}\n", *lines[first:]])
-
-
-def _diff(before: str, after: str, file: str) -> str:
-    lines = unified_diff(before.splitlines(), after.splitlines(), file, file, lineterm="", n=2)
-    return "\n".join(lines)
+        return lines, len(lines), ["", *added]
+    at = header - 1
+    while at > 0 and lines[at - 1].lstrip().startswith("#"):
+        at -= 1
+    return lines, at, [*added, ""]
 
 
 # -- accepted -----------------------------------------------------------------------------------------

@@ -67,11 +67,17 @@ def test_it_narrows_the_rule_that_asks_and_stands_right_before_it() -> None:
     assert (one.saved, one.days, one.place) == (5, 30, "right before rule “refunds”")
     assert (one.channel, one.approvers) == ("#approvals", ("channel",))
     assert one.diff is not None
-    lines = one.diff.splitlines()
-    assert lines[:3] == ["--- policy.toml", "+++ policy.toml", "@@ -6,4 +6,12 @@"]
-    added = [line[1:] for line in lines[2:] if line.startswith("+")]
-    assert "\n".join(added).strip() == one.rule.strip()
-    assert not [line for line in lines if line.startswith("-") and line != lines[0]]
+    assert one.diff.splitlines() == [
+        "--- policy.toml",
+        "+++ policy.toml",
+        "@@ -7,4 +7,12 @@",
+        ' action = "deny"',
+        " ",
+        *(f"+{line}" for line in one.rule.splitlines()),
+        "+",
+        " # Money goes out here,",
+        " # so look.",
+    ]
     after = parse(inserted(FILE, one.rule, 1))
     assert [rule.name for rule in after.rules] == ["never to c_13", one.name, "refunds"]
     assert after.rules[1].when is not None and after.rules[1].when.text.startswith("(args.amount > 0) && ")
