@@ -331,7 +331,8 @@ class TestTheStore:
         asked = await store.create(a_request(tenant=store.tenant, terms=REVIEWED))
         assert asked.is_pending
         told = a_request(tenant=store.tenant, kind=Kind.REVIEW, terms=REVIEWED)
-        assert (await store.create(told)).status is Status.EXECUTED
+        created = await store.create(told)
+        assert (created.status, state(created)) == (Status.EXECUTED, ReviewState.OPEN)
 
     async def test_its_agent_is_asked_once_and_not_once_it_has_answered(
         self, store: Store, redis: Redis
