@@ -340,7 +340,7 @@ def help_text(commands: Commands) -> str:
         (
             "Agents ask here before they act. Decide on the card, or type:",
             f"• `/{commands.approvals}` or `/{commands.approvals} mine`: what waits for you",
-            f"• `/{commands.approvals} all`: everything that waits",
+            f"• `/{commands.approvals} all`: everything that waits; `digest`: this channel's digest, as a list",
             f"• `/{commands.approvals} ID`: one request, with its buttons",
             f"• `/{commands.approve} ID [note]`: approve it",
             f"• `/{commands.reject} ID reason`: reject it; the agent gets your reason",

@@ -11,7 +11,18 @@ from approvals.commands import Approve, Reject
 from approvals.model import Person, Request
 from blocks import replies
 from bot.desk import Decides
-from bot.listeners import afterwards, deputies, freezes, grants, overrides, proposals, reviews, stages, stats
+from bot.listeners import (
+    afterwards,
+    deputies,
+    digests,
+    freezes,
+    grants,
+    overrides,
+    proposals,
+    reviews,
+    stages,
+    stats,
+)
 from bot.listeners.parts import Json, Parts
 from bot.payloads import Slash
 
@@ -99,6 +110,7 @@ _VERBS: dict[str, Callable[[Parts, AsyncAck, Slash], Awaitable[None]]] = {
     "expired": afterwards.show,
     "unseen": afterwards.show,
     "reviews": reviews.show,
+    "digest": digests.show,
     "override": overrides.override,
     "freeze": freezes.freeze,
     "thaw": freezes.thaw,

@@ -13,18 +13,20 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from approvals.bulk import Bulk, BulkVerb, Progress, new_bulk_id
 from approvals.commands import Approve
-from approvals.digest import Row
+from approvals.digest import DigestId, Row
 from approvals.model import Person, Request
+from approvals.places import IN_DIGEST, digests_in
 from blocks import bulk as words
 from blocks import dialogs, digest_replies, ids
 from blocks.digest import page_count
 from blocks.ids import Shown
 from bot.bulk import Tell
+from bot.desk import LISTED
 from bot.listeners import beneath
 from bot.listeners.decisions import Clicked, on_click
 from bot.listeners.digest_views import NotOpened, Opened, list_beneath, list_view, meant, opened, why_not
 from bot.listeners.parts import Json, Parts
-from bot.payloads import Click, Submitted, Who, laid_on
+from bot.payloads import Click, Slash, Submitted, Who, laid_on
 
 SOON_S = 1.8  # of the three seconds that Slack gives a dialog: for a list that is drawn with what was done
 TURNS = 5  # tries to turn a page, while others change the digest
@@ -123,6 +125,30 @@ def _bulk(seen: Opened, who: Who, verb: BulkVerb, shown: Shown, said: str | None
 async def _see_all(parts: Parts, click: Click) -> None:
     seen = await opened(parts, click.who, ids.unpack_shown(click.value), "see all")
     await parts.open(click, await list_view(parts, seen), on_top=click.is_in_dialog)
+
+
+async def show(parts: Parts, ack: AsyncAck, slash: Slash) -> None:
+    """`/approvals digest`: all that waits in this channel's newest digest."""
+    newest = await _newest_in(parts, slash.channel)
+    if newest is None:
+        await ack(text=digest_replies.NO_OPEN_DIGEST)
+        return
+    try:
+        seen = await opened(parts, slash.who, Shown(newest, 0, ()), "see all")
+    except NotOpened as refused:
+        await ack(text=str(refused))
+        return
+    await parts.open(slash, await list_view(parts, seen))
+    await ack()
+
+
+async def _newest_in(parts: Parts, channel: str) -> DigestId | None:
+    """The digest there of what has come last and waits; None: nothing there waits in one."""
+    for request in reversed(await parts.desk.store.pending(limit=LISTED)):
+        places = await parts.desk.cards.posted(request.id)
+        if found := digests_in(place for place in places if place.startswith(f"{channel}{IN_DIGEST}")):
+            return DigestId(found[-1])
+    return None
 
 
 async def _confirm(parts: Parts, submitted: Submitted) -> Answer:

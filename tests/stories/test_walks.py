@@ -3,12 +3,13 @@
 import pytest
 
 from approvals import Approvals
+from approvals.model import RequestId
 from blocks import ids
 from bot.app import Service
 from bot.sandbox.model import View
 from bot.sandbox.server import Sandbox
 from tests.running import redrawn, the_dialog
-from tests.stories.digests import a_digest, a_policy_of, a_refund, decisions, the_button
+from tests.stories.digests import a_digest, a_policy_of, a_refund, decisions, the_button, whispered
 
 KIM = "U0KIM"
 
@@ -187,3 +188,82 @@ async def test_a_hundred_of_which_three_are_risky_are_cleared_in_twelve_clicks(
     bulk = [entry for (entry,) in logged.values() if "bulk" in (entry.detail or {})]
     assert len(bulk) == 97
     await redrawn(slack, digest, "All 100 are decided")
+
+
+def the_row(view: View, request_id: str, digest_rows: list[str]) -> str:
+    """The block of a request's row in the list."""
+    at = f"|{digest_rows.index(request_id)}|"
+    return next(str(block["block_id"]) for block in view.blocks if at in str(block["block_id"]))
+
+
+async def the_list(slack: Sandbox, bot: Service) -> tuple[View, list[str]]:
+    """What `/approvals digest` brings up, and the requests of that digest, in its order."""
+    assert (await slack.person(KIM).slash("/approvals", "digest")).ok
+    view = await shows(slack, "All that wait")
+    digest = await bot.digests.get(ids.unpack_shown(view.private_metadata).digest_id)
+    return view, [row.request_id for row in digest.rows]
+
+
+async def test_a_row_of_the_list_can_be_approved_and_leaves_it(
+    slack: Sandbox, approvals: Approvals, bot: Service
+) -> None:
+    await a_digest(slack, approvals, TWELVE)
+    view, rows = await the_list(slack, bot)
+    kim = slack.person(KIM)
+    assert (await kim.click(view, ids.ROW, "1|approve", block_id=the_row(view, rows[3], rows))).ok
+    assert "11 refund" in (await shows(slack, "You approved")).shown
+    assert (await approvals.wait(rows[3], timeout=5)).decided_by == "slack:U0KIM"
+
+
+async def test_a_row_that_has_changed_since_the_list_was_drawn_decides_nothing(
+    slack: Sandbox, approvals: Approvals, bot: Service
+) -> None:
+    _, digest = await a_digest(slack, approvals, TWELVE)
+    view, rows = await the_list(slack, bot)
+    await approvals.revise(rows[0], a_refund(0, amount=444))
+    await redrawn(slack, digest, "444")
+    kim = slack.person(KIM)
+    assert (await kim.click(view, ids.ROW, "1|approve", block_id=the_row(view, rows[0], rows))).ok
+    assert "444" in (await shows(slack, "has changed since")).shown
+    assert (await bot.store.get(RequestId(rows[0])))[0].is_pending
+
+
+async def test_a_row_that_is_opened_can_be_rejected_there_and_the_list_goes_on(
+    slack: Sandbox, approvals: Approvals, bot: Service
+) -> None:
+    await a_digest(slack, approvals, TWELVE)
+    view, rows = await the_list(slack, bot)
+    kim = slack.person(KIM)
+    assert (await kim.click(view, ids.ROW, "1|open", block_id=the_row(view, rows[5], rows))).ok
+    await shows(slack, "customer", depth=2)
+    assert (await kim.press("Reject…")).ok
+    await shows(slack, "Why not?", depth=3)
+    assert (await kim.fill_and_submit({"words": "No."})).ok
+    await shows(slack, "You rejected", depth=2)
+    assert (await kim.press("Close")).ok
+    assert "11 refund" in (await shows(slack, "You rejected")).shown
+
+
+async def test_where_no_digest_waits_the_command_says_so(slack: Sandbox, bot: Service) -> None:
+    assert (await slack.person(KIM).slash("/approvals", "digest")).ok
+    assert [said.shown for said in slack.person(KIM).ephemerals()] == ["No digest waits in this channel."]
+
+
+# -- pages --------------------------------------------------------------------------------------------
+
+
+async def test_its_pages_turn_and_what_was_shown_still_means_what_it_did(
+    slack: Sandbox, approvals: Approvals, bot: Service
+) -> None:
+    tickets, first = await a_digest(slack, approvals, TWELVE)
+    assert (await slack.person("U0ANA").press("Next", first)).ok
+    second = await redrawn(slack, first, "Page 2 of 2")
+    assert (await slack.person(KIM).press(the_button(first, "Approve the"), first)).ok
+    await whispered(slack, KIM, "Approved all")
+    left = await redrawn(slack, second, "Page 2 of 2")
+    requests = [(await bot.store.get(ticket.id))[0] for ticket in tickets]
+    waiting = [request for request in requests if request.is_pending]
+    assert 0 < len(waiting) < 12
+    assert all(request.short in left.shown for request in waiting)
+    assert (await slack.person("U0ANA").press("Back", left)).ok
+    await redrawn(slack, left, "Page 1 of 2")
