@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import Browser, Locator, Page, ViewportSize, expect
 
 from approvals import Approvals, Rejected
-from bot.app import Service
+from bot.app import Service, daily_threads
 from bot.sandbox.server import Sandbox
 
 WIDE, NARROW = ViewportSize(width=1280, height=900), ViewportSize(width=390, height=844)
@@ -106,3 +106,18 @@ async def test_a_guest_is_told_privately_that_guests_may_not(
     await _card(page, "Restart service").locator("[data-action-id=approve]").click()
     await expect(_card(page, "guests may not decide")).to_be_visible()
     assert await approvals.get(ticket.id) is None
+
+
+async def test_the_daily_thread_shows_the_day_in_a_picture(
+    page: Page, bot: Service, approvals: Approvals
+) -> None:
+    ticket = await approvals.submit("restart_service", {"service": "api"})
+    await _card(page, "Restart service").locator("[data-action-id=approve]").click()
+    await approvals.wait(ticket.id, timeout=10)
+    assert bot.slack is not None
+    assert await daily_threads(bot, bot.slack).make_it_tomorrow() == 1
+    told = _card(page, "people were asked once")
+    await expect(told).to_contain_text("Ana Duarte: 1 approved")
+    picture = told.get_by_role("img", name="restart_service: 1 approved")
+    await expect(picture).to_be_visible()
+    assert await picture.evaluate("image => image.naturalWidth") > 600
