@@ -54,7 +54,7 @@ async def flood(ground: Ground, count: int) -> Flood:
 async def _house(
     ground: Ground, policy: Path | None = None
 ) -> AsyncIterator[tuple[Sandbox, Service, Approvals]]:
-    """The service in a Slack that enforces its rates. All of it in this process, which is to our disadvantage."""
+    """The service in a Slack that enforces its rates; both in this process, which is to our disadvantage."""
     file = {} if policy is None else {"APPROVALS_POLICY": str(policy)}
     async with Sandbox() as slack:
         env = environment(slack, ground.url, TENANT, **file)
