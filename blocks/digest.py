@@ -165,8 +165,8 @@ def _rows(
             continue
         yield from _ended_block(ended)
         ended = []
-        yield notice(row_text(request, now, with_tool=with_tool))
-        yield _row_buttons(digest, index, request, is_ready=request.id in can_be_decided)
+        text = row_text(request, now, with_tool=with_tool)
+        yield from _waiting(digest, index, request, text, is_ready=request.id in can_be_decided)
     yield from _ended_block(ended)
 
 
@@ -197,15 +197,17 @@ def _ended_block(lines: Sequence[Line]) -> list[Block]:
     return [rich(section(*lines))] if lines else []
 
 
-def _row_buttons(digest: Digest, index: int, request: Request, *, is_ready: bool) -> Block:
+def _waiting(digest: Digest, index: int, request: Request, text: str, *, is_ready: bool) -> Iterator[Block]:
+    """A row with its buttons below it; or with Open beside it, where it can't be decided from here."""
     value, which = ids.pack(request), named(request)
-    decide = [
-        button("Approve", ids.APPROVE, value, described=f"Approve {which}"),
-        button("Reject…", ids.REJECT, value, described=f"Reject {which}"),
-    ]
-    look = button("Open", ids.OPEN, value, described=f"Open {which}")
     block_id = ids.row_block(digest.id, index, digest.version)
-    return actions(block_id, *(decide if is_ready else []), look)
+    look = button("Open", ids.OPEN, value, described=f"Open {which}")
+    if not is_ready:
+        yield {**notice(text), "block_id": block_id, "accessory": look}
+        return
+    approve = button("Approve", ids.APPROVE, value, described=f"Approve {which}")
+    reject = button("Reject…", ids.REJECT, value, described=f"Reject {which}")
+    yield from (notice(text), actions(block_id, approve, reject, look))
 
 
 def row_text(request: Request, now: datetime, *, with_tool: bool = True) -> str:
