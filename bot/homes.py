@@ -24,7 +24,7 @@ from approvals.deputies import Absence, is_in_force
 from approvals.errors import Unavailable
 from approvals.homes import Look, Published
 from approvals.model import Freeze, PersonId, Reach, Request
-from approvals.open_homes import OpenHome, OpenHomes
+from approvals.open_homes import FULL, OpenHome, OpenHomes
 from approvals.preference_book import PreferenceBook
 from approvals.preferences import Preferences
 from approvals.recent import Recent
@@ -99,13 +99,13 @@ class Homes:
         await self._open.use(who.id, wanted, EVERY_S)
         scene = await self._scene()
         view = await self._view(who, wanted, scene)
-        await self._open.count(WINDOW_S)
+        if await self._open.count(WINDOW_S) > FULL:  # Slack wants to be left alone
+            await self._leave(who.id, TICK_S)
+            return
         try:
             answer = await self._slack.views_publish(user_id=who.id, view=view)
         except SlackFailure as error:  # then it is drawn with the others, when Slack may be asked again
-            wait_s = await self._not_taken(who.id, error)
-            await self._open.record(who.id, UNKNOWN)
-            await self._open.wait([who.id], wait_s)
+            await self._leave(who.id, await self._not_taken(who.id, error))
         else:
             await self._open.record(who.id, _published(scene.seq, view, answer["view"]))
 
@@ -113,6 +113,11 @@ class Homes:
         """What a person has set, or what holds for whoever hasn't."""
         known = (await self._book.all()).get(who.id)
         return known or Preferences(person=who.id, name=await self._people.name_of(who.id))
+
+    async def _leave(self, person: PersonId, wait_s: float) -> None:
+        """Draw it later, whatever was published last."""
+        await self._open.record(person, UNKNOWN)
+        await self._open.wait([person], wait_s)
 
     # -- when something changes -----------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from approvals.keys import key
 from approvals.model import Principal, Request, Risk
 from blocks.check import check_view
 from bot.app import Service
+from bot.homes import PER_WINDOW
 from bot.sandbox.model import View
 from bot.sandbox.server import Sandbox
 from tests.builders import a_request, terms
@@ -194,6 +195,32 @@ async def test_slack_is_left_alone_for_as_long_as_it_says(slack: Sandbox, bot: S
     await says(slack, "U0KIM", "Waiting for you (1)")
     await says(slack, "U0LEE", "Waiting for you (1)")
     assert slack.calls[PUBLISH].count == drawn + 3
+
+
+async def test_all_workers_together_publish_no_more_than_slack_takes(slack: Sandbox, bot: Service) -> None:
+    await opened(slack, "U0KIM", "Nothing waits")
+    drawn, rate = slack.calls[PUBLISH].count, key(bot.settings.tenant, "homes:rate")
+    await bot.redis.set(rate, PER_WINDOW, ex=60)
+    await a_pile(bot, 1)
+    await may_be_drawn_again(bot, "U0KIM")
+    await until(lambda: _is_counted(bot))
+    assert slack.calls[PUBLISH].count == drawn
+    await bot.redis.delete(rate)
+    await says(slack, "U0KIM", "Waiting for you (1)")
+
+
+async def _is_counted(bot: Service) -> bool:
+    return int(await bot.redis.get(key(bot.settings.tenant, "homes:rate")) or 0) > PER_WINDOW
+
+
+async def test_a_click_while_slack_wants_to_be_left_alone_is_answered_later(
+    slack: Sandbox, bot: Service
+) -> None:
+    await a_pile(bot, 12)
+    home = await opened(slack, "U0KIM", "Page 1 of 2")
+    slack.faults.next_calls(PUBLISH, "429", retry_after=1)
+    assert (await slack.person("U0KIM").press("Next", home)).ok
+    await says(slack, "U0KIM", "Page 2 of 2")
 
 
 async def test_a_tab_that_its_person_has_just_changed_is_not_overwritten(
