@@ -30,7 +30,7 @@ class DailyBook:
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[bool]:
-        """Yield whether it is ours to tell; nobody else does then. A turn is short: `put` makes it longer.
+        """Yield whether it is ours to tell; nobody else does then. It is short: each `put` makes it longer.
 
         Raises:
             Unavailable: Redis was away. So for all that follow.
@@ -58,19 +58,10 @@ class DailyBook:
         }
 
     async def put(self, thread: DailyThread) -> None:
-        """Keep a thread as it is now, or is about to be; only on our turn.
-
-        Raises:
-            Unavailable: the turn was lost, as all took too long. Whoever has it now goes on.
-        """
-        if self._turn is None:
-            raise Unavailable("it is another worker's turn to tell channels about the day")
+        """Keep a thread as it is now, or is about to be; only on our turn. Raises as `hold_turn`."""
+        await self.hold_turn()
         threads = key(self._tenant, "daily", thread.head.channel)
         with translated(self._redis):
-            try:
-                await self._turn.reacquire()
-            except LockError as error:
-                raise Unavailable("the turn to tell channels about the day was lost") from error
             oldest = (thread.day - timedelta(days=KEPT_DAYS)).isoformat()
             days = map(str, await self._redis.hkeys(threads))
             async with self._redis.pipeline() as pipe:
@@ -79,6 +70,20 @@ class DailyBook:
                     pipe.hdel(threads, *past)
                 pipe.expire(threads, KEPT_S)
                 await pipe.execute()
+
+    async def hold_turn(self) -> None:
+        """Make the turn as long as a new one.
+
+        Raises:
+            Unavailable: it was lost, as all took too long. Whoever has it now goes on.
+        """
+        if self._turn is None:
+            raise Unavailable("it is another worker's turn to tell channels about the day")
+        with translated(self._redis):
+            try:
+                await self._turn.reacquire()
+            except LockError as error:
+                raise Unavailable("the turn to tell channels about the day was lost") from error
 
     async def followed(self) -> int | None:
         """Up to which number of the log the threads show what became of their calls; None: never yet."""

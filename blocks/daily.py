@@ -29,6 +29,18 @@ class Waiting:
     oldest: datetime | None = None  # when it was asked
     deadline: datetime | None = None  # the first
 
+    def and_(self, asked: datetime, deadline: datetime | None) -> Waiting:
+        """With one request more."""
+        deadlines = [each for each in (self.deadline, deadline) if each is not None]
+        return Waiting(
+            count=self.count + 1,
+            oldest=min(self.oldest or asked, asked),
+            deadline=min(deadlines, default=None),
+        )
+
+
+NOTHING_WAITS = Waiting()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:

@@ -28,7 +28,7 @@ from approvals.store import Store
 from approvals.trust import Proposal
 from blocks.daily import since_when
 from bot.channels import DM, Channels, NoSuchChannel
-from bot.daily_numbers import Numbers, numbers, tally_of
+from bot.daily_numbers import Counter, Numbers
 from bot.daily_posting import DailyPosting, Told
 from bot.sending import Limited, Undrawable
 from bot.slack_errors import word_of
@@ -36,6 +36,7 @@ from bot.slack_errors import word_of
 logger = logging.getLogger(__name__)
 
 IDLE_S = 5.0
+AGAIN_S = 10.0  # after Slack took something amiss
 PAUSE_S = 1.0  # from one look to the next: what changes in between is drawn together
 PATIENCE_S = 10.0  # for the turn, where somebody waits for it
 LONGEST = timedelta(days=7)  # that is told at once, after mornings without a message
@@ -59,6 +60,8 @@ class DailyThreads:
     ) -> None:
         self._policy, self._store, self._book = policy, store, book
         self._channels, self._posting, self._proposals = channels, posting, proposals
+        self._counter = Counter(store=store, where=self._where, go_on=book.hold_turn)
+        self._proposed: Sequence[Proposal] | None = None  # None: not worked out yet for this morning
         self._ids: dict[str, str | None] = {}  # of channels, as this look has found them
         self._done: set[tuple[Daily, date]] = set()  # mornings after which this process need not look again
 
@@ -66,8 +69,9 @@ class DailyThreads:
         """Do so for ever."""
         seq = 0
         while True:
+            is_whole = False
             try:
-                await self.look(await self._store.now())
+                is_whole = await self.look(await self._store.now())
                 seq = await self._store.until_changed(seq, IDLE_S)
             except Unavailable as error:
                 logger.warning("no channel can be told about the day: %s", error)
@@ -75,26 +79,31 @@ class DailyThreads:
                 logger.warning("no channel can be told about the day", extra={"error": word_of(error)})
             except Exception:  # the next morning is another one
                 logger.exception("channels could not be told about the day")
-            await asyncio.sleep(PAUSE_S)
+            await asyncio.sleep(PAUSE_S if is_whole else AGAIN_S)
 
-    async def look(self, now: datetime) -> None:
+    async def look(self, now: datetime) -> bool:
         """Tell what is due, and show what became of the calls of earlier threads, if it is our turn.
+
+        Returns whether nothing of it is left to be tried again.
 
         Raises:
             Unavailable: Redis was away.
         """
         async with self._book.turn() as is_ours:
             if not is_ours:
-                return
+                return True
             self._ids.clear()
+            is_whole = True
             for daily in self._policy().dailies:
                 day = daily.day_of(now)
                 morning = daily.morning_of(day)
                 if morning is None or morning > now or (daily, day) in self._done:
                     continue
-                if await self._tell(daily, morning, now) is not None:
+                if await self._tell(daily, morning, now) is None:
+                    is_whole = False
+                else:
                     self._done.add((daily, day))
-            await self._follow(now)
+            return await self._follow(now) and is_whole
 
     async def make_it_tomorrow(self) -> int:
         """Tell now what the next morning would tell; returns to how many channels. For the demo.
@@ -119,9 +128,10 @@ class DailyThreads:
 
     async def _tell(self, daily: Daily, morning: datetime, now: datetime) -> int | None:
         """Tell every channel whose morning it is; returns how many, or None if it must be tried again."""
+        self._proposed = None
         until = min(morning, now)
         since = daily.before(morning) or morning - A_DAY
-        found = await numbers(self._store, self._where, since, until)
+        found = await self._counter.numbers(since, until)
         told, is_whole = 0, True
         for channel in [each for each in found if await self._speaks_for(daily, each)]:
             try:
@@ -151,7 +161,7 @@ class DailyThreads:
         if thread.is_told:
             return False
         if (thread.since, thread.until) != (since, until):
-            tally = await tally_of(channel, self._store, self._where, thread.since, thread.until)
+            tally = await self._counter.tally_of(channel, thread.since, thread.until)
             found = replace(found, tally=tally)
         if thread.head.attempt is None and not found.is_worth_telling(thread.until):
             return False
@@ -163,16 +173,17 @@ class DailyThreads:
         return True
 
     async def _suggested(self, channel: str) -> Sequence[Proposal]:
-        every = await self._proposals()
-        return [each for each in every if await self._id_of(each.channel) == channel][:SUGGESTED]
+        if self._proposed is None:
+            self._proposed = await self._proposals()
+        return [each for each in self._proposed if await self._id_of(each.channel) == channel][:SUGGESTED]
 
     # -- following ------------------------------------------------------------------------------------
 
-    async def _follow(self, now: datetime) -> None:
-        """Draw the calls of earlier threads that people have looked at since."""
+    async def _follow(self, now: datetime) -> bool:
+        """Draw the calls of earlier threads that people have looked at since; False: not all yet."""
         seq, last_seq = await self._book.followed(), await self._store.last_seq()
         if seq is None or seq >= last_seq:
-            return
+            return True
         touched: set[RequestId] = set()
         async for entry in self._store.log(seq + 1):
             if entry.seq > last_seq:
@@ -183,8 +194,9 @@ class DailyThreads:
             await self._redraw(touched, now)
         except TROUBLE as error:
             logger.warning("a daily thread is not redrawn yet", extra={"error": word_of(error)})
-            return
+            return False
         await self._book.follow(last_seq)
+        return True
 
     async def _redraw(self, touched: set[RequestId], now: datetime) -> None:
         by_channel: defaultdict[str, set[RequestId]] = defaultdict(set)

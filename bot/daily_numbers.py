@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeAlias
 
@@ -12,9 +12,10 @@ from approvals.audit import Entry
 from approvals.model import Request, RequestId
 from approvals.stats import Counting, Tally
 from approvals.store import OUT_OF_ORDER, Store
-from blocks.daily import Waiting
+from blocks.daily import NOTHING_WAITS, Waiting
 
 PAGE = 500
+MOST_REVIEWS = 1000  # of one channel that are held at once, the newest: far more than a thread shows
 
 Where: TypeAlias = Callable[[Request], Awaitable[str | None]]  # the channel that a request belongs to, by id
 
@@ -24,8 +25,9 @@ class Numbers:
     """What one channel is told."""
 
     tally: Tally
-    waiting: Waiting
+    waiting: Waiting = NOTHING_WAITS
     reviews: tuple[Request, ...] = ()  # open, the oldest first
+    review_count: int = 0
 
     def is_worth_telling(self, until: datetime) -> bool:
         """Whether anything happened, or was left, before `until`."""
@@ -34,83 +36,80 @@ class Numbers:
         return not self.tally.is_empty or is_waiting or any(at < until for at in opened)
 
 
-async def numbers(store: Store, where: Where, since: datetime, until: datetime) -> dict[str, Numbers]:
-    """What there is to tell each channel of the time from `since` until just before `until`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counter:
+    """Counts for each channel of its own. The log does not say where a request is shown: the request does."""
 
-    Raises:
-        Unavailable: Redis was away.
-    """
-    counted = await tallies(store, where, since, until)
-    waiting = await _by_channel(where, _all(store.pending))
-    reviews = await _by_channel(where, _all(store.reviews))
-    nothing = Counting(since=since, until=until).tally
-    return {
-        channel: Numbers(
-            tally=counted.get(channel, nothing),
-            waiting=_told(waiting.get(channel, [])),
-            reviews=tuple(reviews.get(channel, ())),
-        )
-        for channel in sorted({*counted, *waiting, *reviews})
-    }
+    store: Store
+    where: Where
+    go_on: Callable[[], Awaitable[None]]  # awaited now and then: counting may take long
 
+    async def numbers(self, since: datetime, until: datetime) -> dict[str, Numbers]:
+        """What there is to tell each channel of the time from `since` until just before `until`.
 
-async def tallies(store: Store, where: Where, since: datetime, until: datetime) -> dict[str, Tally]:
-    """Count what happened, for each channel of its own.
+        Raises:
+            Unavailable: Redis was away.
+        """
+        found = {
+            channel: Numbers(tally=tally) for channel, tally in (await self._tallies(since, until)).items()
+        }
+        nothing = Numbers(tally=Counting(since=since, until=until).tally)
+        for channel, waiting in (await self._waiting()).items():
+            found[channel] = replace(found.get(channel, nothing), waiting=waiting)
+        for channel, (requests, count) in (await self._reviews()).items():
+            known = found.get(channel, nothing)
+            found[channel] = replace(known, reviews=tuple(requests), review_count=count)
+        return found
 
-    The log does not say where a request is shown: the request does, as long as it is kept.
-    """
-    counting: dict[str, Counting] = {}
-    known: dict[str, str | None] = {}
-    async for page in _pages(store, since, until):
-        known |= await _channels(store, where, {entry.request for entry in page} - {"", *known})
-        for entry in page:
-            if channel := known.get(entry.request):
-                counting.setdefault(channel, Counting(since=since, until=until)).add(entry)
-    return {channel: each.tally for channel, each in counting.items() if not each.tally.is_empty}
+    async def tally_of(self, channel: str, since: datetime, until: datetime) -> Tally:
+        """Count what happened for one channel."""
+        counted = await self._tallies(since, until)
+        return counted.get(channel) or Counting(since=since, until=until).tally
 
+    async def _tallies(self, since: datetime, until: datetime) -> dict[str, Tally]:
+        counting: dict[str, Counting] = {}
+        known: dict[str, str | None] = {}
+        async for page in self._pages(since, until):
+            known |= await self._channels({entry.request for entry in page} - {"", *known})
+            for entry in page:
+                if channel := known.get(entry.request):
+                    counting.setdefault(channel, Counting(since=since, until=until)).add(entry)
+        return {channel: each.tally for channel, each in counting.items() if not each.tally.is_empty}
 
-async def tally_of(channel: str, store: Store, where: Where, since: datetime, until: datetime) -> Tally:
-    """Count what happened for one channel."""
-    counted = await tallies(store, where, since, until)
-    return counted.get(channel) or Counting(since=since, until=until).tally
+    async def _pages(self, since: datetime, until: datetime) -> AsyncIterator[Sequence[Entry]]:
+        last_seq = await self.store.last_seq()
+        first = await self.store.first_seq_at(since)
+        while first <= last_seq and (page := await self.store.entries(first, PAGE)):
+            await self.go_on()
+            yield page
+            if page[-1].at > until + OUT_OF_ORDER:
+                return
+            first = page[-1].seq + 1
 
+    async def _channels(self, ids: set[str]) -> Mapping[str, str | None]:
+        found = await self.store.get_many(RequestId(id) for id in ids)
+        return {id: await self.where(found[RequestId(id)]) if id in found else None for id in ids}
 
-async def _pages(store: Store, since: datetime, until: datetime) -> AsyncIterator[Sequence[Entry]]:
-    last_seq = await store.last_seq()
-    first = await store.first_seq_at(since)
-    while first <= last_seq and (page := await store.entries(first, PAGE)):
-        yield page
-        if page[-1].at > until + OUT_OF_ORDER:
-            return
-        first = page[-1].seq + 1
+    async def _waiting(self) -> dict[str, Waiting]:
+        found: defaultdict[str, Waiting] = defaultdict(Waiting)
+        async for channel, request in self._all(self.store.pending):
+            found[channel] = found[channel].and_(request.created_at, request.deadline)
+        return found
 
+    async def _reviews(self) -> dict[str, tuple[deque[Request], int]]:
+        found: dict[str, tuple[deque[Request], int]] = {}
+        async for channel, request in self._all(self.store.reviews):
+            requests, count = found.get(channel, (deque(maxlen=MOST_REVIEWS), 0))
+            requests.append(request)
+            found[channel] = requests, count + 1
+        return found
 
-async def _channels(store: Store, where: Where, ids: set[str]) -> Mapping[str, str | None]:
-    found = await store.get_many(RequestId(id) for id in ids)
-    return {id: await where(found[RequestId(id)]) if id in found else None for id in ids}
-
-
-async def _all(read: Callable[..., Awaitable[list[Request]]]) -> AsyncIterator[Request]:
-    """All of a queue. What moves in it meanwhile may be missed: then a number is less exact."""
-    offset = 0
-    while page := await read(limit=PAGE, offset=offset):
-        for request in page:
-            yield request
-        offset += PAGE
-
-
-async def _by_channel(where: Where, requests: AsyncIterator[Request]) -> dict[str, list[Request]]:
-    found: defaultdict[str, list[Request]] = defaultdict(list)
-    async for request in requests:
-        if (channel := await where(request)) is not None:
-            found[channel].append(request)
-    return dict(found)
-
-
-def _told(requests: Sequence[Request]) -> Waiting:
-    deadlines = [request.deadline for request in requests if request.deadline is not None]
-    return Waiting(
-        count=len(requests),
-        oldest=min((request.created_at for request in requests), default=None),
-        deadline=min(deadlines, default=None),
-    )
+    async def _all(self, read: Callable[..., Awaitable[list[Request]]]) -> AsyncIterator[tuple[str, Request]]:
+        """All of a queue. What moves in it meanwhile may be missed: then a number is less exact."""
+        offset = 0
+        while page := await read(limit=PAGE, offset=offset):
+            await self.go_on()
+            for request in page:
+                if (channel := await self.where(request)) is not None:
+                    yield channel, request
+            offset += PAGE

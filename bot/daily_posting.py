@@ -63,7 +63,7 @@ class DailyPosting:
             thread = await self._tell_head(thread, told)
         reviews = told.numbers.reviews
         if thread.replies is None:
-            thread = replace(thread, replies=_replies(thread, reviews, told.now))
+            thread = replace(thread, replies=_replies(thread, told))
         known = {request.id: request for request in reviews}
         for nth, each in enumerate(thread.replies or ()):
             if each.posted.ts is None:
@@ -112,7 +112,7 @@ class DailyPosting:
             told.when,
             told.numbers.waiting,
             now=told.now,
-            up_for_a_look=len(told.numbers.reviews),
+            up_for_a_look=told.numbers.review_count,
             picture=picture,
             commands=self._commands,
         )
@@ -152,13 +152,14 @@ class DailyPosting:
         return put(await self._sending.send(owner, posted, card, write))
 
 
-def _replies(thread: DailyThread, reviews: Sequence[Request], now: datetime) -> tuple[Reply, ...]:
+def _replies(thread: DailyThread, told: Told) -> tuple[Reply, ...]:
     """The messages below it: what ran since the last morning, then what was left from before."""
+    reviews, now = told.numbers.reviews, told.now
     fresh = [request for request in reviews if request.review and request.review.opened_at >= thread.since]
     old = [request for request in reviews if request.review and request.review.opened_at < thread.since]
     fresh, old = fresh[:ROWS], old[: ROWS - len(fresh[:ROWS])]
     found = [*_some(thread, fresh, now, is_old=False), *_some(thread, old, now, is_old=True)]
-    left_out = len(reviews) - len(fresh) - len(old)
+    left_out = told.numbers.review_count - len(fresh) - len(old)
     return (*found[:-1], replace(found[-1], left_out=left_out)) if found else ()
 
 
