@@ -178,8 +178,10 @@ async def _decide_beneath(parts: Parts, submitted: Submitted, wanted: Bulk) -> N
     job = await parts.bulking.begin(wanted)
     progress = await job.within(SOON_S)
     if progress is None:
-        job.tell = _telling_list(parts, submitted)
         await beneath.redraw(parts, submitted, note=digest_replies.WORKING)
+        progress = job.progress  # it may have ended while that was drawn
+    if progress is None:
+        job.tell = _telling_list(parts, submitted)
     else:
         await beneath.redraw(parts, submitted, note=await parts.bulking.telling.words(progress))
 

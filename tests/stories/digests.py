@@ -43,6 +43,11 @@ quorum = 2
 digest = "refunds"
 
 [[rule]]
+name = "questions"
+tools = ["ask"]
+digest = "refunds"
+
+[[rule]]
 name = "refunds"
 tools = ["refund"]
 digest = "refunds"

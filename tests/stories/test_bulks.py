@@ -63,6 +63,27 @@ async def test_all_shown_is_approved_but_for_what_must_be_opened(
     assert "1 of 6 left" in (await redrawn(slack, digest, "1 of 6")).shown
 
 
+def row_of(message: Message, request_id: str) -> str:
+    """The block with the buttons of a row."""
+    for block in message.blocks or []:
+        if any(f"|{request_id}|" in str(element.get("value")) for element in block.get("elements", [])):
+            return str(block["block_id"])
+    raise AssertionError(f"no row of {request_id}")
+
+
+async def test_a_row_decided_by_its_own_button_turns_and_says_nothing_more(
+    slack: Sandbox, approvals: Approvals, bot: Service
+) -> None:
+    tickets, digest = await a_digest(slack, approvals, SIX)
+    ana = slack.person("U0ANA")
+    assert (await ana.click(digest, ids.APPROVE, block_id=row_of(digest, tickets[0].id))).ok
+    await redrawn(slack, digest, "Ana Duarte approved")
+    assert ana.ephemerals() == []
+    kim = slack.person("U0KIM")
+    assert (await kim.click(digest, ids.APPROVE, block_id=row_of(digest, tickets[0].id))).ok
+    await whispered(slack, "U0KIM", "Ana Duarte approved")
+
+
 async def test_it_asks_first_and_says_how_many_how_much_and_the_largest(
     slack: Sandbox, approvals: Approvals, bot: Service
 ) -> None:

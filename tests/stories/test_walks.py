@@ -1,5 +1,7 @@
 """Dialogs of a digest: all that waits in one list, a walk through it one by one, and its pages."""
 
+import asyncio
+
 import pytest
 
 from approvals import Approvals
@@ -8,7 +10,7 @@ from blocks import ids
 from bot.app import Service
 from bot.sandbox.model import View
 from bot.sandbox.server import Sandbox
-from tests.running import redrawn, the_dialog
+from tests.running import redrawn, the_card, the_dialog
 from tests.stories.digests import a_digest, a_policy_of, a_refund, decisions, the_button, whispered
 
 KIM = "U0KIM"
@@ -123,6 +125,28 @@ async def test_what_changed_under_the_walk_is_shown_anew_before_it_can_be_approv
     assert asked_in(await shows(slack, "444")) == first
     assert (await kim.press("Approve")).ok
     assert (await approvals.wait(first, timeout=5)).args == a_refund(0, amount=444)
+
+
+async def test_a_question_in_the_walk_is_answered_on_top_of_it(
+    slack: Sandbox, approvals: Approvals, bot: Service
+) -> None:
+    kim = slack.person(KIM)
+    async with asyncio.TaskGroup() as agents:
+        answer = agents.create_task(approvals.ask("Which region?", options=["eu", "us"]))
+        for args in TWELVE[1:]:
+            await approvals.submit("refund", args)
+        assert (await kim.press("Review one by one", await the_card(slack, "12 requests"))).ok
+        await shows(slack, "Back")
+        while "Which region?" not in kim.views[-1].shown:
+            assert (await kim.press("Skip")).ok
+        assert (await kim.press("Answer…")).ok
+        asked = await shows(slack, "Choose", depth=2)
+        (options,) = [
+            block["element"]["options"] for block in asked.blocks if block["block_id"] == ids.CHOICE
+        ]
+        assert (await kim.fill_and_submit({ids.CHOICE: options[1]["value"]})).ok
+        await shows(slack, "You answered")
+    assert answer.result() == "us"
 
 
 async def test_a_walk_passes_over_what_is_for_others_and_tells_of_it(
@@ -242,6 +266,21 @@ async def test_a_row_that_is_opened_can_be_rejected_there_and_the_list_goes_on(
     await shows(slack, "You rejected", depth=2)
     assert (await kim.press("Close")).ok
     assert "11 refund" in (await shows(slack, "You rejected")).shown
+
+
+async def test_what_takes_longer_than_slack_waits_is_told_when_it_is_done(
+    slack: Sandbox, approvals: Approvals, bot: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.listeners.digests.SOON_S", 0)
+    tickets, _ = await a_digest(slack, approvals, TWELVE)
+    await the_list(slack, bot)
+    kim = slack.person(KIM)
+    assert (await kim.press("Approve 12")).ok
+    await shows(slack, "Note", depth=2)
+    assert (await kim.press("Approve 12")).ok
+    await shows(slack, "Approved all 12")
+    assert "Nothing waits here" in (await shows(slack, "Approved all 12")).shown
+    assert [len(entries) for entries in (await decisions(bot, tickets)).values()] == [1] * 12
 
 
 async def test_where_no_digest_waits_the_command_says_so(slack: Sandbox, bot: Service) -> None:
