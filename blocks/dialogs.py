@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from approvals.durations import tell_duration
-from approvals.model import Kind, OnDeadline, PersonId, Principal, Request
+from approvals.model import Action, Freeze, Kind, OnDeadline, PersonId, Principal, Request
 from blocks import ids
 from blocks.action import headline
 from blocks.buttons import approve_button, is_open, is_risky, reject_button
@@ -151,6 +151,7 @@ def details_view(
     can_act: bool = False,
     file_url: str | None = None,
     standing_in: Mapping[PersonId, PersonId] | None = None,
+    freeze: Freeze | None = None,
 ) -> View:
     """All there is to know of a request. `can_act`: this person may decide it, so offer that here too."""
     blocks = [
@@ -159,7 +160,7 @@ def details_view(
         *change_blocks(request),
         *reason_blocks(request),
     ]
-    told = story(request, now)
+    told = story(request, now, freeze)
     if told:
         blocks.append(rich(*(element for one in told for element in told_elements(one, INPUT_CHARS - 500))))
     if can_act and is_open(request, now):
@@ -277,14 +278,26 @@ def _details_buttons(request: Request) -> Iterator[Block]:
 
 def _facts(request: Request) -> Iterator[Line]:
     """One fact a line; agents' and operators' words are clipped, on one line and plain."""
-    terms = request.terms
+    terms, is_asked = request.terms, request.terms.action is Action.ASK
     yield ("Id: ", request.id)
-    yield ("Asked by: ", name(request.agent), *_confidence(request))
+    yield ("Asked by: " if is_asked else "Agent: ", name(request.agent), *_confidence(request))
     if request.kind is not Kind.QUESTION:
         yield ("Tool: ", one_line(request.tool, FACT_CHARS))
         yield ("Risk: ", str(terms.risk))
-    yield ("Asked because: ", one_line(terms.because, FACT_CHARS))
+    yield ("Asked because: " if is_asked else "Because: ", one_line(terms.because, FACT_CHARS))
     yield ("Rule: ", one_line(terms.rule, FACT_CHARS), " (policy ", one_line(terms.policy, 64), ")")
+    if is_asked:
+        yield from _wanted(request)
+    if request.tags:
+        yield ("Tags: ", one_line(", ".join(request.tags), FACT_CHARS))
+    if request.batch:
+        yield ("Batch: ", one_line(request.batch, FACT_CHARS))
+    yield ("Fingerprint: ", request.fingerprint)
+
+
+def _wanted(request: Request) -> Iterator[Line]:
+    """By when people decide it, how many of them, and how long their yes lasts."""
+    terms = request.terms
     yield from _deadline(request)
     if request.kind is Kind.ACTION:
         yield ("Once approved: it may run within ", tell_duration(terms.use_within_s))
@@ -292,11 +305,6 @@ def _facts(request: Request) -> Iterator[Line]:
         yield ("Needs: ", ", ".join(f"{group.needed} of {name(group.name)}" for group in terms.groups))
     elif terms.quorum > 1:
         yield ("Needs: ", f"{terms.quorum} different people")
-    if request.tags:
-        yield ("Tags: ", one_line(", ".join(request.tags), FACT_CHARS))
-    if request.batch:
-        yield ("Batch: ", one_line(request.batch, FACT_CHARS))
-    yield ("Fingerprint: ", request.fingerprint)
 
 
 def _deadline(request: Request) -> Iterator[Line]:

@@ -21,8 +21,8 @@ from blocks.pieces import (
     header,
     line_text,
     notice,
-    plain,
     rich,
+    section,
 )
 from blocks.request import label, told_elements
 from blocks.status import Told, ran
@@ -100,11 +100,11 @@ def _undo_told(request: Request, review: Review, undo: Undo) -> Told:
 
 
 def _row(request: Request, now: datetime) -> list[Block]:
-    elements = told_elements(_ran(request), WORDS_CHARS)
+    what: Line = (Strong(headline(request)), f" · {label(request)}")
+    elements = [section(what), *told_elements(_ran(request), WORDS_CHARS)]
     if not _is_open(request):
         elements = [*elements, *told_elements(review_line(request), WORDS_CHARS)]
     return [
-        {"type": "section", "text": plain(f"{label(request)}  {headline(request)}")},
         rich(*elements),
         actions(f"review|{request.id}|{request.version}", *_buttons(request, now)),
     ]
@@ -119,7 +119,7 @@ def _buttons(request: Request, now: datetime) -> list[Block]:
             button("Flag…", ids.FLAG, value, described=f"Flag: {what}"),
         ]
     if may_be_undone(request, now):
-        found.append(button("Undo…", ids.UNDO, value, style="danger", described=f"Undo: {what}"))
+        found.append(button("Undo…", ids.UNDO, value, described=f"Undo: {what}"))
     return [*found, button("Open", ids.OPEN, value, described=f"Open {what}")]
 
 
