@@ -37,7 +37,7 @@ class Told:
 def mark(request: Request, freeze: Freeze | None = None) -> str:
     """The sign before the headline; the sentence below it says the same in words."""
     if request.is_pending and freeze is not None:
-        return "⏸ "
+        return "❄ "
     if request.decision is not None and request.decision.word == "overridden":
         return "⚠ "
     return _MARKS.get(request.status, "✓ ")

@@ -42,7 +42,7 @@ from approvals.errors import (
 )
 from approvals.events import Approved, Event, Expired
 from approvals.machine import TIMER, check_person, may_count
-from approvals.model import Actor, Person, PersonId, Request, RequestId, Status, Via
+from approvals.model import Actor, Freeze, Person, PersonId, Request, RequestId, Status, Via
 from approvals.places import FILE, Place
 from approvals.store import Store
 from blocks import replies
@@ -59,6 +59,7 @@ LISTED = 200  # of what nobody has looked at, how many are looked through for on
 PAGE = 500  # pending requests that are read at once
 MOST = 5000  # that are looked through for one person's list
 TYPED_CHARS = 64
+DELAYS = ("extend", "snooze")  # which decide nothing, so no freeze forbids them
 
 # Which words of the audit log are the same wish as a verb: a second click of the same person is no error.
 _SAME = {
@@ -173,8 +174,7 @@ class Desk:
         """Check that `who` may decide what they saw, before a dialog opens; it is checked again after."""
         try:
             request, now = await self.store.get(seen.request_id)
-            frozen = await self.store.freezes.now()
-            freeze = freeze_on(frozen.freezes, request.agent, request.tool)
+            freeze = None if verb in DELAYS else await self.freeze_on(request)
             check_person(request, await self.person(who, request), now=now, freeze=freeze)
             if not seen.fits(request):
                 raise ArgumentsChanged(request)
@@ -183,6 +183,11 @@ class Desk:
         except RequestRefusal as refusal:
             return await self._refused(who, verb, refusal, via)
         return Verdict(request=request)
+
+    async def freeze_on(self, request: Request) -> Freeze | None:
+        """The freeze that keeps it from people now."""
+        frozen = await self.store.freezes.now()
+        return freeze_on(frozen.freezes, request.agent, request.tool)
 
     async def deny(self, who: Who, request: Request, verb: str, why: str, *, via: Via = Via.SLACK) -> None:
         """Log an attempt that the policy does not let through."""

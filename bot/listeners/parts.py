@@ -86,7 +86,10 @@ class Parts:
         may = await self.desk.may_decide(who, request, now=now)
         standing_in = await self.desk.standing_in(request) if request.is_pending else {}
         file_url = await self._file_url(request)
-        return dialogs.details_view(request, now, can_act=may, file_url=file_url, standing_in=standing_in)
+        freeze = await self.desk.freeze_on(request) if request.is_pending else None
+        return dialogs.details_view(
+            request, now, can_act=may, file_url=file_url, standing_in=standing_in, freeze=freeze
+        )
 
     async def call_view(self, who: Who, request: Request) -> Json:
         """The whole call as a dialog: with Approve for whoever may approve it, to read for everybody else."""

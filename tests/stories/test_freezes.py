@@ -13,7 +13,7 @@ from approvals.redis_door import open_redis
 from bot.app import Service
 from bot.sandbox.model import Message
 from bot.sandbox.server import Sandbox
-from tests.running import a_connected_bot, a_policy, environment, redrawn, the_card
+from tests.running import a_connected_bot, a_policy, environment, redrawn, the_card, the_dialog
 from tests.stories.watching import REFUND, events, logged, whispered
 
 POLICY = """
@@ -22,6 +22,11 @@ version = 1
 [defaults]
 channel = "#approvals"
 pause_after = 3
+
+[[rule]]
+name = "deploys"
+tools = ["deploy"]
+extend = "1h"
 
 [[rule]]
 name = "reads"
@@ -97,6 +102,22 @@ async def test_what_waits_says_that_it_is_frozen_until_it_is_thawed(
 
 def _message(slack: Sandbox, ts: str) -> Message:
     return next(message for message in slack.messages() if message.ts == ts)
+
+
+async def test_what_is_frozen_can_be_given_more_time(
+    slack: Sandbox, approvals: Approvals, bot: Service
+) -> None:
+    ticket = await approvals.submit("deploy", {"service": "api"})
+    card = await the_card(slack, "api")
+    kim = slack.person("U0KIM")
+    assert (await slack.person("U0LEE").slash("/approvals", "freeze all")).ok
+    await redrawn(slack, card, "Frozen")
+    assert (await kim.press("Details", card)).ok
+    details = await the_dialog(slack, "U0KIM")
+    assert "Lee Park froze everything" in details.shown
+    assert (await kim.press("Extend…", details)).ok
+    assert (await kim.press("Extend")).ok
+    await logged(bot, ticket.id, "extended")
 
 
 async def test_what_is_frozen_expires_at_its_deadline(
