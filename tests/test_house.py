@@ -19,6 +19,7 @@ PURE_LIBRARIES = {"rfc8785", "cel_expr_python"}
 BROUGHT_ALONG = {"pydantic_core"}  # half of pydantic, in the one version that its other half asks for
 GROUND_FLOOR = {f"approvals.{name}" for name in ("audit", "digest", "errors", "machine", "model", "policy")}
 AGENTS_SIDE = {
+    "approvals.adapters",
     "approvals.background",
     "approvals.batch",
     "approvals.cli",
@@ -30,6 +31,16 @@ AGENTS_SIDE = {
     "approvals.sync",
     "approvals.undoing",
     "approvals.waiting",
+}
+FRAMEWORKS = {  # of approvals/adapters: each adapter may import its own, which its extra installs
+    "openai_agents": {"agents", "openai"},
+    "pydantic_ai": {"pydantic_ai"},
+    "langchain": {"langchain", "langchain_core", "langgraph"},
+    "claude_agent": {"claude_agent_sdk"},
+    "crewai": {"crewai"},
+    "mcp": {"mcp"},
+    "mcp_server": {"mcp"},
+    "mcp_gateway": {"mcp", "anyio"},
 }
 SERVICE_ONLY = {"approvals.store", "approvals.machine", "approvals.evolution", "approvals.policy"}
 
@@ -104,6 +115,8 @@ def _libraries(module: str) -> set[str]:
     )
     if _within(module, "bot.sandbox"):
         return {"aiohttp"}
+    if _within(module, "approvals.adapters"):
+        return wheel | FRAMEWORKS.get(module.removeprefix("approvals.adapters."), set())
     if _within(module, "blocks"):
         return {"slack_sdk.models"}  # the rest of it talks to Slack
     if _within(module, "approvals.policy"):

@@ -1,0 +1,43 @@
+"""What a model reads in the place of a result: the same words under every framework."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from approvals.errors import (
+    Answered,
+    Cancelled,
+    ChangesRequested,
+    Expired,
+    NotApproved,
+    NotClaimed,
+    Rejected,
+    TakenOver,
+    Undeliverable,
+)
+
+if TYPE_CHECKING:
+    from approvals.model import Args
+
+_SAID: dict[type[NotApproved], str] = {
+    Rejected: "The call was rejected and did not run. Don't try it again in other words.",
+    Expired: "The call did not run: nobody answered in time, which is not a no. Say that it is still to be done.",
+    Answered: "The call did not run: a person answered instead.",
+    ChangesRequested: "The call did not run: a person wants it otherwise. Call the tool again, changed.",
+    NotClaimed: "The call did not run now: its approval is used up, was taken back, or has lapsed.",
+    Cancelled: "The call did not run: the request for it was taken back.",
+    Undeliverable: "The call did not run: nobody who may decide could be reached. Don't try again; say so.",
+    TakenOver: "A person has taken this over. Stop, and leave the rest to them.",
+}
+
+
+def instead(no: NotApproved) -> str:
+    """What the model reads when a call didn't run. Never for `Unavailable`: nobody has answered then."""
+    said = _SAID.get(type(no), f"The call did not run: {no}")
+    return f"{said} Their words: {no.feedback}" if no.feedback else said
+
+
+def edited(args: Args) -> str:
+    """What the model reads before the result when a person has changed the call."""
+    return f"A person changed the call, and it ran with {json.dumps(args, ensure_ascii=False)}."
