@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _SAID: dict[type[NotApproved], str] = {
     Rejected: "The call was rejected and did not run. Don't try it again in other words.",
-    Expired: "The call did not run: nobody answered in time, which is not a no. Say that it is still to be done.",
+    Expired: "The call did not run: nobody answered in time. That is not a no; say that it is still to do.",
     Answered: "The call did not run: a person answered instead.",
     ChangesRequested: "The call did not run: a person wants it otherwise. Call the tool again, changed.",
     NotClaimed: "The call did not run now: its approval is used up, was taken back, or has lapsed.",
