@@ -19,6 +19,9 @@ from approvals import Approvals, ApprovalsError, NotClaimed, Permit
 logger = logging.getLogger(__name__)
 
 BETWEEN_S = 25.0  # from one answer to the next wish of the same sort
+GOODWILL_AFTER_S = 15.0  # the first minute is calm: a newcomer reads the cards that are there
+LOOP_AFTER_S = 80.0
+LOOPS, LOOP_S = 3, 4.0
 AGENTS = ("billing", "deployer", "support")
 
 
@@ -34,6 +37,7 @@ class Wish:
     risk: str | None = None
     schema: dict[str, object] | None = None
     takes_s: float = field(default=0.8)
+    begins_after_s: float = 0.0  # until then whoever approved it can take that back
 
 
 def refunds() -> Iterator[Wish]:
@@ -97,6 +101,7 @@ def mails() -> Iterator[Wish]:
             },
             reason="The customer asked twice when the money arrives.",
             result="queued for delivery",
+            begins_after_s=15.0,
             schema={
                 "type": "object",
                 "properties": {
@@ -138,6 +143,36 @@ def labels() -> Iterator[Wish]:
         )
 
 
+def goodwill() -> Iterator[Wish]:
+    """Small enough to need nobody, until the day's budget is spent."""
+    for number in itertools.count(61):
+        yield Wish(
+            agent="support",
+            tool="issue_refund",
+            args={"customer": f"c_{number}", "amount": 40, "currency": "USD"},
+            reason="The parcel came a week late.",
+            result=f"refunded, re_{number}g",
+            schema={
+                "type": "object",
+                "properties": {
+                    "customer": {"type": "string"},
+                    "amount": {"type": "number", "minimum": 0, "maximum": 1000},
+                    "currency": {"type": "string", "enum": ["USD", "EUR", "GBP"]},
+                },
+                "required": ["customer", "amount", "currency"],
+            },
+        )
+
+
+RESTART = Wish(
+    agent="deployer",
+    tool="restart_service",
+    args={"service": "queue"},
+    reason="The queue does not answer.",
+    result="the queue answers again",
+)
+
+
 async def perform(approvals: Approvals, wish: Wish, key: str) -> bool:
     """Ask, wait, and run what was approved. Returns whether anything new happened."""
     ticket = await approvals.submit(
@@ -147,7 +182,8 @@ async def perform(approvals: Approvals, wish: Wish, key: str) -> bool:
     outcome = await approvals.wait(ticket.id)
     logger.info("%s: %s", key, outcome.status)
     if outcome.status == "approved":
-        with contextlib.suppress(NotClaimed):  # used before we were started again, or lapsed
+        await asyncio.sleep(wish.begins_after_s)
+        with contextlib.suppress(NotClaimed):  # used before we were started again, taken back, or lapsed
             await _run(approvals, wish, await approvals.claim(ticket.id))
     return not is_old
 
@@ -159,16 +195,31 @@ async def _run(approvals: Approvals, wish: Wish, permit: Permit) -> None:
     await approvals.receipt(permit.id, ok=True, result=wish.result, duration_ms=elapsed_ms)
 
 
-async def _keep_wishing(approvals: Approvals, wishes: Callable[[], Iterator[Wish]]) -> None:
+async def _keep_wishing(
+    approvals: Approvals, wishes: Callable[[], Iterator[Wish]], *, after_s: float = 0
+) -> None:
+    await asyncio.sleep(after_s)
     for number, wish in enumerate(wishes(), start=1):
-        key = f"{wish.tool}-{number}"
-        try:
-            is_new = await perform(approvals, wish, key)
-        except ApprovalsError as error:
-            logger.info("%s: %s: %s", key, type(error).__name__, error)
-            is_new = True
-        if is_new:
+        if await _wish_once(approvals, wish, f"{wish.tool}-{number}"):
             await asyncio.sleep(BETWEEN_S)
+
+
+async def _repeat_itself(approvals: Approvals) -> None:
+    """What an agent in a loop does: the same call, again and again, which is one card."""
+    await asyncio.sleep(LOOP_AFTER_S)
+    async with asyncio.TaskGroup() as again:
+        for number in range(1, LOOPS + 1):
+            again.create_task(_wish_once(approvals, RESTART, f"{RESTART.tool}-{number}"))
+            await asyncio.sleep(LOOP_S)
+
+
+async def _wish_once(approvals: Approvals, wish: Wish, key: str) -> bool:
+    """Whether anything new happened: an agent that was started again finds its old wishes answered."""
+    try:
+        return await perform(approvals, wish, key)
+    except ApprovalsError as error:
+        logger.info("%s: %s: %s", key, type(error).__name__, error)
+        return True
 
 
 async def _keep_asking(approvals: Approvals) -> None:
@@ -198,6 +249,8 @@ async def main() -> None:
         wishing.create_task(_keep_wishing(agents["support"], mails))
         wishing.create_task(_keep_wishing(agents["support"], deletions))
         wishing.create_task(_keep_wishing(agents["support"], labels))
+        wishing.create_task(_keep_wishing(agents["support"], goodwill, after_s=GOODWILL_AFTER_S))
+        wishing.create_task(_repeat_itself(agents["deployer"]))
         wishing.create_task(_keep_asking(agents["deployer"]))
 
 
