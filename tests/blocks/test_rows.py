@@ -67,6 +67,11 @@ def test_a_text_that_looks_like_two_arguments_stays_one() -> None:
     assert 'customer "940"' in row_words(asked(args={"customer": "940"})).text
 
 
+def test_a_row_counts_what_it_leaves_out() -> None:
+    text = row_words(asked(args={f"k{number}": number for number in range(60)})).text
+    assert text.count(" k") == 15 and " … 45 more — " in text
+
+
 def test_the_most_telling_arguments_come_first() -> None:
     args: Args = {"zone": 1, "customer": "c_42", "note": "n"}
     assert row_words(asked(args=args), with_tool=False).text.startswith("R-7K2M · customer c_42 · zone 1")
