@@ -43,7 +43,7 @@ from approvals.model import (
     Terms,
     Via,
 )
-from approvals.policy import Facts, PolicyFaults, Stage, parse, terms_for
+from approvals.policy import Facts, PolicyFaults, Stage, candidates, parse, terms_for
 from approvals.policy.explaining import answer
 from approvals.redis_door import open_redis
 from approvals.reviewing import UNDO_PATIENCE, is_sampled
@@ -262,6 +262,15 @@ class TestThePolicy:
         }
         for stage, action in wanted.items():
             assert terms_of(a_rule(), stages={"refund": stage}).action is action
+
+    def test_a_budget_works_as_with_allow(self) -> None:
+        policy = parse(a_rule('budget = { count = 2, per = "1d" }'))
+        facts = Facts(kind=Kind.ACTION, tool="refund", args={}, agent=AgentName("billing"))
+        first, past_it = candidates(policy, facts)
+        assert first.spend is not None
+        assert (first.terms.action, past_it.terms.action) == (Action.REVIEW, Action.ASK)
+        (asked,) = candidates(policy, facts, stages={"refund": Stage.APPROVAL})
+        assert (asked.terms.action, asked.spend) == (Action.ASK, None)
 
     def test_a_question_that_a_wide_rule_takes_is_asked(self) -> None:
         assert terms_of(a_rule(tools='["*"]'), kind=Kind.QUESTION).action is Action.ASK
