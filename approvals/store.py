@@ -156,6 +156,7 @@ class Store:
                     key(self.tenant, "inbox", request.agent),
                     *(key(self.tenant, name) for name in ("approved", "freezes", "grants", "grants:used")),
                     *(key(self.tenant, name) for name in ("twins", "reviews")),
+                    key(self.tenant, "asked", request.agent),
                 ],
                 args=[
                     *(after.id, after.version, wire.write(wire.REQUEST, after)),
@@ -166,7 +167,7 @@ class Store:
                     *(_approved(after), frozen.version),
                     *((use.grant, use.version) if use else ("", "0")),
                     *((use.uses, use.micros, use.limit_micros) if use else (0, 0, 0)),
-                    *(_twin(after), _review(after)),
+                    *(_twin(after), _review(after), ms(after.created_at)),
                 ],
             )
         if reply is None:
@@ -365,6 +366,7 @@ class Store:
                 pipe.delete(request, cards, *filter(None, shown), *theirs)
                 if agent:
                     pipe.hdel(key(self.tenant, "undo", agent), request_id)
+                    pipe.zrem(key(self.tenant, "asked", agent), request_id)
                 if short is not None:
                     pipe.hdel(key(self.tenant, "shorts"), short)
                 for queue in ("ids", "pending", "due", "draw", "unseen", "approved", "reviews"):

@@ -18,6 +18,7 @@
 -- KEYS[16] used       hash of what was used of each grant: its count, and its sum in millionths
 -- KEYS[17] twins      set of pending request ids that share another's card
 -- KEYS[18] reviews    sorted set of request ids that people are to look at, by since when (ms)
+-- KEYS[19] asked      sorted set of the agent's request ids by creation (ms)
 --
 -- ARGV[1]  id         of the request
 -- ARGV[2]  version    of the request
@@ -44,6 +45,7 @@
 -- ARGV[23] limit      of its sum; 0 for none
 -- ARGV[24] twin       "1": it is pending and shares another's card; "": it doesn't
 -- ARGV[25] review     score; "" for none
+-- ARGV[26] asked      score
 --
 -- Returns {1, short} if it was new, {0, short, body} if this agent has it already (the letter is taken out all the
 -- same), nil if the id is another agent's (the letter stays), {-1} if a permit would be given and what is frozen
@@ -52,7 +54,7 @@
 local id, version, body, entry, head = unpack(ARGV, 1, 5)
 local pending, due, draw, outcome, keep, permit, until_ms = unpack(ARGV, 6, 12)
 local agent, submitted, letter, group, approved, freezes = unpack(ARGV, 13, 18)
-local grant, grants, uses, amount, limit, twin, review = unpack(ARGV, 19, 25)
+local grant, grants, uses, amount, limit, twin, review, asked = unpack(ARGV, 19, 26)
 
 local function take_out_letter()
   if letter ~= "" then
@@ -80,7 +82,7 @@ end
 if permit ~= "-" and (redis.call("HGET", KEYS[14], "version") or "0") ~= freezes then
   return {-1}
 end
-for _, index in ipairs({2, 6, 7, 10, 12, 17, 21, 22, 23, 25}) do
+for _, index in ipairs({2, 6, 7, 10, 12, 17, 21, 22, 23, 25, 26}) do
   if ARGV[index] ~= "" and not tonumber(ARGV[index]) then
     return redis.error_reply("ERR ARGV " .. index .. " is not a number")
   end
@@ -106,6 +108,7 @@ redis.call("SET", KEYS[6], second)
 redis.call("HSET", KEYS[1], "version", version, "body", body, "head", head, "seq", second, "short", short, "agent", agent)
 redis.call("ZADD", KEYS[10], 0, id)
 redis.call("HSET", KEYS[11], short, id)
+redis.call("ZADD", KEYS[19], asked, id)
 
 if pending ~= "" then
   redis.call("ZADD", KEYS[2], pending, id)
