@@ -226,10 +226,8 @@ class Desk:
     async def waiting(self) -> list[Request]:
         """What waits for anybody, the oldest first; what changes while the pages are read may be left out."""
         found: list[Request] = []
-        while page := await self.store.pending(limit=PAGE, offset=len(found)):
-            found += page
-            if len(page) < PAGE or len(found) >= MOST:
-                break
+        for offset in range(0, min(await self.store.count_pending(), MOST), PAGE):
+            found += await self.store.pending(limit=PAGE, offset=offset)
         return found
 
     def sight(self, who: Who) -> Sight:
@@ -243,8 +241,8 @@ class Desk:
 
     async def reviews(self, who: Who) -> list[Request]:
         """What ran without asking and is up for a look, as far as `who` could have decided it."""
-        found = await self.store.reviews(limit=LISTED)
-        return [one for one in found if may_count(one, await self.person(who, one))]
+        found, sight = await self.store.reviews(limit=LISTED), self.sight(who)
+        return [one for one in found if may_count(one, await sight.person(one))]
 
     async def may_override(self, who: Who, request: Request) -> bool:
         """Whether the policy names `who` for that; asking is no attempt."""
