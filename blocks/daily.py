@@ -12,8 +12,8 @@ from approvals.stats import Tally
 from blocks.pieces import Block, Card, Line, Moment, aside, header, line_text, plain, rich, section
 from blocks.replies import Commands
 from blocks.reviews import review_rows, review_text
-from blocks.stats import stats_blocks, stats_text
-from blocks.text import MESSAGE_CHARS, MESSAGE_TEXT_CHARS, json_size, units
+from blocks.stats import numbers_blocks, numbers_text
+from blocks.text import MESSAGE_CHARS, json_size
 
 ROWS = 10  # of one message
 SPARE_CHARS = 1500  # of JSON, for what is around the rows, and for what becomes of them
@@ -72,13 +72,13 @@ def head(
     commands: Commands,
 ) -> Card:
     """The message that begins the thread. It calls nobody."""
-    sentence, *lists = stats_blocks(tally, when)
+    sentence, *lists = numbers_blocks(tally, when)
     lines = [_waiting(waiting, now), *([_to_look_at(up_for_a_look)] if up_for_a_look else [])]
     hint = (
         f"/{commands.approvals} opens your queue; /{commands.approvals} stats tells the numbers of any span."
     )
     blocks = [sentence, *([_image(picture)] if picture else []), *lists, rich(section(*lines)), aside(hint)]
-    return Card(_whole_lines([*stats_text(tally, when).split("\n"), *map(line_text, lines)]), blocks)
+    return Card("\n".join([numbers_text(tally, when), *map(line_text, lines)]), blocks)
 
 
 def _image(picture: Picture) -> Block:
@@ -117,17 +117,7 @@ def reply(
     if left_out:
         more = f"… and {left_out:,} more: /{commands.approvals} reviews lists them."
         blocks, text = [*blocks, aside(more)], [*text, more]
-    return Card(_whole_lines(text), blocks)
-
-
-def _whole_lines(lines: Sequence[str]) -> str:
-    """As many of the lines as an update takes: half a line could hold half a date."""
-    text = lines[0]
-    for line in lines[1:]:
-        if units(text) + 1 + units(line) > MESSAGE_TEXT_CHARS:
-            break
-        text += f"\n{line}"
-    return text
+    return Card("\n".join(text), blocks)
 
 
 _RULE: Block = {"type": "divider"}

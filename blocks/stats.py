@@ -81,21 +81,31 @@ def span(seconds: float) -> str:
 
 
 def stats_blocks(tally: Tally, when: str, only: Only = EVERYTHING) -> list[Block]:
-    """The sentence, then the busiest tools and the people who decided most, then who seems to stamp."""
+    """The numbers, then who seems to stamp: for whoever asks, and not in front of a channel."""
+    return [*numbers_blocks(tally, when, only), *stamp_blocks(rubber_stamps(tally))]
+
+
+def numbers_blocks(tally: Tally, when: str, only: Only = EVERYTHING) -> list[Block]:
+    """The sentence, then the busiest tools and the people who decided most."""
     blocks = [notice(opening(tally, when, only))]
     if tally.tools:
         blocks.append(_list("By tool", [_tool(*each) for each in tally.tools.items()]))
     if tally.people:
         blocks.append(_list("By person", [_person(each) for each in tally.people]))
-    return [*blocks, *stamp_blocks(rubber_stamps(tally))]
+    return blocks
 
 
 def stats_text(tally: Tally, when: str, only: Only = EVERYTHING) -> str:
-    """The same for who is shown no blocks, in mrkdwn."""
+    """What `stats_blocks` shows, for who is shown no blocks, in mrkdwn."""
+    stamps = [line_text(_stamp(each)) for each in rubber_stamps(tally)[:STAMPS]]
+    return "\n".join([numbers_text(tally, when, only), *stamps])
+
+
+def numbers_text(tally: Tally, when: str, only: Only = EVERYTHING) -> str:
+    """What `numbers_blocks` shows, likewise."""
     lines: list[Line] = [(opening(tally, when, only),)]
     lines += [_tool(*each) for each in list(tally.tools.items())[:LISTED]]
     lines += [_person(each) for each in tally.people[:LISTED]]
-    lines += [_stamp(each) for each in rubber_stamps(tally)[:STAMPS]]
     return "\n".join(map(line_text, lines))
 
 

@@ -23,7 +23,8 @@ BUSY = replace(
     counts=Counts(asked=48, allowed=210, approved=39, rejected=3),
     tools={f"{number}{HOSTILE}": Counts(asked=8, approved=6) for number in range(40)},
     people=tuple(
-        PersonTally(id=PersonId(f"U{number}"), name=HOSTILE, approved=20 + number) for number in range(40)
+        PersonTally(id=PersonId(f"U{number}"), name=HOSTILE, approved=20 + number, yes_seconds=(0.5,) * 20)
+        for number in range(40)
     ),
     seconds=(1.0, 90.0),
 )
@@ -65,6 +66,7 @@ def test_the_head_keeps_slacks_limits_and_calls_nobody(tally: Tally) -> None:
     card = a_head(tally, Waiting(count=5000, oldest=T0, deadline=T0), look=400)
     check_message(card.text, card.blocks)
     assert "<@" not in card.text
+    assert "Is a person needed here?" not in str(card.blocks)  # nobody is told off in front of others
 
 
 @pytest.mark.parametrize("args", [{"service": "api"}, {"body": HOSTILE}], ids=["plain", "hostile"])

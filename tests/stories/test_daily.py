@@ -214,6 +214,17 @@ async def test_where_nothing_happened_nothing_is_told(slack: Sandbox, bot: Servi
     assert slack.messages() == []
 
 
+async def test_what_came_after_the_morning_is_told_the_next_one(
+    slack: Sandbox, bot: Service, approvals: Approvals
+) -> None:
+    await a_days_work(slack, approvals)
+    earlier = bot.policy.dailies[0].before(await bot.store.now())
+    assert earlier is not None
+    await a_worker(bot).look(earlier + timedelta(minutes=1))
+    assert daily(slack) == []
+    await told(bot, slack, await next_morning(bot))
+
+
 @pytest.mark.parametrize("fault", ["429", "500", "drop"])
 async def test_without_a_picture_there_are_still_the_words(
     slack: Sandbox, bot: Service, approvals: Approvals, fault: MethodFault
