@@ -17,6 +17,7 @@ from blocks.pieces import (
     Block,
     Card,
     Line,
+    Strong,
     aside,
     header,
     line_text,
@@ -182,7 +183,14 @@ def _edited_call(request: Request, shown: Shown, offer: Offer) -> Iterator[Block
     yield rich(literal(_shortened_call(request, shown, offer)))
     changes = diff_text(asked, request.args, VALUE_HEAD_AND_TAIL_CHARS // 4, whole=False)
     if changes.text:
-        yield rich(section(("Changed from what was asked:",)), literal(spread(changes.text, 500, 200)))
+        yield rich(section(_changed_by(request)), literal(spread(changes.text, 500, 200)))
+
+
+def _changed_by(request: Request) -> Line:
+    """Who put another call in the place of what the agent asked for, as far as the trail still tells."""
+    at_once = (line for line in request.trail if line.at == request.changed_at)
+    who = next((line.by.name for line in at_once if line.word in ("voted", "redirected")), None)
+    return ("Changed ", *(("by ", Strong(name(who)), " ") if who else ()), "from what was asked:")
 
 
 def _shortened_call(request: Request, shown: Shown, offer: Offer) -> str:
