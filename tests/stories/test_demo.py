@@ -13,6 +13,8 @@ from typing import Any
 
 import aiohttp
 
+from bot.tomorrow import NAME
+
 START_S = 40.0
 
 
@@ -84,6 +86,18 @@ def _is_alive(pid: int) -> bool:
         os.kill(pid, 0)
         return True
     return False
+
+
+async def test_its_button_makes_it_tomorrow(tmp_path: Path) -> None:
+    async with a_demo(tmp_path / "demo") as (process, page):
+        await _cards(page, at_least=5)
+        async with aiohttp.ClientSession() as session, session.post(f"{page}/page/buttons/{NAME}") as answer:
+            assert "the channel is told about the day" in (await answer.json())["notice"]
+        told = [
+            message for message in await _cards(page, at_least=6) if "people were asked" in message["text"]
+        ]
+        assert len(told) == 1
+        assert await _stopped(process) == 0
 
 
 async def test_a_second_demo_in_the_same_directory_says_so(tmp_path: Path) -> None:
