@@ -2,18 +2,24 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from approvals import Approvals
+from approvals.daily_book import DailyBook
 from approvals.keys import key
+from approvals.trust import Proposal
 from bot.app import Service, daily_threads
 from bot.daily import DailyThreads
+from bot.daily_posting import DailyPosting
 from bot.sandbox.misbehaviour import MethodFault
 from bot.sandbox.model import Message
 from bot.sandbox.server import Sandbox
+from bot.sending import Sending
+from tests.blocks.test_proposals import a_proposal
 from tests.running import a_connected_bot, a_policy, environment, the_card, the_dialog, until
 from tests.stories.processes import a_process, killed
 
@@ -302,6 +308,24 @@ async def test_what_was_left_open_comes_again_under_its_own_heading(
     assert await until(again)
     _, below = slack.thread(CHANNEL, daily(slack)[1].ts)
     assert "Still to be looked at, from before" in below.shown
+
+
+async def test_rules_that_could_spare_time_are_suggested_last_in_the_channel_of_their_calls(
+    slack: Sandbox, bot: Service, approvals: Approvals
+) -> None:
+    async def proposals() -> list[Proposal]:
+        return [a_proposal(), replace(a_proposal(), channel="#approvals-ops")]
+
+    await ran(approvals)
+    await reviews_open(bot, 1)
+    assert bot.slack is not None
+    book = DailyBook(bot.redis, bot.settings.tenant)
+    posting = DailyPosting(book, Sending(bot.slack.client), bot.settings.commands)
+    worker = DailyThreads(lambda: bot.policy, bot.store, book, bot.slack.channels, posting, proposals)
+    assert await worker.make_it_tomorrow() == 1
+    _, reviews, suggested = slack.thread(CHANNEL, daily(slack)[0].ts)
+    assert "Ran without asking" in reviews.shown
+    assert suggested.shown.count("See the rule") == 1 and "41 calls of label" in suggested.shown
 
 
 async def test_tomorrow_can_be_made_as_often_as_there_is_something_to_tell(
