@@ -1,6 +1,7 @@
 """One click on many rows: exactly those that were shown, each decided once, what is left out is named."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -8,8 +9,10 @@ from typing import Any, TypeAlias
 import pytest
 
 from approvals import Approvals
+from approvals.audit import Entry
 from approvals.digest import DigestId
 from approvals.messages import Ticket
+from approvals.model import Args
 from approvals.redis_door import open_redis
 from approvals.store import Store
 from blocks import ids
@@ -275,20 +278,52 @@ async def test_what_a_killed_worker_leaves_goes_on_elsewhere_and_nothing_twice(
     boundary: tuple[str, str],
 ) -> None:
     env = environment(slack, redis_url, tenant, APPROVALS_POLICY=a_policy(tmp_path, policy))
-    async with a_bot_process(slack, env, "-m", DYING, *boundary) as dying:
-        tickets, digest = await a_digest(slack, approvals, SIX)
-        async with asyncio.TaskGroup() as people:
-            people.create_task(slack.person("U0ANA").press(the_button(digest, "Approve the"), digest))
-            people.create_task(killed(dying))
+    tickets, digest = await broken_off(slack, approvals, env, boundary, SIX)
     await let_leases_end(redis_url, tenant)
     async with a_bot_process(slack, env):
         for ticket in tickets[:5]:
             assert (await approvals.wait(ticket.id, timeout=5)).decided_by == "slack:U0ANA"
         await redrawn(slack, digest, "1 of 6")
         await whispered(slack, "U0ANA", "Approved 5 of 6")
-    async with open_redis(redis_url) as redis:
-        logged = [entry async for entry in Store(redis, tenant).log() if entry.event != "submitted"]
+    logged = await everything_logged(redis_url, tenant)
     approved = [entry for entry in logged if entry.event == "approved"]
     assert len(approved) == 5
     assert len({str((entry.detail or {})["bulk"]) for entry in approved}) == 1
     assert [entry for entry in logged if entry.event == "refused"] == []
+
+
+async def test_votes_that_a_killed_worker_has_cast_are_not_cast_again(
+    slack: Sandbox, approvals: Approvals, redis_url: str, tenant: str, tmp_path: Path, policy: str
+) -> None:
+    env = environment(slack, redis_url, tenant, APPROVALS_POLICY=a_policy(tmp_path, policy))
+    calls = [a_refund(n, currency="CHF") for n in range(6)]
+    tickets, _ = await broken_off(slack, approvals, env, ("before", "approvals.bulks:Bulks.settle"), calls)
+    await let_leases_end(redis_url, tenant)
+    async with a_bot_process(slack, env):
+        await whispered(slack, "U0ANA", "Approved all 6")
+    logged = await everything_logged(redis_url, tenant)
+    assert sorted(entry.request for entry in logged if entry.event == "voted") == sorted(
+        ticket.id for ticket in tickets
+    )
+    assert [entry for entry in logged if entry.event == "refused"] == []
+
+
+async def broken_off(
+    slack: Sandbox,
+    approvals: Approvals,
+    env: dict[str, str],
+    boundary: tuple[str, str],
+    calls: Sequence[Args],
+) -> tuple[list[Ticket], Message]:
+    """A digest of `calls` whose bulk killed its worker at `boundary`."""
+    async with a_bot_process(slack, env, "-m", DYING, *boundary) as dying:
+        tickets, digest = await a_digest(slack, approvals, calls)
+        async with asyncio.TaskGroup() as people:
+            people.create_task(slack.person("U0ANA").press(the_button(digest, "Approve the"), digest))
+            people.create_task(killed(dying))
+    return tickets, digest
+
+
+async def everything_logged(redis_url: str, tenant: str) -> list[Entry]:
+    async with open_redis(redis_url) as redis:
+        return [entry async for entry in Store(redis, tenant).log()]
