@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
@@ -38,7 +39,7 @@ logger = logging.getLogger(__name__)
 IDLE_S = 5.0
 AGAIN_S = 10.0  # after Slack took something amiss
 PAUSE_S = 1.0  # from one look to the next: what changes in between is drawn together
-PATIENCE_S = 10.0  # for the turn, where somebody waits for it
+PATIENCE_S = 20.0  # for the turn and for Slack, where somebody waits for them
 LONGEST = timedelta(days=7)  # that is told at once, after mornings without a message
 A_DAY = timedelta(days=1)
 SUGGESTED = 3  # rules that one thread suggests
@@ -99,49 +100,55 @@ class DailyThreads:
                 morning = daily.morning_of(day)
                 if morning is None or morning > now or (daily, day) in self._done:
                     continue
-                if await self._tell(daily, morning, now) is None:
-                    is_whole = False
-                else:
+                if await self._tell(daily, morning, now, set()):
                     self._done.add((daily, day))
+                else:
+                    is_whole = False
             return await self._follow(now) and is_whole
 
     async def make_it_tomorrow(self) -> int:
         """Tell now what the next morning would tell; returns to how many channels. For the demo.
 
         Raises:
-            Unavailable: Redis was away, or another worker kept the turn.
+            Unavailable: Redis was away.
         """
-        now = await self._store.now()
-        told = 0
-        async with asyncio.timeout(PATIENCE_S):
-            while True:
-                async with self._book.turn() as is_ours:
-                    if is_ours:
-                        self._ids.clear()
-                        for daily in self._policy().dailies:
-                            if morning := daily.after(now):
-                                told += await self._tell(daily, morning, now) or 0
-                        return told
-                await asyncio.sleep(PAUSE_S / 10)
+        now, told = await self._store.now(), set[str]()
+        with suppress(TimeoutError):  # the next one goes on where this ended
+            async with asyncio.timeout(PATIENCE_S):
+                while not await self._bring_tomorrow(now, told):  # noqa: ASYNC110 - Slack has no way to call us
+                    await asyncio.sleep(PAUSE_S / 2)
+        return len(told)
+
+    async def _bring_tomorrow(self, now: datetime, told: set[str]) -> bool:
+        """Whether it was our turn, and nothing is left to be tried again; adds the channels to `told`."""
+        async with self._book.turn() as is_ours:
+            self._ids.clear()
+            mornings = [(daily, daily.after(now)) for daily in self._policy().dailies if is_ours]
+            done = [await self._tell(daily, at, now, told) for daily, at in mornings if at is not None]
+            return is_ours and all(done)
 
     # -- telling --------------------------------------------------------------------------------------
 
-    async def _tell(self, daily: Daily, morning: datetime, now: datetime) -> int | None:
-        """Tell every channel whose morning it is; returns how many, or None if it must be tried again."""
+    async def _tell(self, daily: Daily, morning: datetime, now: datetime, told: set[str]) -> bool:
+        """Tell every channel whose morning it is, but those in `told`, to which it adds them.
+
+        Returns whether nothing is left to be tried again.
+        """
         self._proposed = None
         until = min(morning, now)
         since = daily.before(morning) or morning - A_DAY
         found = await self._counter.numbers(since, until)
-        told, is_whole = 0, True
-        for channel in [each for each in found if await self._speaks_for(daily, each)]:
+        is_whole = True
+        for channel in [each for each in found if await self._speaks_for(daily, each) and each not in told]:
             try:
-                told += await self._tell_channel(daily, channel, found[channel], (since, until, morning), now)
+                if await self._tell_channel(daily, channel, found[channel], (since, until, morning), now):
+                    told.add(channel)
             except Undrawable as undrawable:
                 logger.error("a channel can't be told about the day: %s", undrawable.why)
             except TROUBLE as error:
                 logger.warning("a channel is not told yet", extra={"error": word_of(error)})
                 is_whole = False
-        return told if is_whole else None
+        return is_whole
 
     async def _tell_channel(
         self,
