@@ -29,6 +29,6 @@ def _sentence(request: Request, step: Step) -> str:
     at = request.deadline
     until = "" if at is None else f", until {Moment(at, near=request.created_at).token}"
     added = f" From now on {deciders(step.add)} may decide it as well." if step.add else ""
-    if request.turn > 0 and step is MORNING:
+    if request.turn > 0 and step == MORNING:
         return f"{what} was changed, and waits for a decision anew{until}."
     return f"{what} still waits for a decision{until}.{added}"
