@@ -66,25 +66,39 @@ async def test_all_shown_is_approved_but_for_what_must_be_opened(
     assert "1 of 6 left" in (await redrawn(slack, digest, "1 of 6")).shown
 
 
-def row_of(message: Message, request_id: str) -> str:
-    """The block with the buttons of a row."""
-    for block in message.blocks or []:
-        if any(f"|{request_id}|" in str(element.get("value")) for element in block.get("elements", [])):
-            return str(block["block_id"])
-    raise AssertionError(f"no row of {request_id}")
+async def approve_row(slack: Sandbox, person: str, digest: Message, short: str) -> None:
+    """Press Approve in a row, as it stood in that message."""
+    for block in digest.blocks or []:
+        for element in block.get("elements", []):
+            if str(element.get("accessibility_label")).startswith(f"Approve {short}"):
+                clicker = slack.person(person)
+                assert (await clicker.click(digest, element["action_id"], block_id=block["block_id"])).ok
+                return
+    raise AssertionError(f"no row of {short}")
 
 
 async def test_a_row_decided_by_its_own_button_turns_and_says_nothing_more(
     slack: Sandbox, approvals: Approvals, bot: Service
 ) -> None:
     tickets, digest = await a_digest(slack, approvals, SIX)
-    ana = slack.person("U0ANA")
-    assert (await ana.click(digest, ids.APPROVE, block_id=row_of(digest, tickets[0].id))).ok
+    short = (await bot.store.get(tickets[0].id))[0].short
+    await approve_row(slack, "U0ANA", digest, short)
     await redrawn(slack, digest, "Ana Duarte approved")
-    assert ana.ephemerals() == []
-    kim = slack.person("U0KIM")
-    assert (await kim.click(digest, ids.APPROVE, block_id=row_of(digest, tickets[0].id))).ok
+    assert slack.person("U0ANA").ephemerals() == []
+    await approve_row(slack, "U0KIM", digest, short)
     await whispered(slack, "U0KIM", "Ana Duarte approved")
+
+
+async def test_a_row_that_changed_since_it_was_seen_is_not_approved_by_its_button(
+    slack: Sandbox, approvals: Approvals, bot: Service
+) -> None:
+    tickets, digest = await a_digest(slack, approvals, SIX)
+    short = (await bot.store.get(tickets[0].id))[0].short
+    await approvals.revise(tickets[0].id, a_refund(0, amount=400))
+    await redrawn(slack, digest, "400")
+    await approve_row(slack, "U0ANA", digest, short)
+    await whispered(slack, "U0ANA", "nothing was decided")
+    assert (await bot.store.get(tickets[0].id))[0].is_pending
 
 
 async def test_it_asks_first_and_says_how_many_how_much_and_the_largest(
