@@ -55,14 +55,17 @@ class Digest:
     rows: tuple[Row, ...]
     version: int = 1
     page: int = 0  # that the message shows
+    starts: tuple[int, ...] = (0,)  # the first row of each page
     person: PersonId | None = None  # whose own it is
     group_by: GroupBy = GroupBy.TOOL
     unit: str = ""  # of the sum
     closed: bool = False  # none of its rows waits any more
 
-    def indexes(self, first: int, last: int) -> range:
-        """The places of rows `first` to `last`, as far as there are such rows."""
-        return range(max(first, 0), min(last + 1, len(self.rows)))
+    @property
+    def shown(self) -> range:
+        """The places of the rows on the page that the message shows."""
+        page = min(self.page, len(self.starts) - 1)
+        return range(self.starts[page], (*self.starts, len(self.rows))[page + 1])
 
 
 def new_digest_id() -> DigestId:

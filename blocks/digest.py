@@ -9,7 +9,6 @@ from itertools import groupby
 from typing import TypeAlias
 
 from approvals.digest import Digest, GroupBy, Row, covered, heading_of, waiting
-from approvals.durations import tell_duration
 from approvals.model import Kind, Principal, Request, RequestId, Status
 from blocks import ids
 from blocks.buttons import is_open, is_risky
@@ -31,11 +30,13 @@ from blocks.pieces import (
     section,
 )
 from blocks.request import label
-from blocks.rows import ended_words, named, row_words, standing
+from blocks.rows import ended_words, row_words, standing
 from blocks.sums import add_up, money
 from blocks.text import MESSAGE_CHARS, MESSAGE_TEXT_CHARS, clip, escape, json_size, one_line, units
 
-PAGE = 8  # rows: no more fit a message when each is as long as can be, and has three buttons
+PAGE = 14  # rows of a page at most: each may have a heading, and there are 50 blocks
+PAGE_CHARS = 8_300  # of JSON for its rows, of the 13,000 of a message
+ROW_CHARS = 570  # of JSON of a row with three buttons, without its words
 HEADING_CHARS = 40
 TEXT_SPARE_CHARS = 1200  # of JSON: the least that is left for the message's text
 SPOKEN_CHARS = (240, 90, 45)  # of a row in the message's text, the most that fits
@@ -66,8 +67,20 @@ def digest_card(digest: Digest, requests: Requests, now: datetime, *, ping: Sequ
     return Card(_text(digest, requests, now, spoken, json_chars=MESSAGE_CHARS - json_size(blocks)), blocks)
 
 
+def page_starts(requests: Iterable[Request]) -> tuple[int, ...]:
+    """At which rows of a new digest its pages begin: as many rows each as a message surely holds."""
+    starts, count, chars = [0], 0, 0
+    for index, request in enumerate(requests):
+        needed = ROW_CHARS + json_size(row_words(request).text)
+        if count == PAGE or (count and chars + needed > PAGE_CHARS):
+            starts.append(index)
+            count, chars = 0, 0
+        count, chars = count + 1, chars + needed
+    return tuple(starts)
+
+
 def page_count(digest: Digest) -> int:
-    return max(1, -(-len(digest.rows) // PAGE))
+    return len(digest.starts)
 
 
 def _page(digest: Digest) -> int:
@@ -76,8 +89,7 @@ def _page(digest: Digest) -> int:
 
 def page_indexes(digest: Digest) -> range:
     """The places of the rows that its message shows."""
-    first = _page(digest) * PAGE
-    return digest.indexes(first, first + PAGE - 1)
+    return digest.shown
 
 
 def ready(digest: Digest, requests: Requests, indexes: Iterable[int], now: datetime) -> list[Row]:
@@ -132,12 +144,12 @@ def _facts(digest: Digest, requests: Requests, now: datetime) -> Line:
     those = [requests[digest.rows[place].request_id] for place in waiting(digest, requests)]
     if not those:
         return ("Asked for together, ", Moment(digest.made_at, near=now))
-    oldest = max((now - request.created_at).total_seconds() for request in those)
+    oldest = min(request.created_at for request in those)
     deadlines = [request.deadline for request in those if request.deadline is not None]
     first: Line = (" · first deadline ", Moment(min(deadlines), near=now)) if deadlines else ()
     decided = results(digest, requests)
     left = (f" · {len(those):,} of {len(digest.rows):,} left: {decided}",) if decided else ()
-    return (f"Oldest {tell_duration(oldest)}", *first, *left)
+    return ("Oldest from ", Moment(oldest, near=now), *first, *left)  # a span would be told wrong in no time
 
 
 # -- the rows -----------------------------------------------------------------------------------------
@@ -199,14 +211,13 @@ def _ended_block(lines: Sequence[Line]) -> list[Block]:
 
 def _waiting(digest: Digest, index: int, request: Request, text: str, *, is_ready: bool) -> Iterator[Block]:
     """A row with its buttons below it; or with Open beside it, where it can't be decided from here."""
-    value, which = ids.pack(request), named(request)
-    block_id = ids.row_block(digest.id, index, digest.version)
-    look = button("Open", ids.OPEN, value, described=f"Open {which}")
+    which, block_id = label(request), ids.row_block(digest.id, index, digest.version)
+    look = button("Open", ids.in_row("open"), described=f"Open {which}")
     if not is_ready:
         yield {**notice(text), "block_id": block_id, "accessory": look}
         return
-    approve = button("Approve", ids.APPROVE, value, described=f"Approve {which}")
-    reject = button("Reject…", ids.REJECT, value, described=f"Reject {which}")
+    approve = button("Approve", ids.in_row("approve"), described=f"Approve {which}")
+    reject = button("Reject…", ids.in_row("reject"), described=f"Reject {which}")
     yield from (notice(text), actions(block_id, approve, reject, look))
 
 

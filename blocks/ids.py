@@ -40,6 +40,7 @@ BULK_APPROVE: Final = "bulk_approve"  # of a digest's rows; also a dialog
 BULK_REJECT: Final = "bulk_reject"  # also a dialog
 SEE_ALL: Final = "see_all"  # of a digest's rows that wait; also a dialog, whose submitting approves them
 ROW: Final = "row"  # of that dialog; its block says which row, its value which verb
+IN_ROW: Final = re.compile(r"row:(approve|reject|open)")  # the buttons of a row of the message; likewise
 TURN: Final = re.compile(r"turn:(\d{1,4})")  # a digest's page; the number says which
 WALK: Final = "walk"  # through a digest, one by one; also a dialog
 WALK_APPROVE: Final = "walk_approve"
@@ -143,8 +144,13 @@ class RowPick:
 
 def pack(request: Request) -> str:
     """What rides on a button, and in a dialog's private_metadata."""
-    alike = f"|{len(request.twins)}" if request.twins else ""
-    return f"{_VERSION}|{request.id}|{request.fingerprint}{alike}"
+    return pack_seen(Seen(request.id, request.fingerprint, len(request.twins)))
+
+
+def pack_seen(seen: Seen) -> str:
+    """The same, of what somebody saw."""
+    alike = f"|{seen.alike}" if seen.alike else ""
+    return f"{_VERSION}|{seen.request_id}|{seen.fingerprint}{alike}"
 
 
 def unpack(value: object) -> Seen:
@@ -263,9 +269,23 @@ def row_block(digest_id: DigestId, index: int, version: int) -> str:
     return f"{_VERSION}|row|{digest_id}|{index}|{version}"
 
 
+def in_row(verb: RowVerb) -> str:
+    """The action id of a button in a row of the message."""
+    return f"row:{verb}"
+
+
 def pack_row(verb: RowVerb) -> str:
     """What rides on an option or a button of a row; its block's id says the rest."""
     return f"{_VERSION}|{verb}"
+
+
+def unpack_in_row(block_id: object, action_id: str) -> RowPick:
+    """What a button in a row of the message says, by its block and its own id.
+
+    Raises:
+        Stale: they are not of this version's making.
+    """
+    return unpack_row(block_id, f"{_VERSION}|{action_id.removeprefix('row:')}")
 
 
 def unpack_row(block_id: object, value: object) -> RowPick:

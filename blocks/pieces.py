@@ -160,7 +160,7 @@ def actions(block_id: str, *elements: Block) -> Block:
 def button(
     label: str,
     action_id: str,
-    value: str,
+    value: str = "",
     *,
     style: Literal["primary", "danger"] | None = None,
     confirm: Block | None = None,
@@ -171,8 +171,9 @@ def button(
         "type": "button",
         "text": plain(label, texts.BUTTON_CHARS),
         "action_id": action_id,
-        "value": value,
     }
+    if value:
+        made["value"] = value
     if style:
         made["style"] = style
     if confirm:

@@ -20,6 +20,7 @@ from approvals.errors import (
     AmbiguousId,
     ArgumentsChanged,
     DeadlinePassed,
+    DigestNotFound,
     Frozen,
     NoOverrider,
     NotAnOption,
@@ -44,6 +45,7 @@ from approvals.model import Barred, Kind, PersonId, Request, ReviewState
 from approvals.quorum import missing
 from blocks import ids
 from blocks.action import headline
+from blocks.digest_replies import NO_DIGEST
 from blocks.people import deciders
 from blocks.pieces import Block, Card, Moment, aside, button, header, notice, plain
 from blocks.question import question_of
@@ -67,6 +69,8 @@ def refused(
 ) -> str:
     """Why it was not let through, and what to do instead. `by` is the person who tried."""
     match refusal:
+        case DigestNotFound():
+            return NO_DIGEST
         case RequestNotFound(typed=typed):
             lists = (commands or Commands()).approvals
             return f"There is no request {_typed(typed)} here. `/{lists}` lists what waits."
@@ -340,7 +344,7 @@ def help_text(commands: Commands) -> str:
         (
             "Agents ask here before they act. Decide on the card, or type:",
             f"• `/{commands.approvals}` or `/{commands.approvals} mine`: what waits for you",
-            f"• `/{commands.approvals} all`: everything that waits; `digest`: this channel's digest, as a list",
+            f"• `/{commands.approvals} all`: everything that waits; `digest`: this channel's digest",
             f"• `/{commands.approvals} ID`: one request, with its buttons",
             f"• `/{commands.approve} ID [note]`: approve it",
             f"• `/{commands.reject} ID reason`: reject it; the agent gets your reason",

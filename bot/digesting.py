@@ -25,6 +25,7 @@ from approvals.model import Kind, PersonId, Request
 from approvals.policy import Policy
 from approvals.policy.rules import Digest as Wish
 from approvals.store import Store
+from blocks.digest import page_starts
 from blocks.rows import row_words
 from bot.facts import facts_of
 
@@ -91,6 +92,7 @@ def new_digest(
 ) -> Digest:
     """A digest of these, in the order in which people read them."""
     group_by = wish.group_by if wish else GroupBy.TOOL
+    ordered = in_order(requests, group_by)
     rows = tuple(
         Row(
             request_id=request.id,
@@ -98,7 +100,7 @@ def new_digest(
             is_ready=may_be_in_all(request) and row_words(request).is_whole,
             amount=amount(request),
         )
-        for request in in_order(requests, group_by)
+        for request in ordered
     )
     return Digest(
         id=id or new_digest_id(),
@@ -107,6 +109,7 @@ def new_digest(
         channel=channel,
         made_at=now,
         rows=rows,
+        starts=page_starts(ordered),
         person=person,
         group_by=group_by,
         unit=wish.unit if wish else "",

@@ -95,7 +95,7 @@ async def open_dialog(
 # -- buttons and menus --------------------------------------------------------------------------------
 
 
-async def _approve(parts: Parts, click: Click) -> None:
+async def approve(parts: Parts, click: Click) -> None:
     seen = ids.unpack(click.value)
 
     def approve(person: Person, _: Request) -> Approve:
@@ -108,7 +108,7 @@ async def _approve(parts: Parts, click: Click) -> None:
         await parts.tell_verdict(click, verdict)
 
 
-async def _reject(parts: Parts, click: Click) -> None:
+async def reject(parts: Parts, click: Click) -> None:
     await open_dialog(parts, click, "reject", dialogs.reject_view)
 
 
@@ -166,7 +166,7 @@ async def _read_all(parts: Parts, click: Click) -> None:
     await _show(parts, click, ids.unpack(click.value), parts.call_view)
 
 
-async def _details(parts: Parts, click: Click) -> None:
+async def details(parts: Parts, click: Click) -> None:
     await _show(parts, click, ids.unpack(click.value), parts.request_view)
 
 
@@ -183,15 +183,15 @@ async def _show(
 
 
 _ACTIONS: tuple[tuple[str | re.Pattern[str], Clicked], ...] = (
-    (ids.APPROVE, _approve),
+    (ids.APPROVE, approve),
     (ids.OPTION, _option),
     (ids.CHOOSE, _menu_option),
-    (ids.REJECT, _reject),
+    (ids.REJECT, reject),
     (ids.ANSWER, _answer),
     (ids.MORE, _more),
     (ids.READ_ALL, _read_all),
-    (ids.DETAILS, _details),
-    (ids.OPEN, _details),
+    (ids.DETAILS, details),
+    (ids.OPEN, details),
 )
 
 

@@ -12,7 +12,7 @@ from approvals.model import Request, RequestId, Via
 from approvals.past import past_decisions
 from blocks import digest_replies, ids
 from blocks.bulk import all_view
-from blocks.ids import Shown
+from blocks.ids import RowPick, Shown
 from blocks.request import Offer, offer_for
 from blocks.walk import walk_end, walk_view
 from bot.listeners.parts import Json, Parts
@@ -107,6 +107,19 @@ async def _walk_view(parts: Parts, seen: Opened, index: int, request: Request, n
 
 def _noted(notes: Sequence[str], over: int, others: int) -> str:
     return "\n".join(filter(None, [*notes, digest_replies.passed_over(over, others)]))
+
+
+async def row_of(parts: Parts, who: Who, pick: RowPick) -> Row:
+    """The row that a button of the message stands in.
+
+    Raises:
+        NotOpened: there is no such digest any more.
+        Stale: it has no such row.
+    """
+    digest = await _digest(parts, who, pick.digest_id, pick.verb)
+    if pick.index >= len(digest.rows):
+        raise ids.Stale("the digest has no such row")
+    return digest.rows[pick.index]
 
 
 async def _digest(parts: Parts, who: Who, digest_id: DigestId, verb: str) -> Digest:

@@ -19,12 +19,21 @@ from approvals.places import IN_DIGEST, digests_in
 from blocks import bulk as words
 from blocks import dialogs, digest_replies, ids
 from blocks.digest import page_count
-from blocks.ids import Shown
+from blocks.ids import Seen, Shown
 from bot.bulk import Tell
 from bot.desk import LISTED
 from bot.listeners import beneath
-from bot.listeners.decisions import Clicked, on_click
-from bot.listeners.digest_views import NotOpened, Opened, list_beneath, list_view, meant, opened, why_not
+from bot.listeners.decisions import Clicked, approve, details, on_click, reject
+from bot.listeners.digest_views import (
+    NotOpened,
+    Opened,
+    list_beneath,
+    list_view,
+    meant,
+    opened,
+    row_of,
+    why_not,
+)
 from bot.listeners.parts import Json, Parts
 from bot.payloads import Click, Slash, Submitted, Who, laid_on
 
@@ -35,12 +44,13 @@ Answer: TypeAlias = Json  # to a dialog that was sent off
 
 
 def register(app: AsyncApp, parts: Parts) -> None:
-    """Join the digest's own buttons and dialogs. Its rows' buttons are those of cards."""
+    """Join the digest's buttons and dialogs."""
     for action_id, clicked in (
         (ids.BULK_APPROVE, _approve_shown),
         (ids.BULK_REJECT, _ask_why),
         (ids.SEE_ALL, _see_all),
         (ids.ROW, _row),
+        (ids.IN_ROW, _in_row),
         (ids.TURN, _turn),
     ):
         app.action(action_id)(on_click(parts, or_told(clicked)))
@@ -199,6 +209,20 @@ def _instead(view: Json) -> Answer:
 
 
 # -- a row of that ------------------------------------------------------------------------------------
+
+
+async def _in_row(parts: Parts, click: Click) -> None:
+    """A button in a row of the message is that of a card which showed the same."""
+    pick = ids.unpack_in_row(click.block_id, click.action_id)
+    row = await row_of(parts, click.who, pick)
+    if pick.verb != "open" and row.since > pick.version:
+        await parts.tell(click, digest_replies.CHANGED)
+    elif pick.verb == "approve" and not row.is_ready:
+        await parts.tell(click, digest_replies.MUST_BE_OPENED)
+    else:
+        value = ids.pack_seen(Seen(row.request_id, row.fingerprint))
+        clicked = {"approve": approve, "reject": reject, "open": details}[pick.verb]
+        await clicked(parts, replace(click, value=value))
 
 
 async def _row(parts: Parts, click: Click) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from approvals.digest import Digest, DigestId, Row, may_be_in_all
 from approvals.model import Args, Request, RequestId, Risk
 from blocks.check import check_message
-from blocks.digest import digest_card
+from blocks.digest import digest_card, page_starts
 from blocks.pieces import Block, Card
 from blocks.rows import row_words
 from tests.blocks.scenes import asked, scene
@@ -41,7 +41,12 @@ def a_digest(those: list[Request], **changes: Any) -> tuple[Digest, dict[Request
         )
         for one in those
     )
-    usual: dict[str, Any] = {"name": "refunds", "channel": "C0APPROVALS", "unit": "$"}
+    usual: dict[str, Any] = {
+        "name": "refunds",
+        "channel": "C0APPROVALS",
+        "unit": "$",
+        "starts": page_starts(those),
+    }
     made = Digest(id=DigestId("D-" + "7" * 26), tenant="default", made_at=T0, rows=rows, **(usual | changes))
     return made, {one.id: one for one in those}
 

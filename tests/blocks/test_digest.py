@@ -112,11 +112,11 @@ def test_all_shown_means_the_rows_of_the_page_but_never_high_risk() -> None:
     digest, those = a_digest(refunds(12, risky=3))
     card = drawn(digest, those)
     (approve,) = buttons(card.blocks, ids.BULK_APPROVE)
-    assert approve["text"]["text"] == "Approve the 5 shown, $175.00"
+    assert approve["text"]["text"] == "Approve the 9 shown, $333.00"
     assert "3 more stay: each must be opened." in approve["confirm"]["text"]["text"]
     shown = ids.unpack_shown(approve["value"])
-    assert (shown.digest_id, shown.version, shown.indexes) == (digest.id, 1, tuple(range(8)))
-    assert len(buttons(card.blocks, ids.APPROVE)) == 5 and len(buttons(card.blocks, ids.OPEN)) == 8
+    assert (shown.digest_id, shown.version, shown.indexes) == (digest.id, 1, tuple(range(12)))
+    assert len(buttons(card.blocks, "row:approve")) == 9 and len(buttons(card.blocks, "row:open")) == 12
 
 
 def test_a_row_whose_call_has_changed_since_it_was_drawn_has_no_approve() -> None:
@@ -124,20 +124,20 @@ def test_a_row_whose_call_has_changed_since_it_was_drawn_has_no_approve() -> Non
     first = digest.rows[0].request_id
     those[first] = replace(those[first], fingerprint=scene("pending_email").fingerprint)
     card = drawn(digest, those)
-    assert len(buttons(card.blocks, ids.APPROVE)) == 1 and not buttons(card.blocks, ids.BULK_APPROVE)
+    assert len(buttons(card.blocks, "row:approve")) == 1 and not buttons(card.blocks, ids.BULK_APPROVE)
 
 
 def test_nothing_can_be_decided_after_its_deadline() -> None:
     digest, those = a_digest(refunds(3))
     card = drawn(digest, those, NOW + timedelta(days=1))
-    assert not buttons(card.blocks, ids.APPROVE) and not buttons(card.blocks, ids.BULK_APPROVE)
+    assert not buttons(card.blocks, "row:approve") and not buttons(card.blocks, ids.BULK_APPROVE)
     view = confirm_view(digest, BulkVerb.APPROVE, digest.rows, those, NOW + timedelta(days=1))
     assert "submit" not in view and "its deadline has passed" in view_text(view)
 
 
 def test_pages_are_turned_and_end() -> None:
-    digest, those = a_digest(refunds(12))
-    assert page_count(digest) == 2 and list(page_indexes(replace(digest, page=1))) == [8, 9, 10, 11]
+    digest, those = a_digest(refunds(18))
+    assert page_count(digest) == 2 and list(page_indexes(replace(digest, page=1))) == [12, 13, 14, 15, 16, 17]
     assert [one["text"]["text"] for one in buttons(drawn(digest, those).blocks, ids.turn(1))] == ["Next"]
     last = drawn(replace(digest, page=99), those).blocks
     assert [one["text"]["text"] for one in buttons(last, ids.turn(0))] == ["Back"]

@@ -30,6 +30,7 @@ EXAMPLES: dict[type[Refusal], Refusal] = {
     errors.WrongKind: errors.WrongKind(scene("question"), "approve"),
     errors.NotAnOption: errors.NotAnOption(scene("question"), "mars"),
     errors.NothingSaid: errors.NothingSaid(REQUEST),
+    errors.DigestNotFound: errors.DigestNotFound("D-1"),
     errors.NotDue: errors.NotDue(REQUEST),
     errors.AlreadyObjected: errors.AlreadyObjected(REQUEST, ANA),
     errors.TooMuch: errors.TooMuch(REQUEST, 600),

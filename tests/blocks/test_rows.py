@@ -7,7 +7,6 @@ from datetime import timedelta
 import pytest
 
 from approvals.model import Args, OnDeadline
-from blocks import ids
 from blocks.pieces import line_text
 from blocks.rows import ended_words, row_words, standing
 from blocks.sums import money
@@ -52,7 +51,7 @@ def test_a_call_that_a_row_cannot_show_letter_by_letter_must_be_opened(args: Arg
     row = row_words(one)
     assert not row.is_whole and " more — billing" in row.text and len(row.text) <= 220
     card = drawn(*a_digest([one]))
-    assert buttons(card.blocks, ids.OPEN) and not buttons(card.blocks, ids.APPROVE)
+    assert buttons(card.blocks, "row:open") and not buttons(card.blocks, "row:approve")
 
 
 def test_a_tool_that_is_not_read_as_it_is_makes_no_whole_row() -> None:
