@@ -45,6 +45,7 @@ from approvals.messages import (
 )
 from approvals.model import ESCALATION_TOOL, I_TAKE_OVER, QUESTION_TOOL, Args, Kind, RequestId
 from approvals.redis_door import open_redis
+from approvals.runs import Runs
 from approvals.submitting import (
     Options,
     Span,
@@ -362,6 +363,11 @@ class Approvals:
         """
         told = None if text is None else _excerpt(str(text))
         await self._session.inbox.send(UndoNotice(id=own_id(request_id), ok=ok, text=told))
+
+    @property
+    def runs(self) -> Runs:
+        """The runs of an agent framework that wait for people: what the adapters put by."""
+        return Runs(self._session.redis, self.tenant, self.agent)
 
     # -- the gate -------------------------------------------------------------------------------------
 

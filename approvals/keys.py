@@ -55,12 +55,18 @@ SHAPES: dict[str, tuple[str, ...]] = {
     "calls": ("agent name",),
     "agents": (),
     "bell": (),
+    "callbacks": (),
+    "callbacks:dead": (),
+    "callbacks:told": (),
+    "callbacks:secrets": (),
+    "callback": ("callback id",),
     "inbox": ("agent name",),
     "outcome": ("agent name", "request id"),
     "permit": ("agent name", "request id"),
     "wake": ("agent name",),
     "undo": ("agent name",),
     "key": ("agent name", "key hash"),
+    "run": ("agent name", "key hash"),
 }
 
 _PARTS = {
@@ -69,6 +75,7 @@ _PARTS = {
     "request id": (r"R-[0-9A-HJKMNP-TV-Z]{26}", "R- and 26 letters"),
     "digest id": (r"D-[0-9A-HJKMNP-TV-Z]{26}", "D- and 26 letters"),
     "bulk id": (r"B-[0-9A-HJKMNP-TV-Z]{26}", "B- and 26 letters"),
+    "callback id": (r"R-[0-9A-HJKMNP-TV-Z]{26}-[0-9]{1,9}", "a request id, - and a number"),
     "digest name": (r"[a-z][a-z0-9_-]{0,39}", "lower-case letters, digits, - and _, at most 40"),
     "channel": (r"[A-Z0-9]{1,64}", "capitals and digits"),
     "timestamp": (r"[0-9]{1,20}\.[0-9]{1,10}", "digits, a dot and digits"),

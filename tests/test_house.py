@@ -27,6 +27,7 @@ AGENTS_SIDE = {
     "approvals.form",
     "approvals.gate",
     "approvals.inbox",
+    "approvals.runs",
     "approvals.submitting",
     "approvals.sync",
     "approvals.undoing",

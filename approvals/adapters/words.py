@@ -18,6 +18,7 @@ from approvals.errors import (
 )
 
 if TYPE_CHECKING:
+    from approvals.errors import InvalidCall
     from approvals.model import Args
 
 _SAID: dict[type[NotApproved], str] = {
@@ -25,7 +26,7 @@ _SAID: dict[type[NotApproved], str] = {
     Expired: "The call did not run: nobody answered in time. That is not a no; say that it is still to do.",
     Answered: "The call did not run: a person answered instead.",
     ChangesRequested: "The call did not run: a person wants it otherwise. Call the tool again, changed.",
-    NotClaimed: "The call did not run now: its approval is used up, was taken back, or has lapsed.",
+    NotClaimed: "The call did not run now: its approval was used before, was taken back, or has lapsed.",
     Cancelled: "The call did not run: the request for it was taken back.",
     Undeliverable: "The call did not run: nobody who may decide could be reached. Don't try again; say so.",
     TakenOver: "A person has taken this over. Stop, and leave the rest to them.",
@@ -36,6 +37,11 @@ def instead(no: NotApproved) -> str:
     """What the model reads when a call didn't run. Never for `Unavailable`: nobody has answered then."""
     said = _SAID.get(type(no), f"The call did not run: {no}")
     return f"{said} Their words: {no.feedback}" if no.feedback else said
+
+
+def unaskable(fault: InvalidCall) -> str:
+    """What the model reads when it has made a call that can't even be asked for."""
+    return f"The call did not run, since it can't be asked for: {fault}"
 
 
 def edited(args: Args) -> str:

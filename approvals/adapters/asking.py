@@ -1,0 +1,57 @@
+"""What the adapters share: one call of a tool is asked about, waited for, and claimed."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from typing import Unpack
+
+from approvals.canonical import fingerprint
+from approvals.client import Approvals, not_approved
+from approvals.errors import ChangesRequested, Unavailable
+from approvals.gate import Run
+from approvals.messages import Outcome, OutcomeStatus, Permit
+from approvals.model import Args, RequestId
+from approvals.submitting import Options, Span
+
+
+async def submitted(
+    approvals: Approvals, run_id: str, call_id: str, tool: str, args: Args, **options: Unpack[Options]
+) -> RequestId:
+    """Ask about one call of one run; asked again, in whichever process, it is the same request.
+
+    Raises:
+        InvalidCall: it can't be asked for.
+        Unavailable: Redis was away.
+    """
+    # Some models number their calls anew in each turn, so the call itself is part of the key.
+    options["key"] = f"{run_id[:200]}/{call_id[:200]}/{fingerprint(tool, args)}"
+    return (await approvals.submit(tool, args, **options)).id
+
+
+async def approved(approvals: Approvals, request_id: RequestId, within: Span | None) -> Outcome:
+    """Wait until people, the policy or the clock have decided, and return the approval.
+
+    Raises:
+        NotApproved: it must not run. What is wanted otherwise is taken back, and asked anew.
+        StillPending, Unavailable: as `Approvals.wait`.
+    """
+    try:
+        outcome = await approvals.wait(request_id, within)
+    except ChangesRequested:
+        with suppress(Unavailable):
+            await approvals.cancel(request_id, "the changed call is asked for anew")
+        raise
+    if outcome.status is not OutcomeStatus.APPROVED:
+        raise not_approved(outcome)
+    return outcome
+
+
+async def claimed(approvals: Approvals, request_id: RequestId) -> tuple[Permit, Run]:
+    """Take the leave to run it, once, and what reports how that went.
+
+    Raises:
+        NotClaimed, Unavailable: as `Approvals.claim`.
+    """
+    permit = await approvals.claim(request_id)
+    return permit, Run(approvals, permit.id, time.monotonic())
