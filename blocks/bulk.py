@@ -181,6 +181,11 @@ def _named(missed: Sequence[Done]) -> str:
     why: dict[str, list[str]] = {}
     for one in missed[:NAMED]:
         why.setdefault(one.why_not.rstrip("."), []).append(one.short)
-    words = [f"{', '.join(shorts)}: {reason}" for reason, shorts in why.items()]
+    words = [_told_of(shorts, reason) for reason, shorts in why.items()]
     rest = len(missed) - NAMED
     return "; ".join([*words, *([f"and {rest:,} more"] if rest > 0 else [])])
+
+
+def _told_of(shorts: Sequence[str], reason: str) -> str:
+    """Which rows, and why; a refusal of the rules names its row itself."""
+    return reason if all(short in reason for short in shorts) else f"{', '.join(shorts)}: {reason}"
