@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 BETWEEN_S = 25.0  # from one answer to the next wish of the same sort
 GOODWILL_AFTER_S = 15.0  # the first minute is calm: a newcomer reads the cards that are there
 LOOP_AFTER_S = 80.0
+CREDITS, CREDITS_AFTER_S, CREDITS_AGAIN_S = 14, 45.0, 180.0  # what support asks for in one go
 LOOPS, LOOP_S = 3, 4.0
 AGENTS = ("billing", "deployer", "support")
 
@@ -164,6 +165,19 @@ def goodwill() -> Iterator[Wish]:
         )
 
 
+def credits() -> Iterator[Wish]:
+    """Many of a kind, for a digest; now and then a large one, which must be opened."""
+    for number in itertools.count(70):
+        amount = 250 if number % CREDITS == 5 else 10 + number % 7 * 5
+        yield Wish(
+            agent="support",
+            tool="give_credit",
+            args={"customer": f"c_{number}", "amount": amount, "currency": "USD"},
+            reason="The service was down for an hour on Tuesday.",
+            result=f"credited, cr_{number}",
+        )
+
+
 RESTART = Wish(
     agent="deployer",
     tool="restart_service",
@@ -202,6 +216,20 @@ async def _keep_wishing(
     for number, wish in enumerate(wishes(), start=1):
         if await _wish_once(approvals, wish, f"{wish.tool}-{number}"):
             await asyncio.sleep(BETWEEN_S)
+
+
+async def _ask_for_many(approvals: Approvals) -> None:
+    """A batch of them, and the next when it is cleared."""
+    await asyncio.sleep(CREDITS_AFTER_S)
+    wishes = enumerate(credits(), start=1)
+    while True:
+        async with asyncio.TaskGroup() as asking:
+            told = [
+                asking.create_task(_wish_once(approvals, wish, f"{wish.tool}-{number}"))
+                for number, wish in itertools.islice(wishes, CREDITS)
+            ]
+        if any(task.result() for task in told):
+            await asyncio.sleep(CREDITS_AGAIN_S)
 
 
 async def _repeat_itself(approvals: Approvals) -> None:
@@ -250,6 +278,7 @@ async def main() -> None:
         wishing.create_task(_keep_wishing(agents["support"], deletions))
         wishing.create_task(_keep_wishing(agents["support"], labels))
         wishing.create_task(_keep_wishing(agents["support"], goodwill, after_s=GOODWILL_AFTER_S))
+        wishing.create_task(_ask_for_many(agents["support"]))
         wishing.create_task(_repeat_itself(agents["deployer"]))
         wishing.create_task(_keep_asking(agents["deployer"]))
 
