@@ -20,7 +20,9 @@ from approvals.redis_door import moment, script, translated
 NOTE_TIMEOUT_S = 2.0
 VERSION = "version"  # the field that counts the changes; no other field has this name
 
-Name: TypeAlias = Literal["freezes", "grants", "absences", "stages", "preferences", "proposals"]
+Name: TypeAlias = Literal[
+    "freezes", "grants", "absences", "stages", "preferences", "proposals", "tokens", "callbacks:secrets"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +64,12 @@ class Register:
         """
         with translated(self._redis):
             return held(await self._redis.hgetall(self._key))
+
+    async def get(self, name: str) -> str | None:
+        """What stands under `name`."""
+        with translated(self._redis):
+            text = await self._redis.hget(self._key, name)
+        return None if text is None else str(text)
 
     async def put(self, name: str, text: str, note: Note, *, only_new: bool = False) -> bool:
         """Set what stands under `name`, and log it, both or neither; False: `only_new`, and it was set."""

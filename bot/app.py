@@ -22,9 +22,13 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from approvals import policy as policies
 from approvals.absences import Absences
+from approvals.agent_tokens import AgentTokens
 from approvals.agents import Agents
+from approvals.asked import Asked
 from approvals.budgets import Budgets
 from approvals.bulks import Bulks
+from approvals.callback_secrets import CallbackSecrets
+from approvals.callbacks import Callbacks
 from approvals.cards import Cards
 from approvals.daily_book import DailyBook
 from approvals.digests import Digests
@@ -37,7 +41,10 @@ from approvals.proposal_book import ProposalBook
 from approvals.redis_door import open_redis, translated
 from approvals.stages import Stages
 from approvals.store import Store
-from bot import collapsing, durability, listeners, logs, web
+from bot import api, collapsing, durability, listeners, logs, web
+from bot.api.doors import Doors
+from bot.api.events import Tail
+from bot.api.measures import Measures
 from bot.attention import Attention
 from bot.bulk import Bulking
 from bot.bulk_telling import BulkTelling
@@ -69,6 +76,7 @@ from bot.slack_errors import word_of
 from bot.socket_mode import SocketDoor
 from bot.staging import SET_STAGE, Staging, staging
 from bot.statistics import Statistics
+from bot.webhooks import Webhooks, callback_check
 
 logger = logging.getLogger(__name__)
 
@@ -147,8 +155,13 @@ async def run(service: Service, role: Role) -> None:
     """Run the loops of a role until cancelled."""
     settings, slack = service.settings, service.slack
     async with asyncio.TaskGroup() as tasks:
-        runner = await _serve(service) if role in ("all", "web") and _has_http(settings, role) else None
+        parts = _api(service)
+        runner = (
+            await _serve(service, parts) if role in ("all", "web") and _has_http(settings, role) else None
+        )
         try:
+            if runner is not None:
+                tasks.create_task(parts.tail.run(), name="events")
             if role == "web":
                 tasks.create_task(_follow_policy_silently(service), name="policy")
             if slack is not None and slack.bolt is not None:
@@ -167,6 +180,7 @@ async def run(service: Service, role: Role) -> None:
                 tasks.create_task(collapsing.run(service.store), name="collapsing")
                 tasks.create_task(daily_threads(service, slack).run(), name="daily threads")
                 tasks.create_task(_staging(service, slack).run(), name="staging")
+                tasks.create_task(_webhooks(service, slack).run(), name="webhooks")
                 if slack.bolt is not None:
                     tasks.create_task(slack.homes.run(), name="homes")
                 if slack.bolt is not None and settings.app_token is not None:
@@ -183,14 +197,30 @@ def _has_http(settings: Settings, role: Role) -> bool:
     return role == "web" or settings.app_token is None
 
 
-async def _serve(service: Service) -> Any:
+async def _serve(service: Service, parts: api.Parts) -> Any:
     async def is_ready() -> None:
         with translated(service.redis):
             await service.redis.ping()
 
     has_http = service.settings.app_token is None and service.slack is not None
     bolt = service.slack.bolt if service.slack is not None and has_http else None
-    return await web.serve(web.web_app(bolt, is_ready), port=service.settings.port)
+    return await web.serve(web.web_app(bolt, is_ready, parts), port=service.settings.port)
+
+
+def _api(service: Service) -> api.Parts:
+    settings, redis, store = service.settings, service.redis, service.store
+    stages = Stages(redis, settings.tenant)
+    return api.Parts(
+        store=store,
+        tokens=AgentTokens(redis, settings.tenant),
+        doors=Doors(settings.redis_url, settings.tenant),
+        tail=Tail(redis, store),
+        measures=Measures(redis, settings.tenant),
+        judge=_judge(settings, redis, service.policy_file, stages),
+        stages=stages,
+        desk=None if service.slack is None else service.slack.desk,
+        asked=lambda holder: Asked(redis, store, holder.name),
+    )
 
 
 async def _take_letters(service: Service) -> None:
@@ -199,8 +229,15 @@ async def _take_letters(service: Service) -> None:
     stages = Stages(service.redis, service.settings.tenant)
     judge = _judge(service.settings, service.redis, service.policy_file, stages)
     grants = GrantBook(service.redis, service.settings.tenant)
+    signing = CallbackSecrets(service.redis, service.settings.tenant)
     await Intake(
-        service.store, inboxes, judge, grants, stages, environment=service.settings.environment
+        service.store,
+        inboxes,
+        judge,
+        grants,
+        stages,
+        environment=service.settings.environment,
+        check_callback=callback_check(service.settings.callbacks, signing),
     ).run()
 
 
@@ -282,6 +319,12 @@ def _posting(service: Service, slack: Slack) -> Posting:
     )
     digests = DigestPosting(store, cards, service.digests, sending, slack.attention, _amounts(service))
     return Posting(store, cards, requests, digests)
+
+
+def _webhooks(service: Service, slack: Slack) -> Webhooks:
+    redis, tenant = service.redis, service.settings.tenant
+    callbacks, signing = Callbacks(redis, tenant), CallbackSecrets(redis, tenant)
+    return Webhooks(service.store, callbacks, signing, service.settings.callbacks, slack.operators.tell)
 
 
 def _deadlines(service: Service) -> Deadlines:

@@ -7,7 +7,6 @@ import asyncio
 import json
 import os
 import pwd
-import re
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -20,12 +19,11 @@ from approvals.errors import ApprovalsError, Refusal
 from approvals.model import Actor, Person, PersonId, Request, Via
 from blocks.action import headline
 from blocks.request import whole_call
-from bot import app, policy_commands, settings, stats_command
+from bot import agent_commands, app, policy_commands, settings, stats_command
 from bot.columns import show_table
 from bot.desk import Decides, Verdict
 from bot.payloads import Who
-
-_TOKEN = re.compile(r"<!date\^\d+\^[^|>]*\|([^>]*)>|<@([^>|]+)(?:\|([^>]*))?>")
+from bot.plain import plain
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -38,6 +36,7 @@ def register(commands: Subparsers) -> None:
     _audit(commands)
     policy_commands.register(commands)
     stats_command.register(commands)
+    agent_commands.register(commands)
 
 
 # -- what waits ---------------------------------------------------------------------------------------
@@ -169,7 +168,7 @@ async def _decide(
         return await _unmapped(service, arguments.id, verb)
     found = await desk.find(who, arguments.id, verb, via=Via.CLI)
     if found.request is None:
-        return _fail(_plain(found.refusal or ""), NOT_FOUND)
+        return _fail(plain(found.refusal or ""), NOT_FOUND)
     shown = found.request
     if not await confirmed(shown):
         return _fail("Nothing was decided.", NO)
@@ -204,7 +203,7 @@ async def _unmapped(service: app.Service, typed: str, verb: str) -> int:
 def _tell(verdict: Verdict, arguments: argparse.Namespace) -> int:
     request = verdict.request
     if verdict.refusal is not None or request is None:
-        return _fail(_plain(verdict.refusal or ""), NO)
+        return _fail(plain(verdict.refusal or ""), NO)
     if arguments.json:
         _out(json.dumps({"id": request.id, "status": request.status, "votes": len(request.votes)}))
     else:
@@ -355,12 +354,6 @@ def _asked(question: str) -> bool:
         return input(question).strip().lower() in ("y", "yes")
     except EOFError:
         return False
-
-
-def _plain(sentence: str) -> str:
-    """A sentence meant for Slack, for a terminal: its tokens as their plain words."""
-    plain = _TOKEN.sub(lambda found: found[1] or found[3] or found[2] or "", sentence)
-    return plain.replace("`", "").replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
 def _out(text: str) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from approvals.budgets import Budgets
+from approvals.canonical import fingerprint
 from approvals.model import Action, Args, Kind, Request, RequestId, Terms
 from approvals.policy import (
     DEFAULT,
@@ -17,6 +18,7 @@ from approvals.policy import (
     Spend,
     Stage,
     candidates,
+    is_stricter,
     rate_spend,
     shadowed,
     terms_for,
@@ -76,6 +78,15 @@ class Judge:
         facts = facts_of(request, args, environment=self._environment, now=now)
         found = [match.terms for match in self._candidates(self._policy(), facts)]
         return next((terms for terms in found if terms.action is Action.ASK), found[-1])
+
+    def of_edit(self, request: Request, args: Args, now: datetime) -> Terms | None:
+        """What the policy wants of a call that a person changes, if who approves it can't give that."""
+        if fingerprint(request.tool, args) == request.fingerprint:
+            return None
+        terms = self.again(request, args, now)
+        if terms is None or terms.action.lets_through:
+            return None
+        return terms if terms.action is Action.DENY or is_stricter(request, terms) else None
 
     async def _enforced(self, facts: Facts, request_id: RequestId) -> Terms:
         policy = self._policy()

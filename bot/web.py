@@ -1,4 +1,4 @@
-"""The HTTP door: Slack's signed requests at /slack/events, and how the process is."""
+"""The HTTP door: agents' API, Slack's signed requests at /slack/events, and how the process is."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
 from slack_bolt.async_app import AsyncApp
 
 from approvals.errors import Unavailable
+from bot import api
 
 logger = logging.getLogger(__name__)
 
@@ -19,8 +20,10 @@ _SIGNATURE = re.compile(r"v0=[0-9a-f]{64}")
 _TIMESTAMP = re.compile(r"[0-9]{1,12}")
 
 
-def web_app(bolt: AsyncApp | None, is_ready: Callable[[], Awaitable[None]]) -> web.Application:
-    """The aiohttp application; without `bolt`, only the health of the process is served."""
+def web_app(
+    bolt: AsyncApp | None, is_ready: Callable[[], Awaitable[None]], parts: api.Parts
+) -> web.Application:
+    """The aiohttp application: the API, the health of the process, and Slack's door if there is a `bolt`."""
 
     async def healthz(_: web.Request) -> web.Response:
         return web.json_response({"ok": True})
@@ -35,6 +38,7 @@ def web_app(bolt: AsyncApp | None, is_ready: Callable[[], Awaitable[None]]) -> w
     app = web.Application(client_max_size=BODY_BYTES)
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
+    api.add_to(app, parts)
     if bolt is not None:
         app.router.add_post("/slack/events", _slack_door(bolt))
     return app

@@ -14,7 +14,7 @@ from approvals.canonical import encode, fingerprint
 from approvals.commands import Approve, Redirect
 from approvals.machine import may_count
 from approvals.model import Action, Args, Person, Request, Terms
-from approvals.policy import is_stricter, who_decides, why_unanswerable
+from approvals.policy import who_decides, why_unanswerable
 from blocks import edit, ids
 from blocks.edit import Edited
 from blocks.ids import Seen
@@ -59,13 +59,8 @@ async def _edited(parts: Parts, submitted: Submitted) -> Verdict | Errors | Next
 
 async def _judged(parts: Parts, request: Request, args: Args) -> Terms | None:
     """What the policy wants of the changed call, if that is more than who approves it can give."""
-    if fingerprint(request.tool, args) == request.fingerprint:
-        return None
     await parts.stages.refresh()
-    terms = parts.judge.again(request, args, await parts.desk.store.now())
-    if terms is None or terms.action.lets_through:
-        return None
-    return terms if terms.action is Action.DENY or is_stricter(request, terms) else None
+    return parts.judge.of_edit(request, args, await parts.desk.store.now())
 
 
 async def _under(

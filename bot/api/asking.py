@@ -1,0 +1,164 @@
+"""Asking over HTTP: requests, reviews, questions, escalations, and batches of requests."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from approvals.canonical import fingerprint
+from approvals.errors import InvalidCall
+from approvals.ids import new_id
+from approvals.messages import RESULT_CHARS, Submission, Ticket
+from approvals.model import ESCALATION_TOOL, QUESTION_TOOL, Kind
+from approvals.submitting import escalation_args, key_of, question_args, submission
+from bot.api.operations import Answer, Call, Operation
+from bot.api.shapes import NewBatch, NewBatchSent, NewEscalation, NewQuestion, NewRequest, NewReview
+
+B = TypeVar("B")
+
+
+async def _request(call: Call[NewRequest, None]) -> Answer:
+    return await _put(call, "requests", _wanted(call.body))
+
+
+def _wanted(asked: NewRequest) -> Submission:
+    return submission(
+        asked.tool,
+        asked.args,
+        reason=asked.reason,
+        on_behalf_of=asked.on_behalf_of,
+        risk=asked.risk,
+        confidence=asked.confidence,
+        tags=asked.tags,
+        schema=asked.schema,
+        deadline=asked.deadline,
+    )
+
+
+async def _review(call: Call[NewReview, None]) -> Answer:
+    told = call.body
+    one = submission(
+        told.tool,
+        told.args,
+        kind=Kind.REVIEW,
+        ok=told.ok,
+        result=None if told.result is None else told.result[:RESULT_CHARS],
+        reason=told.reason,
+        on_behalf_of=told.on_behalf_of,
+        risk=told.risk,
+        confidence=told.confidence,
+        tags=told.tags,
+    )
+    return await _put(call, "reviews", one)
+
+
+async def _question(call: Call[NewQuestion, None]) -> Answer:
+    asked = call.body
+    one = submission(
+        QUESTION_TOOL,
+        question_args(asked.question, asked.options, asked.context, asked.free_text),
+        kind=Kind.QUESTION,
+        reason=asked.reason,
+        on_behalf_of=asked.on_behalf_of,
+        risk=asked.risk,
+        confidence=asked.confidence,
+        tags=asked.tags,
+        deadline=asked.deadline,
+    )
+    return await _put(call, "questions", one)
+
+
+async def _escalation(call: Call[NewEscalation, None]) -> Answer:
+    stuck = call.body
+    one = submission(
+        ESCALATION_TOOL,
+        escalation_args(stuck.summary, stuck.context, stuck.transcript_url),
+        kind=Kind.QUESTION,
+        reason=stuck.reason,
+        on_behalf_of=stuck.on_behalf_of,
+        risk=stuck.risk,
+        confidence=stuck.confidence,
+        tags=stuck.tags,
+        deadline=stuck.deadline,
+    )
+    return await _put(call, "escalations", one)
+
+
+async def _put(call: Call[B, None], where: str, one: Submission) -> Answer:
+    ticket = await call.door.inbox.put(one, fingerprint(one.tool, one.args), key_of(call.key))
+    location = {"Location": f"/v1/{where}/{ticket.id}"}
+    return Answer(status=201 if ticket.is_new else 200, value=ticket, headers=location)
+
+
+async def _batch(call: Call[NewBatch, None]) -> Answer:
+    if call.key is not None:
+        raise InvalidCall("a batch takes no Idempotency-Key: send its requests one by one if they need keys")
+    batch_id = new_id()
+    each = [_wanted(one) for one in call.body.requests]
+    sent = [replace(one, batch=batch_id, reason=one.reason or call.body.reason) for one in each]
+    tickets = tuple(Ticket(id=one.id, fingerprint=fingerprint(one.tool, one.args)) for one in sent)
+    await call.asked.keep_batch(batch_id, [one.id for one in sent])
+    await call.door.inbox.put_all(sent)
+    value = NewBatchSent(id=batch_id, tickets=tickets)
+    return Answer(status=201, value=value, headers={"Location": f"/v1/batches/{batch_id}"})
+
+
+_TICKET = {201: Ticket, 200: Ticket}
+_ASKING = ("key-reused", "too-large", "not-json", "invalid-call")
+
+OPERATIONS: tuple[Operation[Any, Any], ...] = (
+    Operation(
+        method="POST",
+        path="/v1/requests",
+        name="submit",
+        summary="Ask for approval of a call; 200: the same key had asked for it before",
+        handle=_request,
+        body=NewRequest,
+        answers=_TICKET,
+        takes_key=True,
+        problems=_ASKING,
+    ),
+    Operation(
+        method="POST",
+        path="/v1/questions",
+        name="ask",
+        summary="Ask people a question",
+        handle=_question,
+        body=NewQuestion,
+        answers=_TICKET,
+        takes_key=True,
+        problems=_ASKING,
+    ),
+    Operation(
+        method="POST",
+        path="/v1/escalations",
+        name="escalate",
+        summary="Hand a run that is stuck to people",
+        handle=_escalation,
+        body=NewEscalation,
+        answers=_TICKET,
+        takes_key=True,
+        problems=_ASKING,
+    ),
+    Operation(
+        method="POST",
+        path="/v1/reviews",
+        name="review",
+        summary="Tell of a call that has run already, so that people can look at it",
+        handle=_review,
+        body=NewReview,
+        answers=_TICKET,
+        takes_key=True,
+        problems=_ASKING,
+    ),
+    Operation(
+        method="POST",
+        path="/v1/batches",
+        name="submit_batch",
+        summary="Ask for approval of several calls: all are sent, or none",
+        handle=_batch,
+        body=NewBatch,
+        answers={201: NewBatchSent},
+        problems=("too-large", "not-json", "invalid-call"),
+    ),
+)

@@ -1,0 +1,146 @@
+"""Approver front ends: other screens than Slack, on which people decide whom they have authenticated.
+
+Who may decide is looked up and judged exactly as for a click; the log says that it came over HTTP.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from approvals.agent_tokens import Role
+from approvals.commands import Answer as Respond
+from approvals.commands import Approve, Reject, RequestChanges
+from approvals.errors import InvalidCall, RequestNotFound, Unavailable
+from approvals.ids import is_id
+from approvals.model import Action, Fingerprint, Person, PersonId, Request, RequestId, Via
+from approvals.submitting import own_args
+from blocks.ids import Seen
+from bot.api.operations import Answer, Call, Operation
+from bot.api.problems import Trouble
+from bot.api.reading import shown
+from bot.api.shapes import NewDecision, Page, Recorded, Shown
+from bot.desk import Decides, Desk, Verdict
+from bot.payloads import Who
+from bot.plain import plain
+
+VERBS = {"request_changes": "request changes"}
+
+
+async def _decidable(call: Call[None, None]) -> Answer:
+    queue = await _desk(call).visible(_who(call), only_decidable=True)
+    found = tuple(shown(request, for_people=True) for request in queue.requests)
+    return Answer(status=200, value=Page(requests=found, next=None))
+
+
+async def _one(call: Call[None, None]) -> Answer:
+    if not is_id(call.id):
+        raise RequestNotFound(call.id[:64])
+    verdict = await _desk(call).read(_who(call), call.id, via=Via.HTTP)
+    if verdict.request is None:
+        raise RequestNotFound(call.id)
+    return Answer(status=200, value=shown(verdict.request, for_people=True))
+
+
+async def _decide(call: Call[NewDecision, None]) -> Answer:
+    if not is_id(call.id):
+        raise RequestNotFound(call.id[:64])
+    desk, said = _desk(call), call.body
+    verb = VERBS.get(said.decision, said.decision)
+    who, seen = Who(id=PersonId(said.person), team=None), Fingerprint(said.fingerprint)
+    _check(said)
+    admitted = await desk.admit(who, Seen(request_id=call.id, fingerprint=seen), verb, via=Via.HTTP)
+    request = _let_through(call.id, admitted)
+    if said.decision == "edit":
+        await _check_edit(call, desk, who, request)
+
+    def command(person: Person, _: Request) -> Decides:
+        match said.decision:
+            case "approve":
+                return Approve(by=person, seen=seen, note=said.note)
+            case "edit":
+                return Approve(by=person, seen=seen, note=said.note, edited=said.args)
+            case "reject":
+                return Reject(by=person, seen=seen, feedback=said.note)
+            case "respond":
+                return Respond(by=person, seen=seen, text=said.note or "")
+            case "request_changes":
+                return RequestChanges(by=person, feedback=said.note or "")
+
+    verdict = await desk.decide(who, call.id, verb, command, via=Via.HTTP)
+    after = _let_through(call.id, verdict)
+    return Answer(status=200, value=Recorded(id=after.id, status=after.status, words=plain(verdict.words)))
+
+
+def _check(said: NewDecision) -> None:
+    if said.decision == "edit" and said.args is None:
+        raise InvalidCall("edit: say in args what is to be approved instead")
+    if said.args is not None:
+        own_args(said.args)
+        if said.decision != "edit":
+            raise InvalidCall(f"{said.decision}: args are for edit")
+
+
+async def _check_edit(call: Call[NewDecision, None], desk: Desk, who: Who, request: Request) -> None:
+    """A changed call goes through the policy again: it may be denied, or be for others than it was before."""
+    assert call.body.args is not None  # noqa: S101 - checked before
+    await call.parts.stages.refresh()
+    terms = call.parts.judge.of_edit(request, call.body.args, await desk.store.now())
+    if terms is None:
+        return
+    why = f"rule “{terms.rule}” denies the changed call: {terms.because}"
+    if terms.action is not Action.DENY:
+        why = f"the changed call is for others to decide, so it can't be changed here: {terms.because}"
+    await desk.deny(who, request, "edit", why, via=Via.HTTP)
+    raise Trouble("refused", why)
+
+
+def _let_through(request_id: RequestId, verdict: Verdict) -> Request:
+    if verdict.request is None:
+        raise RequestNotFound(request_id)
+    if verdict.refusal is not None:
+        raise Trouble("refused", plain(verdict.refusal))
+    return verdict.request
+
+
+def _desk(call: Call[Any, Any]) -> Desk:
+    if call.parts.desk is None:
+        raise Unavailable("deciding needs SLACK_BOT_TOKEN: it is checked in Slack who somebody is")
+    return call.parts.desk
+
+
+def _who(call: Call[Any, Any]) -> Who:
+    return Who(id=PersonId(call.request.match_info["person"]), team=None)
+
+
+OPERATIONS: tuple[Operation[Any, Any], ...] = (
+    Operation(
+        method="GET",
+        path="/v1/people/{person}/requests",
+        name="list_decidable",
+        summary="What this person could decide now, the oldest first",
+        handle=_decidable,
+        role=Role.APPROVER_FRONT_END,
+        answers={200: Page},
+    ),
+    Operation(
+        method="GET",
+        path="/v1/people/{person}/requests/{id}",
+        name="get_for_person",
+        summary="One request, if this person may see it",
+        handle=_one,
+        role=Role.APPROVER_FRONT_END,
+        answers={200: Shown},
+        problems=("not-found",),
+    ),
+    Operation(
+        method="POST",
+        path="/v1/requests/{id}/decisions",
+        name="decide",
+        summary="Decide for a person whom you have authenticated, checked as a click of theirs would be",
+        handle=_decide,
+        role=Role.APPROVER_FRONT_END,
+        body=NewDecision,
+        answers={200: Recorded},
+        problems=("refused", "not-found", "too-large", "not-json", "invalid-call"),
+    ),
+)

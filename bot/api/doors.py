@@ -1,0 +1,49 @@
+"""The doors of agents that come by HTTP: the same as an agent's own process has, one for each agent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from redis.asyncio import Redis
+
+from approvals.inbox import AgentInbox
+from approvals.model import AgentName
+from approvals.redis_door import open_redis
+from approvals.waiting import Waiting
+
+PATIENCE_S = 5.0  # how long a wait bears that Redis is away
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What one agent has: its letter-box, and one reader for all of its waits."""
+
+    redis: Redis
+    inbox: AgentInbox
+    waiting: Waiting
+
+
+class Doors:
+    """They are opened when they are first used; there are as many as there are agents with a token."""
+
+    def __init__(self, redis_url: str, tenant: str) -> None:
+        self._redis_url, self._tenant = redis_url, tenant
+        self._doors: dict[AgentName, Door] = {}
+
+    def of(self, agent: AgentName) -> Door:
+        """That agent's own."""
+        if agent not in self._doors:
+            redis = open_redis(self._redis_url)
+            inbox = AgentInbox(redis, self._tenant, agent)
+            self._doors[agent] = Door(redis, inbox, Waiting(inbox, PATIENCE_S))
+        return self._doors[agent]
+
+    def end_waits(self) -> None:
+        """Let nobody wait any longer: the process is about to end."""
+        for door in self._doors.values():
+            door.waiting.close()
+
+    async def close(self) -> None:
+        for door in self._doors.values():
+            await door.redis.aclose()
+        self._doors.clear()

@@ -1,0 +1,80 @@
+"""What Prometheus may read: how the API fares, and how much the service has to do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from redis.asyncio import Redis
+
+from approvals.backlog import backlog
+from approvals.errors import Unavailable
+
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 30, 60)
+
+
+class Measures:
+    """Of one process; what is read from Redis is the same whichever process is asked."""
+
+    def __init__(self, redis: Redis, tenant: str) -> None:
+        self._redis, self._tenant = redis, tenant
+        self._registry = CollectorRegistry()
+        self._calls = Counter(
+            "countersign_api_requests",
+            "Calls of the HTTP API",
+            ("route", "method", "status"),
+            registry=self._registry,
+        )
+        self._seconds = Histogram(
+            "countersign_api_seconds",
+            "How long calls took, waits included",
+            ("route",),
+            buckets=SECONDS,
+            registry=self._registry,
+        )
+        self.streams = Gauge("countersign_api_streams", "Open event streams", registry=self._registry)
+        self._queue = Gauge(
+            "countersign_requests",
+            "Requests that wait: for people, for their agent, to be drawn, …",
+            ("queue",),
+            registry=self._registry,
+        )
+        self._entries = Gauge(
+            "countersign_audit_entries", "Entries of the audit log: one a commit", registry=self._registry
+        )
+        self._is_up = Gauge("countersign_redis_up", "Whether Redis answers", registry=self._registry)
+
+    def middleware(self) -> Callable[..., Awaitable[web.StreamResponse]]:
+        """Count and time each call."""
+
+        @web.middleware
+        async def measured(
+            request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+        ) -> web.StreamResponse:
+            began, status = time.perf_counter(), 500
+            try:
+                response = await handler(request)
+                status = response.status
+            finally:
+                resource = request.match_info.route.resource
+                route = "other" if resource is None else resource.canonical
+                self._calls.labels(route, request.method, status).inc()
+                self._seconds.labels(route).observe(time.perf_counter() - began)
+            return response
+
+        return measured
+
+    async def text(self) -> bytes:
+        """All of it, as Prometheus reads it."""
+        try:
+            queues, entries = await backlog(self._redis, self._tenant)
+        except Unavailable:
+            self._is_up.set(0)
+        else:
+            self._is_up.set(1)
+            self._entries.set(entries)
+            for queue, length in queues.items():
+                self._queue.labels(queue).set(length)
+        return generate_latest(self._registry)

@@ -1,0 +1,331 @@
+"""What crosses the API as JSON: one dataclass for each thing that is sent or answered.
+
+The fields of what is asked are named as `submit`, `ask`, `escalate` and `review` name them. The document of
+the API is made from these, and what doesn't fit them is turned away before anything looks at it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
+
+from pydantic import ConfigDict, Field, TypeAdapter
+
+from approvals.durations import LONGEST_S
+from approvals.messages import TEXT_CHARS, Outcome, Ticket, UndoAsk
+from approvals.model import Args, Fingerprint, Json, Kind, RequestId, Risk, Status
+from approvals.submitting import OPTION_CHARS, OPTIONS, TAG_CHARS, TAGS, URL_CHARS
+
+T = TypeVar("T")
+
+BATCH = 500  # requests at most
+LONGEST_WAIT_S = 60
+PAGE = 100
+
+STRICT = ConfigDict(extra="forbid")
+
+RequestIdText: TypeAlias = Annotated[str, Field(pattern=r"^R-[0-9A-HJKMNP-TV-Z]{26}$")]
+PersonText: TypeAlias = Annotated[str, Field(pattern=r"^[UW][A-Z0-9]{2,40}$", description="A Slack user id")]
+FingerprintText: TypeAlias = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Text: TypeAlias = Annotated[str, Field(max_length=TEXT_CHARS)]
+Tool: TypeAlias = Annotated[str, Field(min_length=1, max_length=200, description="What is to be called")]
+Tags: TypeAlias = Annotated[
+    tuple[Annotated[str, Field(min_length=1, max_length=TAG_CHARS)], ...], Field(max_length=TAGS)
+]
+Deadline: TypeAlias = (
+    Annotated[float, Field(ge=1, le=LONGEST_S, description="Seconds")]
+    | Annotated[str, Field(pattern=r"^([0-9]{1,9}[smhdw])+$", description="Such as 30m or 4h")]
+)
+Reason: TypeAlias = Annotated[Text | None, Field(description="Why, for those who decide")]
+OnBehalfOf: TypeAlias = Annotated[
+    PersonText | None, Field(description="Whoever it is for, who then can't approve it")
+]
+Raised: TypeAlias = Annotated[Risk | None, Field(description="Raises what the policy says, never lowers it")]
+Confidence: TypeAlias = Annotated[Annotated[float, Field(ge=0, le=1)] | None, Field()]
+Schema: TypeAlias = Annotated[
+    dict[str, Json] | None, Field(description="JSON Schema of the args: the form that people edit")
+]
+Due: TypeAlias = Annotated[
+    Deadline | None, Field(description="Shortens the policy's deadline, never lengthens it")
+]
+
+
+# -- what is sent -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRequest:
+    """A call that needs approval."""
+
+    __pydantic_config__ = STRICT
+
+    tool: Tool
+    args: Args
+    reason: Reason = None
+    on_behalf_of: OnBehalfOf = None
+    risk: Raised = None
+    confidence: Confidence = None
+    tags: Tags = ()
+    schema: Schema = None
+    deadline: Due = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewReview:
+    """A call that has run already, for people to look at."""
+
+    __pydantic_config__ = STRICT
+
+    tool: Tool
+    args: Args
+    ok: bool = True
+    result: Text | None = None
+    reason: Reason = None
+    on_behalf_of: OnBehalfOf = None
+    risk: Raised = None
+    confidence: Confidence = None
+    tags: Tags = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewQuestion:
+    """A question that people answer: with one of the options, in words, or either."""
+
+    __pydantic_config__ = STRICT
+
+    question: Annotated[str, Field(min_length=1, max_length=TEXT_CHARS)]
+    options: Annotated[
+        tuple[Annotated[str, Field(min_length=1, max_length=OPTION_CHARS)], ...], Field(max_length=OPTIONS)
+    ] = ()
+    context: Text | None = None
+    free_text: bool | None = None
+    reason: Reason = None
+    on_behalf_of: OnBehalfOf = None
+    risk: Raised = None
+    confidence: Confidence = None
+    tags: Tags = ()
+    deadline: Due = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewEscalation:
+    """A run that is stuck. The outcome's text is the guidance, or `I take over`: then stop."""
+
+    __pydantic_config__ = STRICT
+
+    summary: Annotated[str, Field(min_length=1, max_length=TEXT_CHARS)]
+    context: Text | None = None
+    transcript_url: Annotated[str, Field(pattern=r"^https?://", max_length=URL_CHARS)] | None = None
+    reason: Reason = None
+    on_behalf_of: OnBehalfOf = None
+    risk: Raised = None
+    confidence: Confidence = None
+    tags: Tags = ()
+    deadline: Due = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewBatch:
+    """Requests that belong together: all are sent, or none."""
+
+    __pydantic_config__ = STRICT
+
+    requests: Annotated[tuple[NewRequest, ...], Field(min_length=1, max_length=BATCH)]
+    reason: Reason = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancel:
+    __pydantic_config__ = STRICT
+
+    reason: Reason = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revise:
+    """Other args in the place of what was asked; whoever had voted is asked again."""
+
+    __pydantic_config__ = STRICT
+
+    args: Args
+    reason: Reason = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """How the approved call went; of the result people see the beginning."""
+
+    __pydantic_config__ = STRICT
+
+    ok: bool
+    result: Text | None = None
+    duration_ms: Annotated[int, Field(ge=0, le=2**53 - 1)] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undone:
+    """Whether it could be undone."""
+
+    __pydantic_config__ = STRICT
+
+    ok: bool
+    text: Text | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewDecision:
+    """What a person decided, of exactly the call that they saw."""
+
+    __pydantic_config__ = STRICT
+
+    person: PersonText
+    decision: Literal["approve", "edit", "reject", "respond", "request_changes"]
+    fingerprint: Annotated[FingerprintText, Field(description="Of the call that this person saw")]
+    args: Annotated[Args | None, Field(description="edit: the args to approve instead")] = None
+    note: Annotated[Text | None, Field(description="A note, the feedback, or the answer")] = None
+
+
+# -- what is asked for in an address ------------------------------------------------------------------
+
+Wait: TypeAlias = Annotated[
+    float,
+    Field(ge=0, le=LONGEST_WAIT_S, allow_inf_nan=False, description="Seconds to wait for an outcome"),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class One:
+    __pydantic_config__ = STRICT
+
+    wait: Wait = 0
+    after_round: Annotated[
+        int, Field(ge=0, le=2**31, description="Wait past this round of changes that were requested")
+    ] = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    __pydantic_config__ = STRICT
+
+    wait: Wait = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Many:
+    __pydantic_config__ = STRICT
+
+    status: Annotated[Status | None, Field(description="Only those that stand so")] = None
+    limit: Annotated[int, Field(ge=1, le=PAGE)] = 50
+    cursor: Annotated[RequestIdText | None, Field(description="What the page before called `next`")] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class From:
+    __pydantic_config__ = STRICT
+
+    after: Annotated[
+        int | None, Field(ge=0, le=2**53, description="A `seq`; Last-Event-ID goes before it")
+    ] = None
+
+
+# -- what is answered ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A request as it stands."""
+
+    id: RequestId
+    status: Annotated[
+        Status | Literal["submitted"], Field(description="`submitted` until the service has taken it in")
+    ]
+    kind: Kind | None = None
+    tool: str | None = None
+    args: Args | None = None
+    fingerprint: Fingerprint | None = None
+    short: str | None = None
+    agent: str | None = None
+    reason: str | None = None
+    on_behalf_of: str | None = None
+    risk: Risk | None = None
+    confidence: float | None = None
+    tags: tuple[str, ...] = ()
+    schema: dict[str, Json] | None = None
+    batch: str | None = None
+    created_at: datetime | None = None
+    deadline: datetime | None = None
+    votes: int = 0
+    because: Annotated[str | None, Field(description="Why it is asked; for approver front ends")] = None
+    review: Annotated[str | None, Field(description="Whether people have looked at what ran")] = None
+    outcome: Outcome | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    requests: tuple[Shown, ...]
+    next: Annotated[RequestId | None, Field(description="The next page's `cursor`; null: this is the last")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewBatchSent:
+    id: RequestId
+    tickets: tuple[Ticket, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    id: RequestId
+    is_decided: bool
+    requests: tuple[Shown, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """It is safely on its way; what comes of it is told by the request."""
+
+    id: RequestId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undos:
+    undos: tuple[UndoAsk, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """What came of a decision: other people's may still be needed."""
+
+    id: RequestId
+    status: Status
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happening:
+    """The data of one server-sent event."""
+
+    seq: int
+    event: str
+    request: RequestId
+    agent: str
+    at: datetime
+    actor: str
+    actor_name: str
+    tool: str | None
+    fingerprint: str | None
+    args: Annotated[Args | None, Field(description="Where they are new")]
+    text: str | None
+    decided_by: str | None
+    decided_at: datetime | None
+    latency_ms: Annotated[int | None, Field(description="Since it was asked")]
+
+
+_ADAPTERS: dict[type, TypeAdapter[Any]] = {}
+
+
+def adapter(shape: type[T]) -> TypeAdapter[T]:
+    """What reads and writes a shape, made once."""
+    if shape not in _ADAPTERS:
+        _ADAPTERS[shape] = TypeAdapter(shape)
+    return _ADAPTERS[shape]
