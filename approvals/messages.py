@@ -12,6 +12,7 @@ from typing import Literal, TypeAlias
 
 from approvals.model import (
     Action,
+    AgentName,
     Args,
     Fingerprint,
     Freeze,
@@ -45,6 +46,7 @@ class Submission:
     schema: dict[str, Json] | None = None
     deadline_s: int | None = None  # an agent may shorten the policy's deadline, never lengthen it
     batch: str | None = None
+    callback_url: str | None = None  # where it is to be called when there is something to tell it
     ok: bool = True  # of a review, which has run: how that went
     result: str | None = None
 
@@ -148,6 +150,17 @@ class UndoAsk:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Callback:
+    """A call that an agent gets, which need not be running to learn of it."""
+
+    agent: AgentName
+    url: str
+    type: str  # "request.approved", …; "undo.requested"
+    at: datetime
+    data: Outcome | UndoAsk
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ticket:
     """What `submit` returns: the request is durably in the inbox."""
 
@@ -244,6 +257,14 @@ def undo_of(request: Request) -> UndoAsk | None:
         asked_by=undo.by.name,
         asked_at=undo.at,
     )
+
+
+def callback_of(request: Request, told: Outcome | UndoAsk, at: datetime) -> Callback | None:
+    """The call that tells its agent so; None: it wants none."""
+    if request.callback_url is None:
+        return None
+    word = f"request.{told.status}" if isinstance(told, Outcome) else "undo.requested"
+    return Callback(agent=request.agent, url=request.callback_url, type=word, at=at, data=told)
 
 
 def is_auto(request: Request) -> bool:

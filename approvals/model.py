@@ -322,6 +322,7 @@ class Request:
     batch: str | None = None
     wished_risk: Risk | None = None  # what the agent said of its own accord, apart from the terms
     wished_deadline_s: int | None = None
+    callback_url: str | None = None  # where its agent is called when there is something to tell it
     status: Status = Status.PENDING
     version: int = 1  # counts the events of this request; the first is that it was submitted
     short: str = ""  # its shortest prefix that was unique when it was created: what people see and type

@@ -38,7 +38,15 @@ from approvals.ids import ALPHABET, LETTERS, is_id
 from approvals.inbox import GROUP, LetterRef, Taken
 from approvals.keys import is_written_as, key
 from approvals.machine import SERVICE, begin, decide, is_to_be_looked_at
-from approvals.messages import Outcome, OutcomeStatus, is_auto, outcome_of, permit_of, undo_of
+from approvals.messages import (
+    Outcome,
+    OutcomeStatus,
+    callback_of,
+    is_auto,
+    outcome_of,
+    permit_of,
+    undo_of,
+)
 from approvals.model import (
     Actor,
     Freeze,
@@ -157,6 +165,7 @@ class Store:
                     *(key(self.tenant, name) for name in ("approved", "freezes", "grants", "grants:used")),
                     *(key(self.tenant, name) for name in ("twins", "reviews")),
                     key(self.tenant, "asked", request.agent),
+                    *self._callback_keys(after),
                 ],
                 args=[
                     *(after.id, after.version, wire.write(wire.REQUEST, after)),
@@ -168,6 +177,7 @@ class Store:
                     *((use.grant, use.version) if use else ("", "0")),
                     *((use.uses, use.micros, use.limit_micros) if use else (0, 0, 0)),
                     *(_twin(after), _review(after), ms(after.created_at)),
+                    _callback(None, after, answer),
                 ],
             )
         if reply is None:
@@ -356,14 +366,19 @@ class Store:
         request, cards = key(self.tenant, "request", request_id), key(self.tenant, "cards", request_id)
         with translated(self._redis):
             async with self._redis.pipeline() as pipe:
-                pipe.hmget(request, "agent", "short")
+                pipe.hmget(request, "agent", "short", "version")
                 pipe.hvals(cards)
-                (agent, short), texts = await pipe.execute()
+                (agent, short, version), texts = await pipe.execute()
                 shown = [message_key(self.tenant, wire.read(wire.POSTED, text)) for text in texts]
                 theirs = [
                     key(self.tenant, name, agent, request_id) for name in ("outcome", "permit") if agent
                 ]
                 pipe.delete(request, cards, *filter(None, shown), *theirs)
+                callbacks = [f"{request_id}-{each}" for each in range(1, int(version or 0) + 1)]
+                if callbacks:
+                    pipe.delete(*(key(self.tenant, "callback", id) for id in callbacks))
+                    pipe.zrem(key(self.tenant, "callbacks"), *callbacks)
+                    pipe.zrem(key(self.tenant, "callbacks:dead"), *callbacks)
                 if agent:
                     pipe.hdel(key(self.tenant, "undo", agent), request_id)
                     pipe.zrem(key(self.tenant, "asked", agent), request_id)
@@ -466,7 +481,7 @@ class Store:
             ms(after.decision.at) if after.decision and is_to_be_looked_at(after) else "",
             *(_approved(after), kept.frozen.version),
             *(after.agent, _streak(event), _twin(after)),
-            *(_review(after), _undo(after, event)),
+            *(_review(after), _undo(after, event), _callback(before, after, event)),
         ]
         try:
             return await self._commit_once(after, args)
@@ -477,7 +492,7 @@ class Store:
     async def _commit_once(self, after: Request, args: list[str | int]) -> int | None:
         names = ("unseen", "approved", "freezes", "streaks", "twins", "reviews")
         keys = [*self._keys(after), *(key(self.tenant, name) for name in names)]
-        keys.append(key(self.tenant, "undo", after.agent))
+        keys += [key(self.tenant, "undo", after.agent), *self._callback_keys(after)]
         with translated(self._redis):
             seq: int | None = await self._commit(keys=keys, args=args)
         if seq == PERMIT_GONE:
@@ -495,6 +510,10 @@ class Store:
             key(tenant, "permit", agent, id),
             key(tenant, "wake", agent),
         ]
+
+    def _callback_keys(self, request: Request) -> list[str]:
+        callback = key(self.tenant, "callback", f"{request.id}-{request.version}")
+        return [key(self.tenant, "callbacks"), callback]
 
     async def _log_refused(
         self,
@@ -614,6 +633,15 @@ def _undo(request: Request, event: Event) -> str:
     if isinstance(event, UndoAsked) and asked is not None:
         return wire.write(wire.UNDO, asked)
     return "-" if isinstance(event, Undone | UndoFailed) else ""
+
+
+def _callback(before: Request | None, after: Request, event: Event) -> str:
+    """The call that its agent gets, if there is anything new to tell."""
+    told = undo_of(after) if isinstance(event, UndoAsked) else outcome_of(after)
+    if told is None or (before is not None and told == outcome_of(before)):
+        return ""
+    callback = callback_of(after, told, event.at)
+    return "" if callback is None else wire.write(wire.CALLBACK, callback)
 
 
 @asynccontextmanager

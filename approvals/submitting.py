@@ -39,6 +39,7 @@ class Options(TypedDict, total=False):
     tags: Sequence[str]
     schema: dict[str, Json] | None  # JSON Schema of the args: the form that people edit
     deadline: Span | None  # shortens the policy's, never lengthens it
+    callback_url: str | None  # is called with what there is to tell; its host is one that operators allow
 
 
 def submission(
@@ -75,6 +76,7 @@ def submission(
         schema=None if schema is None else json.loads(json.dumps(schema)),
         deadline_s=_deadline(options.get("deadline")),
         batch=batch,
+        callback_url=_callback_url(options.get("callback_url")),
         ok=ok,
         result=result,
     )
@@ -212,6 +214,13 @@ def _confidence(confidence: float | None) -> float | None:
     if not _is_number(confidence) or not 0 <= confidence <= 1:
         raise InvalidCall(f"confidence is {confidence!r:.60}; it is a number from 0 to 1")
     return float(confidence)
+
+
+def _callback_url(url: str | None) -> str | None:
+    told = text_of("callback_url", url, URL_CHARS)
+    if told is not None and not told.startswith(("https://", "http://")):
+        raise InvalidCall("callback_url is where to call this agent, beginning with https://")
+    return told
 
 
 def _tags(tags: Sequence[str]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from approvals.deputies import Absence
 from approvals.digest import Digest
 from approvals.errors import ApprovalsError, InvalidCall
 from approvals.grants import Grant
-from approvals.messages import Letter, Outcome, Permit, UndoAsk
+from approvals.messages import Callback, Letter, Outcome, Permit, UndoAsk
 from approvals.model import Freeze, Request
 from approvals.mornings import DailyThread
 from approvals.places import Posted
@@ -25,6 +25,7 @@ LETTER: TypeAdapter[Letter] = TypeAdapter(Annotated[Letter, Field(discriminator=
 OUTCOME = TypeAdapter(Outcome)
 PERMIT = TypeAdapter(Permit)
 UNDO = TypeAdapter(UndoAsk)
+CALLBACK = TypeAdapter(Callback)
 ENTRY = TypeAdapter(Entry)
 POSTED = TypeAdapter(Posted)
 DIGEST = TypeAdapter(Digest)

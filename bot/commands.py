@@ -19,7 +19,7 @@ from approvals.errors import ApprovalsError, Refusal
 from approvals.model import Actor, Person, PersonId, Request, Via
 from blocks.action import headline
 from blocks.request import whole_call
-from bot import agent_commands, app, policy_commands, settings, stats_command
+from bot import agent_commands, app, policy_commands, settings, stats_command, webhook_commands
 from bot.columns import show_table
 from bot.desk import Decides, Verdict
 from bot.payloads import Who
@@ -37,6 +37,7 @@ def register(commands: Subparsers) -> None:
     policy_commands.register(commands)
     stats_command.register(commands)
     agent_commands.register(commands)
+    webhook_commands.register(commands)
 
 
 # -- what waits ---------------------------------------------------------------------------------------

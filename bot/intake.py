@@ -33,6 +33,7 @@ from approvals.store import Store
 from bot import collapsing, granting
 from bot.judging import Judge
 from bot.staging import SELF
+from bot.webhooks import CallbackCheck, no_callbacks
 
 logger = logging.getLogger(__name__)
 
@@ -54,10 +55,11 @@ class Intake:
         stages: Stages,
         *,
         environment: str,
+        check_callback: CallbackCheck = no_callbacks,
     ) -> None:
         self._store, self._inboxes = store, inboxes
         self._judge, self._grants, self._stages = judge, grants, stages
-        self._environment = environment
+        self._environment, self._check_callback = environment, check_callback
 
     async def run(self) -> None:
         """Deal with letters for ever. While Redis is away the loop waits for it."""
@@ -157,6 +159,8 @@ class Intake:
             environment=self._environment,
             now=now,
         )
+        if submission.callback_url is not None:
+            await self._check_callback(taken.agent, submission.callback_url)
         terms = await self._judge.terms(facts, submission.id)
         return Request(
             id=submission.id,
@@ -177,6 +181,7 @@ class Intake:
             batch=submission.batch,
             wished_risk=submission.risk,
             wished_deadline_s=submission.deadline_s,
+            callback_url=submission.callback_url,
             receipt=_receipt(submission, now),
         )
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 
-from approvals.errors import ApprovalsError
+from approvals.errors import ApprovalsError, InvalidCall
 from approvals.model import Tenant
 from blocks.replies import Commands
+from bot.addresses import Receivers
 
 SLACK_API_URL = "https://slack.com/api/"
 PORT = 8400
@@ -48,6 +49,7 @@ class Settings:
     environment: str
     commands: Commands
     durability: Durability
+    callbacks: Receivers
     port: int
 
 
@@ -76,6 +78,7 @@ def read(env: Mapping[str, str], *, needs: Need) -> Settings:
         environment=env.get("APPROVALS_ENVIRONMENT") or "default",
         commands=_commands(env, problems),
         durability=_durability(env, problems),
+        callbacks=_callbacks(env, problems),
         port=_port(env, problems),
     )
     problems += _missing_slack(settings, needs)
@@ -139,6 +142,15 @@ def _durability(env: Mapping[str, str], problems: list[str]) -> Durability:
             return known
     problems.append(f"APPROVALS_DURABILITY must be one of {', '.join(DURABILITIES)}, not {value!r}")
     return "none"
+
+
+def _callbacks(env: Mapping[str, str], problems: list[str]) -> Receivers:
+    receivers = Receivers(env.get("APPROVALS_CALLBACKS") or "")
+    try:
+        receivers.all  # noqa: B018 - read for what is wrong with it
+    except InvalidCall as error:
+        problems.append(f"APPROVALS_CALLBACKS: {error}")
+    return receivers
 
 
 def _mode(env: Mapping[str, str], problems: list[str]) -> Mode:

@@ -16,6 +16,8 @@
 -- KEYS[14] twins      set of pending request ids that share another's card
 -- KEYS[15] reviews    sorted set of request ids that people are to look at, by since when (ms)
 -- KEYS[16] undo       hash of what its agent is asked to undo, by request id
+-- KEYS[17] callbacks  sorted set of callback ids by when they may be made (ms)
+-- KEYS[18] callback   hash of the one that this version causes
 --
 -- ARGV[1]  id         of the request
 -- ARGV[2]  expected   the version the caller decided from
@@ -38,6 +40,7 @@
 -- ARGV[18] twin       "1": it is pending and shares another's card; "": it doesn't
 -- ARGV[19] review     score; "" takes it out
 -- ARGV[20] undo       JSON; "-" takes it out; "" leaves it as it is
+-- ARGV[21] callback   JSON: its agent is to be called; "": it is not
 --
 -- Returns the entry's number, also when this very commit was written before; nil if the version has moved on,
 -- or a permit would be given and what is frozen has changed;
@@ -47,7 +50,7 @@
 
 local id, expected, body, entry, head = unpack(ARGV, 1, 5)
 local pending, due, draw, outcome, keep, permit, until_ms, unseen = unpack(ARGV, 6, 13)
-local approved, freezes, agent, streak, twin, review, undo = unpack(ARGV, 14, 20)
+local approved, freezes, agent, streak, twin, review, undo, callback = unpack(ARGV, 14, 21)
 
 local next_version = string.format("%d", tonumber(expected) + 1)
 local version, known_head, known_seq = unpack(redis.call("HMGET", KEYS[1], "version", "head", "seq"))
@@ -116,6 +119,10 @@ if undo == "-" then
 elseif undo ~= "" then
   redis.call("HSET", KEYS[16], id, undo)
   redis.call("XADD", KEYS[9], "MAXLEN", "~", 1000, "*", "id", id, "undo", "1")
+end
+if callback ~= "" then
+  redis.call("HSET", KEYS[18], "body", callback)
+  redis.call("ZADD", KEYS[17], now, id .. "-" .. next_version)
 end
 if twin == "" then
   redis.call("SREM", KEYS[14], id)

@@ -19,6 +19,8 @@
 -- KEYS[17] twins      set of pending request ids that share another's card
 -- KEYS[18] reviews    sorted set of request ids that people are to look at, by since when (ms)
 -- KEYS[19] asked      sorted set of the agent's request ids by creation (ms)
+-- KEYS[20] callbacks  sorted set of callback ids by when they may be made (ms)
+-- KEYS[21] callback   hash of the one that this version causes
 --
 -- ARGV[1]  id         of the request
 -- ARGV[2]  version    of the request
@@ -46,6 +48,7 @@
 -- ARGV[24] twin       "1": it is pending and shares another's card; "": it doesn't
 -- ARGV[25] review     score; "" for none
 -- ARGV[26] asked      score
+-- ARGV[27] callback   JSON: its agent is to be called; "": it is not
 --
 -- Returns {1, short} if it was new, {0, short, body} if this agent has it already (the letter is taken out all the
 -- same), nil if the id is another agent's (the letter stays), {-1} if a permit would be given and what is frozen
@@ -54,7 +57,7 @@
 local id, version, body, entry, head = unpack(ARGV, 1, 5)
 local pending, due, draw, outcome, keep, permit, until_ms = unpack(ARGV, 6, 12)
 local agent, submitted, letter, group, approved, freezes = unpack(ARGV, 13, 18)
-local grant, grants, uses, amount, limit, twin, review, asked = unpack(ARGV, 19, 26)
+local grant, grants, uses, amount, limit, twin, review, asked, callback = unpack(ARGV, 19, 27)
 
 local function take_out_letter()
   if letter ~= "" then
@@ -124,6 +127,10 @@ if outcome == "-" then
 else
   redis.call("SET", KEYS[7], outcome, "PX", keep)
   redis.call("XADD", KEYS[9], "MAXLEN", "~", 1000, "*", "id", id)
+end
+if callback ~= "" then
+  redis.call("HSET", KEYS[21], "body", callback)
+  redis.call("ZADD", KEYS[20], now, id .. "-" .. version)
 end
 if approved ~= "" then
   redis.call("ZADD", KEYS[13], approved, id)
