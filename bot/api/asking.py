@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from approvals.canonical import fingerprint
 from approvals.errors import InvalidCall
 from approvals.ids import new_id
 from approvals.messages import RESULT_CHARS, Submission, Ticket
 from approvals.model import ESCALATION_TOOL, QUESTION_TOOL, Kind
-from approvals.submitting import escalation_args, key_of, question_args, submission
+from approvals.submitting import Options, escalation_args, key_of, question_args, submission
+from bot.api.answers import NewBatchSent
 from bot.api.operations import Answer, Call, Operation
-from bot.api.shapes import NewBatch, NewBatchSent, NewEscalation, NewQuestion, NewRequest, NewReview
+from bot.api.shapes import NewBatch, NewEscalation, NewQuestion, NewRequest, NewReview
 
 B = TypeVar("B")
 
@@ -22,66 +23,34 @@ async def _request(call: Call[NewRequest, None]) -> Answer:
 
 
 def _wanted(asked: NewRequest) -> Submission:
-    return submission(
-        asked.tool,
-        asked.args,
-        reason=asked.reason,
-        on_behalf_of=asked.on_behalf_of,
-        risk=asked.risk,
-        confidence=asked.confidence,
-        tags=asked.tags,
-        schema=asked.schema,
-        deadline=asked.deadline,
-    )
+    return submission(asked.tool, asked.args, **_options(asked))
 
 
 async def _review(call: Call[NewReview, None]) -> Answer:
     told = call.body
-    one = submission(
-        told.tool,
-        told.args,
-        kind=Kind.REVIEW,
-        ok=told.ok,
-        result=None if told.result is None else told.result[:RESULT_CHARS],
-        reason=told.reason,
-        on_behalf_of=told.on_behalf_of,
-        risk=told.risk,
-        confidence=told.confidence,
-        tags=told.tags,
-    )
+    result = None if told.result is None else told.result[:RESULT_CHARS]
+    one = submission(told.tool, told.args, kind=Kind.REVIEW, ok=told.ok, result=result, **_options(told))
     return await _put(call, "reviews", one)
 
 
 async def _question(call: Call[NewQuestion, None]) -> Answer:
     asked = call.body
-    one = submission(
-        QUESTION_TOOL,
-        question_args(asked.question, asked.options, asked.context, asked.free_text),
-        kind=Kind.QUESTION,
-        reason=asked.reason,
-        on_behalf_of=asked.on_behalf_of,
-        risk=asked.risk,
-        confidence=asked.confidence,
-        tags=asked.tags,
-        deadline=asked.deadline,
-    )
+    args = question_args(asked.question, asked.options, asked.context, asked.free_text)
+    one = submission(QUESTION_TOOL, args, kind=Kind.QUESTION, **_options(asked))
     return await _put(call, "questions", one)
 
 
 async def _escalation(call: Call[NewEscalation, None]) -> Answer:
     stuck = call.body
-    one = submission(
-        ESCALATION_TOOL,
-        escalation_args(stuck.summary, stuck.context, stuck.transcript_url),
-        kind=Kind.QUESTION,
-        reason=stuck.reason,
-        on_behalf_of=stuck.on_behalf_of,
-        risk=stuck.risk,
-        confidence=stuck.confidence,
-        tags=stuck.tags,
-        deadline=stuck.deadline,
-    )
+    args = escalation_args(stuck.summary, stuck.context, stuck.transcript_url)
+    one = submission(ESCALATION_TOOL, args, kind=Kind.QUESTION, **_options(stuck))
     return await _put(call, "escalations", one)
+
+
+def _options(body: NewRequest | NewReview | NewQuestion | NewEscalation) -> Options:
+    """What may be said of any request; the fields have the same names."""
+    named = {name: getattr(body, name) for name in Options.__annotations__ if hasattr(body, name)}
+    return cast(Options, named)
 
 
 async def _put(call: Call[B, None], where: str, one: Submission) -> Answer:

@@ -15,10 +15,11 @@ from approvals.ids import is_id
 from approvals.model import Action, Fingerprint, Person, PersonId, Request, RequestId, Via
 from approvals.submitting import own_args
 from blocks.ids import Seen
+from bot.api.answers import Page, Recorded, Shown
 from bot.api.operations import Answer, Call, Operation
 from bot.api.problems import Trouble
 from bot.api.reading import shown
-from bot.api.shapes import NewDecision, Page, Recorded, Shown
+from bot.api.shapes import NewDecision
 from bot.desk import Decides, Desk, Verdict
 from bot.payloads import Who
 from bot.plain import plain
@@ -49,7 +50,7 @@ async def _decide(call: Call[NewDecision, None]) -> Answer:
     who, seen = Who(id=PersonId(said.person), team=None), Fingerprint(said.fingerprint)
     _check(said)
     admitted = await desk.admit(who, Seen(request_id=call.id, fingerprint=seen), verb, via=Via.HTTP)
-    request = _let_through(call.id, admitted)
+    request = _let_through(call.id, seen, admitted)
     if said.decision == "edit":
         await _check_edit(call, desk, who, request)
 
@@ -67,7 +68,7 @@ async def _decide(call: Call[NewDecision, None]) -> Answer:
                 return RequestChanges(by=person, feedback=said.note or "")
 
     verdict = await desk.decide(who, call.id, verb, command, via=Via.HTTP)
-    after = _let_through(call.id, verdict)
+    after = _let_through(call.id, seen, verdict)
     return Answer(status=200, value=Recorded(id=after.id, status=after.status, words=plain(verdict.words)))
 
 
@@ -94,12 +95,14 @@ async def _check_edit(call: Call[NewDecision, None], desk: Desk, who: Who, reque
     raise Trouble("refused", why)
 
 
-def _let_through(request_id: RequestId, verdict: Verdict) -> Request:
-    if verdict.request is None:
+def _let_through(request_id: RequestId, seen: Fingerprint, verdict: Verdict) -> Request:
+    request = verdict.request
+    if request is None:
         raise RequestNotFound(request_id)
     if verdict.refusal is not None:
-        raise Trouble("refused", plain(verdict.refusal))
-    return verdict.request
+        is_as_it_was = request.is_pending and request.fingerprint == seen
+        raise Trouble("refused" if is_as_it_was else "conflict", plain(verdict.refusal))
+    return request
 
 
 def _desk(call: Call[Any, Any]) -> Desk:
@@ -141,6 +144,6 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
         role=Role.APPROVER_FRONT_END,
         body=NewDecision,
         answers={200: Recorded},
-        problems=("refused", "not-found", "too-large", "not-json", "invalid-call"),
+        problems=("refused", "not-found", "conflict", "too-large", "not-json", "invalid-call"),
     ),
 )

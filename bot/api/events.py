@@ -15,7 +15,7 @@ from approvals.audit import Entry
 from approvals.errors import ApprovalsError
 from approvals.model import RequestId
 from approvals.store import Store
-from bot.api.shapes import Happening
+from bot.api.answers import Happening
 
 logger = logging.getLogger(__name__)
 

@@ -10,9 +10,10 @@ from typing import Any, TypeAlias
 from pydantic import TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
+from bot.api.answers import Happening
 from bot.api.operations import EVERY, Operation
 from bot.api.problems import CONTENT_TYPE, KINDS, Problem
-from bot.api.shapes import Happening, adapter
+from bot.api.shapes import adapter
 
 Json: TypeAlias = dict[str, Any]
 REF = "#/components/schemas/{model}"

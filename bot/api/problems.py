@@ -30,7 +30,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "malformed": (400, "The call doesn't fit the API's document"),
     "unauthorized": (401, "A token is needed, and this is none that is good"),
     "wrong-role": (403, "This token is not for that"),
-    "refused": (403, "The policy doesn't let this person do that"),
+    "refused": (403, "This is not let through for that person"),
     "not-found": (404, "There is no such thing of yours"),
     "method-not-allowed": (405, "That can't be done here"),
     "key-reused": (409, "The key was used for something else"),

@@ -12,8 +12,9 @@ from approvals.ids import is_id
 from approvals.messages import Submission, outcome_of
 from approvals.model import ESCALATION_TOOL, Kind, Request, RequestId, Status
 from approvals.waiting import Waiting as Waits
+from bot.api.answers import Batch, Page, Shown
 from bot.api.operations import Answer, Call, Operation
-from bot.api.shapes import Batch, Many, One, Page, Shown, Waiting
+from bot.api.shapes import Many, One, Waiting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,10 +19,11 @@ from approvals.messages import (
 )
 from approvals.model import RequestId
 from approvals.submitting import own_args
+from bot.api.answers import Accepted, Undos
 from bot.api.operations import Answer, Call, Operation
 from bot.api.problems import Trouble
 from bot.api.reading import SUBJECTS, own
-from bot.api.shapes import Accepted, Cancel, Receipt, Revise, Undone, Undos
+from bot.api.shapes import Cancel, Receipt, Revise, Undone
 
 B = TypeVar("B")
 

@@ -1,4 +1,4 @@
-"""What crosses the API as JSON: one dataclass for each thing that is sent or answered.
+"""What is sent to the API, as JSON or in an address: one dataclass for each.
 
 The fields of what is asked are named as `submit`, `ask`, `escalate` and `review` name them. The document of
 the API is made from these, and what doesn't fit them is turned away before anything looks at it.
@@ -7,14 +7,13 @@ the API is made from these, and what doesn't fit them is turned away before anyt
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 from pydantic import ConfigDict, Field, TypeAdapter
 
 from approvals.durations import LONGEST_S
-from approvals.messages import TEXT_CHARS, Outcome, Ticket, UndoAsk
-from approvals.model import Args, Fingerprint, Json, Kind, RequestId, Risk, Status
+from approvals.messages import TEXT_CHARS
+from approvals.model import Args, Json, Risk, Status
 from approvals.submitting import OPTION_CHARS, OPTIONS, TAG_CHARS, TAGS, URL_CHARS
 
 T = TypeVar("T")
@@ -46,6 +45,10 @@ Confidence: TypeAlias = Annotated[Annotated[float, Field(ge=0, le=1)] | None, Fi
 Schema: TypeAlias = Annotated[
     dict[str, Json] | None, Field(description="JSON Schema of the args: the form that people edit")
 ]
+CallbackUrl: TypeAlias = Annotated[
+    Annotated[str, Field(pattern=r"^https?://", max_length=URL_CHARS)] | None,
+    Field(description="Is called when there is something to tell; its host is one that operators allow"),
+]
 Due: TypeAlias = Annotated[
     Deadline | None, Field(description="Shortens the policy's deadline, never lengthens it")
 ]
@@ -67,6 +70,7 @@ class NewRequest:
     risk: Raised = None
     confidence: Confidence = None
     tags: Tags = ()
+    callback_url: CallbackUrl = None
     schema: Schema = None
     deadline: Due = None
 
@@ -86,6 +90,7 @@ class NewReview:
     risk: Raised = None
     confidence: Confidence = None
     tags: Tags = ()
+    callback_url: CallbackUrl = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +110,7 @@ class NewQuestion:
     risk: Raised = None
     confidence: Confidence = None
     tags: Tags = ()
+    callback_url: CallbackUrl = None
     deadline: Due = None
 
 
@@ -122,6 +128,7 @@ class NewEscalation:
     risk: Raised = None
     confidence: Confidence = None
     tags: Tags = ()
+    callback_url: CallbackUrl = None
     deadline: Due = None
 
 
@@ -227,98 +234,6 @@ class From:
     after: Annotated[
         int | None, Field(ge=0, le=2**53, description="A `seq`; Last-Event-ID goes before it")
     ] = None
-
-
-# -- what is answered ---------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
-    """A request as it stands."""
-
-    id: RequestId
-    status: Annotated[
-        Status | Literal["submitted"], Field(description="`submitted` until the service has taken it in")
-    ]
-    kind: Kind | None = None
-    tool: str | None = None
-    args: Args | None = None
-    fingerprint: Fingerprint | None = None
-    short: str | None = None
-    agent: str | None = None
-    reason: str | None = None
-    on_behalf_of: str | None = None
-    risk: Risk | None = None
-    confidence: float | None = None
-    tags: tuple[str, ...] = ()
-    schema: dict[str, Json] | None = None
-    batch: str | None = None
-    created_at: datetime | None = None
-    deadline: datetime | None = None
-    votes: int = 0
-    because: Annotated[str | None, Field(description="Why it is asked; for approver front ends")] = None
-    review: Annotated[str | None, Field(description="Whether people have looked at what ran")] = None
-    outcome: Outcome | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    requests: tuple[Shown, ...]
-    next: Annotated[RequestId | None, Field(description="The next page's `cursor`; null: this is the last")]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewBatchSent:
-    id: RequestId
-    tickets: tuple[Ticket, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    id: RequestId
-    is_decided: bool
-    requests: tuple[Shown, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Accepted:
-    """It is safely on its way; what comes of it is told by the request."""
-
-    id: RequestId
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Undos:
-    undos: tuple[UndoAsk, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded:
-    """What came of a decision: other people's may still be needed."""
-
-    id: RequestId
-    status: Status
-    words: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Happening:
-    """The data of one server-sent event."""
-
-    seq: int
-    event: str
-    request: RequestId
-    agent: str
-    at: datetime
-    actor: str
-    actor_name: str
-    tool: str | None
-    fingerprint: str | None
-    args: Annotated[Args | None, Field(description="Where they are new")]
-    text: str | None
-    decided_by: str | None
-    decided_at: datetime | None
-    latency_ms: Annotated[int | None, Field(description="Since it was asked")]
 
 
 _ADAPTERS: dict[type, TypeAdapter[Any]] = {}

@@ -10,10 +10,11 @@ from aiohttp import web
 
 from approvals.agent_tokens import Holder, Role
 from approvals.errors import Unavailable
+from bot.api.answers import Happening
 from bot.api.events import Tail
 from bot.api.operations import Call, Operation, holder_of
 from bot.api.problems import Trouble
-from bot.api.shapes import From, Happening, adapter
+from bot.api.shapes import From, adapter
 
 HEARTBEAT_S = 15.0
 STREAM_S = 3600.0  # then the client comes again, from where it was
