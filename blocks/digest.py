@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import TypeAlias
 
 from approvals.digest import Digest, GroupBy, Row, covered, heading_of, waiting
-from approvals.model import Kind, Principal, Request, RequestId, Status
+from approvals.model import Freeze, Kind, Principal, Request, RequestId, Status
 from blocks import ids
 from blocks.buttons import is_open, is_risky
 from blocks.people import mention
@@ -32,12 +32,13 @@ from blocks.pieces import (
 from blocks.request import label
 from blocks.rows import ended_words, row_words, standing
 from blocks.sums import add_up, money
-from blocks.text import MESSAGE_CHARS, MESSAGE_TEXT_CHARS, clip, escape, json_size, one_line, units
+from blocks.text import MESSAGE_CHARS, MESSAGE_TEXT_CHARS, clip, escape, json_size, name, one_line, units
 
 PAGE = 14  # rows of a page at most: each may have a heading, and there are 50 blocks
 PAGE_CHARS = 8_300  # of JSON for its rows, of the 13,000 of a message
 ROW_CHARS = 570  # of JSON of a row with three buttons, without its words
 HEADING_CHARS = 40
+FROZEN_TOLD = 2  # freezes that a digest names
 TEXT_SPARE_CHARS = 1200  # of JSON: the least that is left for the message's text
 SPOKEN_CHARS = (240, 90, 45)  # of a row in the message's text, the most that fits
 _RESULTS = {
@@ -49,21 +50,36 @@ _RESULTS = {
 }  # anything else that is over was approved
 
 Requests: TypeAlias = Mapping[RequestId, Request]
+Frozen: TypeAlias = Mapping[RequestId, Freeze]
+NONE_FROZEN: Frozen = {}
 
 
-def digest_card(digest: Digest, requests: Requests, now: datetime, *, ping: Sequence[Principal] = ()) -> Card:
-    """Draw the page that `digest` is on. `ping` are mentioned: in a first post, never in an update."""
+def digest_card(
+    digest: Digest,
+    requests: Requests,
+    now: datetime,
+    *,
+    ping: Sequence[Principal] = (),
+    frozen: Frozen = NONE_FROZEN,
+) -> Card:
+    """Draw the page that `digest` is on. `ping` are mentioned: in a first post, never in an update. What is
+    `frozen` is told, and has no button that decides it.
+    """
     title, facts = headline(digest, requests), _facts(digest, requests, now)
     mentions = mention(ping) if not digest.closed else ""
-    top = [header(title), rich(section(facts))]
+    told_frozen = _frozen(frozen)
+    top = [header(title), rich(section(facts, *told_frozen))]
     if mentions:
         told: Block = {"type": "mrkdwn", "text": f"For {mentions}", "verbatim": True}
         top.append({"type": "context", "elements": [told]})
-    foot = list(_foot(digest, requests, now))
-    blocks = [*top, *_grouped_rows(digest, requests, now), *foot]
+    open_rows = [row for row in ready(digest, requests, digest.shown, now) if row.request_id not in frozen]
+    decidable = {row.request_id for row in open_rows}
+    foot = list(_foot(digest, requests, open_rows))
+    blocks = [*top, *_grouped_rows(digest, requests, now, decidable), *foot]
     if json_size(blocks) > MESSAGE_CHARS - TEXT_SPARE_CHARS:
-        blocks = [*top, *_rows(digest, requests, now, page_indexes(digest)), *foot]
-    spoken = [escape(title), line_text(facts), *([f"For {mentions}"] if mentions else [])]
+        blocks = [*top, *_rows(digest, requests, now, digest.shown, decidable), *foot]
+    lines = [facts, *told_frozen]
+    spoken = [escape(title), *map(line_text, lines), *([f"For {mentions}"] if mentions else [])]
     return Card(_text(digest, requests, now, spoken, json_chars=MESSAGE_CHARS - json_size(blocks)), blocks)
 
 
@@ -155,19 +171,38 @@ def _facts(digest: Digest, requests: Requests, now: datetime) -> Line:
 # -- the rows -----------------------------------------------------------------------------------------
 
 
-def _grouped_rows(digest: Digest, requests: Requests, now: datetime) -> Iterator[Block]:
+def _frozen(frozen: Frozen) -> list[Line]:
+    """Who has stopped rows of it, and which."""
+    told: Counter[tuple[str, str]] = Counter((each.by.name, each.words) for each in frozen.values())
+    return [
+        (
+            Strong("❄ Frozen: "),
+            f"{name(by)} froze {one_line(what, HEADING_CHARS)}, so {count:,} can't be decided",
+        )
+        for (by, what), count in told.most_common(FROZEN_TOLD)
+    ]
+
+
+def _grouped_rows(
+    digest: Digest, requests: Requests, now: datetime, decidable: Collection[RequestId]
+) -> Iterator[Block]:
     """The page's rows under their headings; a tool that is one stands in no row."""
     headings, is_tool = _headings(digest, requests), digest.group_by is GroupBy.TOOL
     for heading, indexes in groupby(page_indexes(digest), lambda index: headings[index]):
         yield rich(section(_heading(digest, requests, headings, heading)))
-        yield from _rows(digest, requests, now, list(indexes), with_tool=not is_tool)
+        yield from _rows(digest, requests, now, list(indexes), decidable, with_tool=not is_tool)
 
 
 def _rows(
-    digest: Digest, requests: Requests, now: datetime, indexes: Sequence[int], *, with_tool: bool = True
+    digest: Digest,
+    requests: Requests,
+    now: datetime,
+    indexes: Sequence[int],
+    decidable: Collection[RequestId],
+    *,
+    with_tool: bool = True,
 ) -> Iterator[Block]:
     """What waits, with its buttons; what is over, a line each."""
-    can_be_decided = {row.request_id for row in ready(digest, requests, indexes, now)}
     ended: list[Line] = []
     for index in indexes:
         row = digest.rows[index]
@@ -178,7 +213,7 @@ def _rows(
         yield from _ended_block(ended)
         ended = []
         text = row_text(request, now, with_tool=with_tool)
-        yield from _waiting(digest, index, request, text, is_ready=request.id in can_be_decided)
+        yield from _waiting(digest, index, request, text, is_ready=request.id in decidable)
     yield from _ended_block(ended)
 
 
@@ -230,10 +265,9 @@ def row_text(request: Request, now: datetime, *, with_tool: bool = True) -> str:
 # -- what can be done with them -----------------------------------------------------------------------
 
 
-def _foot(digest: Digest, requests: Requests, now: datetime) -> Iterator[Block]:
+def _foot(digest: Digest, requests: Requests, rows: Sequence[Row]) -> Iterator[Block]:
     value = ids.pack_shown(digest.id, digest.version, _waiting_indexes(digest, requests))
     all_waiting = list(waiting(digest, requests))
-    rows = ready(digest, requests, page_indexes(digest), now)
     buttons = _bulk_buttons(digest, requests, rows, value) if len(rows) > 1 else []
     if all_waiting:
         buttons.append(button("Review one by one", ids.WALK, value))

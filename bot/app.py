@@ -317,7 +317,9 @@ def _posting(service: Service, slack: Slack) -> Posting:
         service.digests,
         Holding(lambda: service.policy, service.digests),
     )
-    digests = DigestPosting(store, cards, service.digests, sending, slack.attention, _amounts(service))
+    digests = DigestPosting(
+        store, cards, service.digests, sending, slack.attention, _amounts(service), slack.operators
+    )
     return Posting(store, cards, requests, digests)
 
 

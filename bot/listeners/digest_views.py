@@ -12,7 +12,7 @@ from approvals.model import Request, RequestId, Via
 from approvals.past import past_decisions
 from blocks import digest_replies, ids
 from blocks.bulk import all_view
-from blocks.ids import RowPick, Shown
+from blocks.ids import Shown
 from blocks.request import Offer, offer_for
 from blocks.walk import walk_end, walk_view
 from bot.listeners.parts import Json, Parts
@@ -45,14 +45,20 @@ async def opened(parts: Parts, who: Who, shown: Shown, verb: str) -> Opened:
     Raises:
         NotOpened: it is not; that is in the log, unless the digest has just been forgotten.
     """
+    digest = await digest_for(parts, who, shown, verb)
+    requests = await parts.desk.store.get_many([row.request_id for row in digest.rows])
+    return Opened(digest=digest, requests=requests, now=await parts.desk.store.now())
+
+
+async def digest_for(parts: Parts, who: Who, shown: Shown, verb: str) -> Digest:
+    """The digest alone, without its requests. Raises as `opened`."""
     digest = await _digest(parts, who, shown.digest_id, verb)
     if not await _may_see(parts, who, digest):
         raise await _refusal(parts, who, digest.id, verb, digest_replies.NOT_YOURS)
     is_known = shown.version <= digest.version
     if not is_known or any(index >= len(digest.rows) for index in shown.indexes):
         raise await _refusal(parts, who, digest.id, verb, digest_replies.NOT_AS_SHOWN)
-    requests = await parts.desk.store.get_many([row.request_id for row in digest.rows])
-    return Opened(digest=digest, requests=requests, now=await parts.desk.store.now())
+    return digest
 
 
 def meant(seen: Opened, shown: Shown) -> Covered:
@@ -107,19 +113,6 @@ async def _walk_view(parts: Parts, seen: Opened, index: int, request: Request, n
 
 def _noted(notes: Sequence[str], over: int, others: int) -> str:
     return "\n".join(filter(None, [*notes, digest_replies.passed_over(over, others)]))
-
-
-async def row_of(parts: Parts, who: Who, pick: RowPick) -> Row:
-    """The row that a button of the message stands in.
-
-    Raises:
-        NotOpened: there is no such digest any more.
-        Stale: it has no such row.
-    """
-    digest = await _digest(parts, who, pick.digest_id, pick.verb)
-    if pick.index >= len(digest.rows):
-        raise ids.Stale("the digest has no such row")
-    return digest.rows[pick.index]
 
 
 async def _digest(parts: Parts, who: Who, digest_id: DigestId, verb: str) -> Digest:

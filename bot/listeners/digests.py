@@ -27,11 +27,11 @@ from bot.listeners.decisions import Clicked, approve, details, on_click, reject
 from bot.listeners.digest_views import (
     NotOpened,
     Opened,
+    digest_for,
     list_beneath,
     list_view,
     meant,
     opened,
-    row_of,
     why_not,
 )
 from bot.listeners.parts import Json, Parts
@@ -214,7 +214,8 @@ def _instead(view: Json) -> Answer:
 async def _in_row(parts: Parts, click: Click) -> None:
     """A button in a row of the message is that of a card which showed the same."""
     pick = ids.unpack_in_row(click.block_id, click.action_id)
-    row = await row_of(parts, click.who, pick)
+    shown = Shown(pick.digest_id, pick.version, (pick.index,))
+    row = (await digest_for(parts, click.who, shown, pick.verb)).rows[pick.index]
     if pick.verb != "open" and row.since > pick.version:
         await parts.tell(click, digest_replies.CHANGED)
     elif pick.verb == "approve" and not row.is_ready:

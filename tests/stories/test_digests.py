@@ -15,6 +15,9 @@ from tests.running import redrawn, the_card, until
 POLICY = """
 version = 1
 
+[owners]
+freeze = ["U0ANA"]
+
 [defaults]
 channel = "#approvals"
 burst = 0
@@ -95,3 +98,49 @@ async def test_a_digest_is_edited_in_place_and_closes_itself(
     closed = await redrawn(slack, digest, "All 5 are decided: 4 approved, 1 cancelled")
     assert "Approve" not in closed.shown.split("\n")
     assert len(slack.messages()) == 1
+
+
+async def test_a_digest_says_what_of_it_is_frozen_and_offers_no_button_for_it(
+    slack: Sandbox, approvals: Approvals, bot: Service
+) -> None:
+    _, digest = await a_digest(slack, approvals)
+    ana = slack.person("U0ANA")
+    assert (await ana.slash("/approvals", "freeze agent billing it repeats itself")).ok
+    frozen = await redrawn(slack, digest, "Frozen:")
+    assert "5 can't be decided" in frozen.shown
+    assert not words_on(frozen, "Approve")
+    assert (await ana.slash("/approvals", "thaw agent billing")).ok
+    await slack.until(
+        lambda: "Frozen:" not in now(slack, digest).shown and words_on(now(slack, digest), "Approve")
+    )
+
+
+async def test_what_waits_in_a_channel_that_is_archived_is_undeliverable_and_its_agent_learns_so(
+    slack: Sandbox, approvals: Approvals, bot: Service
+) -> None:
+    tickets, _ = await a_digest(slack, approvals)
+    slack.workspace.archive("C0APPROVALS")
+    for ticket in tickets:
+        assert (await approvals.wait(ticket.id, timeout=10)).undeliverable
+
+
+async def test_a_digest_may_refuse_to_be_updated_once_and_is_posted_once_more(
+    slack: Sandbox, approvals: Approvals, bot: Service
+) -> None:
+    tickets, digest = await a_digest(slack, approvals)
+    slack.faults.next_calls("chat.update", "error", code="message_not_found")
+    await approvals.cancel(tickets[0].id)
+    again = await slack.until(lambda: next((m for m in slack.messages() if m.ts != digest.ts), None))
+    assert again is not None and "4 of 5 left" in again.shown
+    await approvals.cancel(tickets[1].id)
+    await redrawn(slack, again, "3 of 5 left")
+    assert len([m for m in slack.messages() if m.ts != digest.ts]) == 1
+
+
+def now(slack: Sandbox, message: Message) -> Message:
+    return next(m for m in slack.messages() if m.ts == message.ts)
+
+
+def words_on(message: Message, label: str) -> list[str]:
+    """The lines that are exactly this: the words on a button."""
+    return [line for line in message.shown.splitlines() if line == label]
