@@ -42,7 +42,7 @@ _CODES: tuple[tuple[type[ApprovalsError], int], ...] = (
 )
 
 COMMANDS = "countersign.commands"  # the entry points that add commands: register(subparsers) -> None
-OURS = ("request", "ask", "wait", "claim", "receipt", "cancel")
+OURS = ("request", "ask", "wait", "claim", "receipt", "cancel", "hook")
 
 ABOUT = "People approve what AI agents want to do, in Slack, before it happens."
 NOTES = """\
@@ -94,7 +94,7 @@ def _parser(*, with_service: bool) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"countersign {version('countersign')}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for add in (_add_request, _add_ask, _add_wait, _add_claim, _add_receipt, _add_cancel):
+    for add in (_add_request, _add_ask, _add_wait, _add_claim, _add_receipt, _add_cancel, _add_hook):
         add(commands)
     if with_service:
         _add_others(commands)
@@ -339,6 +339,33 @@ async def _cancel(approvals: Approvals, arguments: argparse.Namespace) -> int:
     if arguments.json:
         _out(_json({"id": arguments.id}))
     return FINE
+
+
+# -- for coding agents --------------------------------------------------------------------------------
+
+
+def _add_hook(commands: Subparsers) -> None:
+    parser = commands.add_parser(
+        "hook",
+        help="ask before a coding agent's tool runs: Claude Code, Gemini CLI",
+        description="Reads the event on stdin, asks, and prints the answer. Whatever fails is a denial.",
+        epilog="example:\n  countersign hook claude --timeout 59m || exit 2  # in the agent's settings",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("harness", choices=("claude", "gemini"), help="whose hook this is")
+    parser.add_argument(
+        "--timeout",
+        metavar="SPAN",
+        default="50s",
+        help="answer within this, which is less than the settings give the hook (50s unless told)",
+    )
+    parser.set_defaults(run=_hook)
+
+
+def _hook(arguments: argparse.Namespace) -> int:
+    from approvals.adapters import hook_command  # adapters stand on top of us, so only when it is wanted
+
+    return hook_command.run(arguments.harness, arguments.timeout)
 
 
 # -- saying -------------------------------------------------------------------------------------------

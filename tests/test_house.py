@@ -96,7 +96,7 @@ def _is_pure(module: str) -> bool:
 def _may_import(module: str, name: str) -> bool:
     """Whether the floors let `module` import `name`, which is ours."""
     if _within(name, "approvals.adapters"):
-        return _within(module, "approvals.adapters")
+        return _within(module, "approvals.adapters", "approvals.cli")
     if _within(module, "bot.sandbox"):
         return _within(name, "bot.sandbox")
     if _within(module, "approvals"):
