@@ -23,7 +23,7 @@ from approvals.submitting import Options, Span, submission
 
 with needs("openai"):
     from agents import Agent, FunctionTool, RunContextWrapper, Runner, RunResult, RunState, TResponseInputItem
-    from agents.exceptions import UserError
+    from agents.exceptions import ModelBehaviorError, UserError
     from agents.items import ToolApprovalItem
     from agents.tool import (
         MCPToolApprovalFunction,
@@ -112,6 +112,8 @@ class _Gate:
             result = await self._run(ctx, permit.args)
         except BaseException as error:
             await report.failed(error)
+            if isinstance(error, ModelBehaviorError):  # the arguments, which the SDK takes for the model's
+                return words.UNFIT
             if isinstance(error, Exception):
                 return await self._told(ctx, error)
             raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -16,9 +16,10 @@ from pydantic_core import to_jsonable_python
 
 from approvals.adapters import needs, words
 from approvals.adapters.asking import approved, claimed, submitted
+from approvals.canonical import fingerprint
 from approvals.client import Approvals
-from approvals.errors import InvalidCall, NotApproved, NotClaimed
-from approvals.model import Args, Json
+from approvals.errors import ApprovalsError, InvalidCall, NotApproved, NotClaimed
+from approvals.model import QUESTION_TOOL, Args, Json
 from approvals.submitting import Options, Span, submission
 
 with needs("pydantic-ai"):
@@ -133,16 +134,22 @@ class AskPeople(AbstractCapability[Any]):
         questions = [call for call in requests.calls if requests.kind(call.tool_call_id) == "question"]
         if len(questions) < len(requests.calls) and _RUN_ID.get() is not None:
             raise InvalidCall("the run waits for a tool that runs elsewhere, which people can't do for it")
-        results = requests.build_results()
-        try:
-            async with asyncio.TaskGroup() as group:
-                for call in requests.approvals:
-                    reason = requests.metadata.get(call.tool_call_id, {}).get("reason")
-                    group.create_task(self._approve(run_id, call, reason, results))
-                for call in questions:
-                    group.create_task(self._answer(run_id, call, results))
-        except ExceptionGroup as failed:
-            raise failed.exceptions[0] from None
+        results, troubles = requests.build_results(), list[ApprovalsError]()
+
+        async def tried(answering: Awaitable[None]) -> None:
+            try:
+                await answering
+            except ApprovalsError as trouble:
+                troubles.append(trouble)
+
+        async with asyncio.TaskGroup() as group:
+            for call in requests.approvals:
+                reason = requests.metadata.get(call.tool_call_id, {}).get("reason")
+                group.create_task(tried(self._approve(run_id, call, reason, results)))
+            for call in questions:
+                group.create_task(tried(self._answer(run_id, call, results)))
+        if troubles:
+            raise troubles[0]
         return results if results.approvals or results.calls else None
 
     async def _approve(
@@ -176,7 +183,7 @@ class AskPeople(AbstractCapability[Any]):
         if not isinstance(question, str):
             question = f"{call.tool_name}: {json.dumps(args, ensure_ascii=False)}"
         is_choice = isinstance(choices, list) and all(isinstance(one, str) for one in choices)
-        key = f"{run_id[:200]}/{call.tool_call_id[:200]}/question"
+        key = f"{run_id[:200]}/{call.tool_call_id[:200]}/{fingerprint(QUESTION_TOOL, args)}"
         try:
             results.calls[call.tool_call_id] = await self.approvals.ask(
                 question,
@@ -264,7 +271,7 @@ def _in_its_types(tool: ToolsetTool[Any], args: Args, ctx: RunContext[Any]) -> d
             json.dumps(args), context=ctx.validation_context
         )
     except ValidationError as error:
-        raise ToolFailed(f"The call did not run: what was approved doesn't fit the tool: {error}") from error
+        raise ToolFailed(words.UNFIT) from error
     return read
 
 

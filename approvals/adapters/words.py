@@ -32,6 +32,8 @@ _SAID: dict[type[NotApproved], str] = {
     TakenOver: "A person has taken this over. Stop, and leave the rest to them.",
 }
 
+UNFIT = "The call did not run: what people approved doesn't fit the tool."
+
 
 def instead(no: NotApproved) -> str:
     """What the model reads when a call didn't run. Never for `Unavailable`: nobody has answered then."""
