@@ -34,14 +34,17 @@ AGENTS_SIDE = {
     "approvals.waiting",
 }
 FRAMEWORKS = {  # of approvals/adapters: each adapter may import its own, which its extra installs
-    "openai_agents": {"agents", "openai"},
+    "openai_agents": {"agents"},
+    "openai_tools": {"agents"},
     "pydantic_ai": {"pydantic_ai"},
     "langchain": {"langchain", "langchain_core", "langgraph"},
+    "langgraph": {"langchain_core", "langgraph"},
     "claude_agent": {"claude_agent_sdk"},
     "crewai": {"crewai"},
     "mcp": {"mcp"},
-    "mcp_server": {"mcp"},
+    "mcp_calls": {"mcp", "jsonschema", "referencing"},
     "mcp_gateway": {"mcp", "anyio"},
+    "mcp_server": {"mcp", "anyio"},
 }
 SERVICE_ONLY = {"approvals.store", "approvals.machine", "approvals.evolution", "approvals.policy"}
 
@@ -122,6 +125,8 @@ def _libraries(module: str) -> set[str]:
         return {"slack_sdk.models"}  # the rest of it talks to Slack
     if _within(module, "approvals.policy"):
         return wheel | {"cel_expr_python"}  # the service's; where it is missing conditions are refused
+    if module == "approvals.testing":
+        return wheel | {"pytest"}  # it is for tests alone, which have it
     return wheel | service if _within(module, "bot") else wheel
 
 
