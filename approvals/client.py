@@ -15,6 +15,7 @@ from approvals import keys
 from approvals.background import Background
 from approvals.batch import Batch
 from approvals.canonical import fingerprint
+from approvals.doors import RunShelf, Session, stand_in
 from approvals.errors import (
     Answered,
     Cancelled,
@@ -68,12 +69,13 @@ PATIENCE = "1m"  # how long a wait bears that Redis is away, unless told
 
 
 @dataclass(frozen=True, slots=True)
-class _Session:
+class _Connected:
     """What belongs to one event loop: its connections, and the waits on them."""
 
     redis: Redis
     inbox: AgentInbox
     waiting: Waiting
+    runs: Runs
 
     async def close(self) -> None:
         self.waiting.close()
@@ -90,7 +92,7 @@ class Approvals:
         self.agent, self.tenant = agent, tenant
         self.background = Background(f"approvals of {agent}")  # for functions that aren't async
         self._url, self._patience_s = url, patience_s
-        self._sessions: dict[asyncio.AbstractEventLoop, _Session] = {}
+        self._sessions: dict[asyncio.AbstractEventLoop, _Connected] = {}
         self.undoers: dict[str, Undoer] = {}  # by tool; the gates enter them
         self._revised: dict[RequestId, int] = {}  # in which round this agent has answered what people wanted
 
@@ -365,9 +367,9 @@ class Approvals:
         await self._session.inbox.send(UndoNotice(id=own_id(request_id), ok=ok, text=told))
 
     @property
-    def runs(self) -> Runs:
+    def runs(self) -> RunShelf:
         """The runs of an agent framework that wait for people: what the adapters put by."""
-        return Runs(self._session.redis, self.tenant, self.agent)
+        return self._session.runs
 
     # -- the gate -------------------------------------------------------------------------------------
 
@@ -394,7 +396,10 @@ class Approvals:
     # -- its insides ----------------------------------------------------------------------------------
 
     @property
-    def _session(self) -> _Session:
+    def _session(self) -> Session:
+        return stand_in(self.tenant, self.agent) or self._connected()
+
+    def _connected(self) -> _Connected:
         loop = asyncio.get_running_loop()
         if loop not in self._sessions:
             for other in [other for other in self._sessions if other.is_closed()]:
@@ -402,7 +407,8 @@ class Approvals:
             redis = open_redis(self._url)
             redis.connection_pool.connection_kwargs["client_name"] = f"countersign:{self.agent}"
             inbox = AgentInbox(redis, self.tenant, self.agent)
-            self._sessions[loop] = _Session(redis, inbox, Waiting(inbox, self._patience_s))
+            waiting = Waiting(inbox, self._patience_s)
+            self._sessions[loop] = _Connected(redis, inbox, waiting, Runs(redis, self.tenant, self.agent))
         return self._sessions[loop]
 
     async def _close_session(self) -> None:

@@ -193,7 +193,7 @@ class AgentInbox:
         return RequestId(first)
 
     async def _send(self, letters: Sequence[Letter]) -> None:
-        texts = [_written(letter) for letter in letters]
+        texts = [written(letter) for letter in letters]
         if not texts:
             return
         with translated(self._redis):
@@ -211,7 +211,12 @@ def _readdressed(submission: Submission, request_id: RequestId) -> Submission:
     return replace(submission, id=request_id)
 
 
-def _written(letter: Letter) -> str:
+def written(letter: Letter) -> str:
+    """The letter as it is sent.
+
+    Raises:
+        InvalidCall: it is too large, or can't be written as JSON.
+    """
     text = wire.write(wire.LETTER, letter)
     if (size := len(text.encode())) > LETTER_BYTES:
         raise InvalidCall(f"the letter is {size:,} bytes of JSON; at most {LETTER_BYTES:,} are accepted")

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from inspect import Parameter
 from typing import Protocol, TypeAlias
 
+from approvals.doors import UndoInbox
 from approvals.errors import ApprovalsError, InvalidCall, Unavailable
 from approvals.form import Form
-from approvals.inbox import AgentInbox
 from approvals.messages import UndoAsk
 
 logger = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ def undoer(function: Undo, form: Form) -> Undoer:
 
 
 async def asked(
-    inbox: AgentInbox, timeout_s: float | None, *, tools: Mapping[str, object] | None = None
+    inbox: UndoInbox, timeout_s: float | None, *, tools: Mapping[str, object] | None = None
 ) -> list[UndoAsk]:
     """Wait until people want something undone, and take it; [] when the time is up. `tools`: only of these.
 
@@ -89,7 +89,7 @@ async def asked(
         is_hinted, place = await inbox.undo_wakes(place, left_s)
 
 
-async def take(inbox: AgentInbox, tools: Mapping[str, object] | None = None) -> list[UndoAsk]:
+async def take(inbox: UndoInbox, tools: Mapping[str, object] | None = None) -> list[UndoAsk]:
     """Take what people want undone by now, as far as nobody else is faster."""
     wanted = [ask.id for ask in await inbox.undos() if tools is None or ask.tool in tools]
     taken = [await inbox.take_undo(id) for id in wanted]
@@ -97,7 +97,7 @@ async def take(inbox: AgentInbox, tools: Mapping[str, object] | None = None) -> 
 
 
 @asynccontextmanager
-async def undoing(inbox: AgentInbox, reports: Reports, undoers: Mapping[str, Undoer]) -> AsyncIterator[None]:
+async def undoing(inbox: UndoInbox, reports: Reports, undoers: Mapping[str, Undoer]) -> AsyncIterator[None]:
     """Undo what people want undone, while this is open. What has begun by its end is done first."""
     failed: Exception | None = None
     async with asyncio.TaskGroup() as group:
@@ -120,7 +120,7 @@ async def undoing(inbox: AgentInbox, reports: Reports, undoers: Mapping[str, Und
         raise failed
 
 
-async def _wait(inbox: AgentInbox, deal: Callable[[], object]) -> None:
+async def _wait(inbox: UndoInbox, deal: Callable[[], object]) -> None:
     """Have `deal` look whenever there is a hint, and now and then without one. It is not awaited: the end
     must not come between taking an ask and doing it.
     """
