@@ -1,4 +1,4 @@
-"""An agent that may be shut down at any time: `durable.py` asks or goes on, `durable.py serve` is called back.
+"""An agent that may be shut down at any time: `durable.py` asks or goes on, `durable.py serve` awaits calls.
 
 It pays at most once, whenever it is killed: before it has asked, while people think, or once it has claimed.
 """

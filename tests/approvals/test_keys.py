@@ -20,6 +20,7 @@ PARTS = {
     "request id": new_id(),
     "digest id": new_digest_id(),
     "bulk id": new_bulk_id(),
+    "callback id": f"{new_id()}-3",
     "digest name": "refunds",
     "channel": "C0APPROVALS",
     "timestamp": "1699.22",
