@@ -3,172 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-import copy
-import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias, Unpack
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias
 from uuid import uuid4
 
 from approvals.adapters import needs, words
-from approvals.adapters.asking import approved, claimed, submitted
-from approvals.canonical import fingerprint
+from approvals.adapters.asking import approved
+from approvals.adapters.openai_tools import CURRENT, Current, Gate, gated, hosted, read_args
 from approvals.client import Approvals
 from approvals.errors import ApprovalsError, InvalidCall, NotApproved
 from approvals.messages import Outcome
-from approvals.model import Args, RequestId
-from approvals.submitting import Options, Span, submission
+from approvals.model import RequestId
+from approvals.submitting import Span
 
 with needs("openai"):
     from agents import Agent, FunctionTool, RunContextWrapper, Runner, RunResult, RunState, TResponseInputItem
-    from agents.exceptions import ModelBehaviorError, UserError
+    from agents.exceptions import UserError
     from agents.items import ToolApprovalItem
-    from agents.tool import (
-        MCPToolApprovalFunction,
-        MCPToolApprovalFunctionResult,
-        MCPToolApprovalRequest,
-        ToolOutputFileContent,
-        ToolOutputImage,
-        ToolOutputText,
-        maybe_invoke_function_tool_failure_error_function,
-        set_function_tool_failure_error_function,
-    )
-    from agents.tool_context import ToolContext
     from agents.version import __version__
+
+__all__ = ["FRAMEWORK", "gated", "hosted", "run"]
 
 _State: TypeAlias = RunState[Any, Agent[Any]]
 _Step: TypeAlias = str | list[TResponseInputItem] | _State
+_Answer: TypeAlias = Outcome | ApprovalsError
 
 FRAMEWORK = f"openai-agents {__version__}"
-
-
-@dataclass(frozen=True, slots=True)
-class _Current:
-    """The run that `run` drives: what it has asked about, so that nothing is asked twice."""
-
-    run_id: str
-    asked: dict[str, RequestId] = field(default_factory=dict)
-
-
-_CURRENT: ContextVar[_Current | None] = ContextVar("current run", default=None)
-
-
-def gated(
-    tool: FunctionTool,
-    approvals: Approvals,
-    *,
-    timeout: Span | None = None,
-    **options: Unpack[Options],
-) -> FunctionTool:
-    """The same tool, which runs only once its call is approved, with the arguments that were approved.
-
-    Under `run` the whole run is put by while people decide; under the SDK's own `Runner.run` the tool waits
-    where it is, `timeout` at most.
-
-    Raises:
-        InvalidCall: it is an agent as a tool, or an option can't be.
-    """
-    if getattr(tool, "_is_agent_tool", False):
-        raise InvalidCall(
-            f"{tool.name} is an agent, which may be put by midway and so is no single call: "
-            "put the gate before the tools of that agent"
-        )
-    options.setdefault("schema", tool.params_json_schema)
-    submission(tool.name, {}, **options)  # for its checks: what is wrong shows when the program starts
-    gate = _Gate(tool, approvals, timeout, options)
-    ours = copy.copy(tool)
-    ours.on_invoke_tool = gate
-    ours.needs_approval = _is_driven
-    return ours
-
-
-async def _is_driven(_: RunContextWrapper[Any], __: dict[str, Any], ___: str) -> bool:
-    return _CURRENT.get() is not None
-
-
-@dataclass(frozen=True, slots=True)
-class _Gate:
-    """What the SDK invokes in the tool's place. It asks whatever the SDK believes to be approved."""
-
-    tool: FunctionTool
-    approvals: Approvals
-    timeout: Span | None
-    options: Options
-
-    async def __call__(self, ctx: ToolContext[Any], arguments: str) -> Any:
-        try:
-            args = _args(arguments)
-            request_id = await self.ask(ctx.tool_call_id, args)
-        except InvalidCall as fault:
-            return words.unaskable(fault)
-        try:
-            await approved(self.approvals, request_id, self.timeout)
-            permit, report = await claimed(self.approvals, request_id)
-        except NotApproved as no:
-            return words.instead(no)
-        try:
-            result = await self._run(ctx, permit.args)
-        except BaseException as error:
-            await report.failed(error)
-            if isinstance(error, ModelBehaviorError):  # the arguments, which the SDK takes for the model's
-                return words.UNFIT
-            if isinstance(error, Exception):
-                return await self._told(ctx, error)
-            raise
-        await report.executed(result)
-        is_edited = permit.fingerprint != fingerprint(self.tool.name, args)
-        return _noticed(result, permit.args) if is_edited else result
-
-    async def ask(self, call_id: str, args: Args) -> RequestId:
-        current = _CURRENT.get() or _Current(uuid4().hex)
-        known = f"{call_id}/{fingerprint(self.tool.name, args)}"
-        if known not in current.asked:
-            current.asked[known] = await submitted(
-                self.approvals, current.run_id, call_id, self.tool.name, args, **self.options
-            )
-        return current.asked[known]
-
-    async def _run(self, ctx: ToolContext[Any], args: Args) -> Any:
-        """Run what was approved, and have what it raises raised, which the SDK would turn into a result."""
-        raising = set_function_tool_failure_error_function(copy.copy(self.tool), None)
-        ctx.tool_arguments = json.dumps(args, ensure_ascii=False)
-        return await raising.on_invoke_tool(ctx, ctx.tool_arguments)
-
-    async def _told(self, ctx: ToolContext[Any], error: Exception) -> str:
-        """What the tool's own way with errors makes of it."""
-        told = await maybe_invoke_function_tool_failure_error_function(
-            function_tool=self.tool, context=ctx, error=error
-        )
-        if told is None:
-            raise error
-        return told
-
-
-def _args(arguments: str | None) -> Args:
-    """Raises InvalidCall: the model has written something else than a JSON object."""
-    try:
-        args = json.loads(arguments or "{}")
-    except ValueError as error:
-        raise InvalidCall(f"its arguments are not JSON: {error}") from error
-    if not isinstance(args, dict):
-        raise InvalidCall("its arguments are not a JSON object")
-    return args
-
-
-def _noticed(result: Any, args: Args) -> Any:
-    """The result, after a notice that the call was changed, in a shape that the SDK gives to the model."""
-    notice = words.edited(args)
-    parts = result if isinstance(result, list) else [result]
-    if parts and all(
-        isinstance(one, ToolOutputText | ToolOutputImage | ToolOutputFileContent) for one in parts
-    ):
-        return [ToolOutputText(text=notice), *parts]
-    return f"{notice}\n{result}"
-
-
-# -- runs that are put by -----------------------------------------------------------------------------
 
 
 async def run(
@@ -190,16 +51,15 @@ async def run(
         InvalidCall: another version of the SDK has put the run by; or a tool needs approval without a gate.
         Unavailable: Redis was away.
     """
-    with _driving(run_id or uuid4().hex):
+    async with _driving(run_id or uuid4().hex, timeout) as answers:
         begin = run_id and await _restored(agent, approvals, run_id, options.get("context"))
         step: _Step = begin or input
         while True:
             if isinstance(step, RunState):
                 if run_id is not None:
-                    await approvals.runs.put_by(
-                        run_id, FRAMEWORK, step.to_string(context_serializer=_nothing)
-                    )
-                await _decide(step, timeout)
+                    state = step.to_string(context_serializer=_nothing)
+                    await approvals.runs.put_by(run_id, FRAMEWORK, state)
+                await _decide(step, answers)
             result = await _go_on(agent, step, options)
             if not result.interruptions:
                 break
@@ -209,13 +69,47 @@ async def run(
         return result
 
 
-@contextmanager
-def _driving(run_id: str) -> Iterator[None]:
-    token = _CURRENT.set(_Current(run_id))
+@asynccontextmanager
+async def _driving(run_id: str, timeout: Span | None) -> AsyncIterator[_Answers]:  # noqa: ASYNC109  # likewise
+    token = CURRENT.set(Current(run_id))
     try:
-        yield
+        async with asyncio.TaskGroup() as group:
+            yield _Answers(group, timeout)
+    except ExceptionGroup as failed:  # of one: the waits themselves raise nothing
+        raise failed.exceptions[0] from None
     finally:
-        _CURRENT.reset(token)
+        CURRENT.reset(token)
+
+
+class _Answers:
+    """What people say to all that a run asks about: one wait for each request, as long as the run lasts."""
+
+    def __init__(self, group: asyncio.TaskGroup, timeout: Span | None) -> None:
+        self._group, self._timeout = group, timeout
+        self._waits: dict[RequestId, asyncio.Task[_Answer]] = {}
+
+    async def first(self, asked: Mapping[RequestId, Gate]) -> dict[RequestId, Outcome | NotApproved]:
+        """Wait until at least one is decided, and return all that are.
+
+        Raises:
+            StillPending, Unavailable: none is decided.
+        """
+        for id, gate in asked.items():
+            if id not in self._waits:
+                self._waits[id] = self._group.create_task(self._answer(id, gate))
+        waits = {id: self._waits[id] for id in asked}
+        await asyncio.wait(waits.values(), return_when=asyncio.FIRST_COMPLETED)
+        told = {id: wait.result() for id, wait in waits.items() if wait.done()}
+        decided = {id: one for id, one in told.items() if isinstance(one, Outcome | NotApproved)}
+        if not decided:
+            raise next(one for one in told.values() if isinstance(one, ApprovalsError))
+        return decided
+
+    async def _answer(self, request_id: RequestId, gate: Gate) -> _Answer:
+        try:
+            return await approved(gate.approvals, request_id, self._timeout)
+        except ApprovalsError as error:
+            return error
 
 
 def _nothing(_: object) -> dict[str, object]:
@@ -240,94 +134,31 @@ async def _go_on(agent: Agent[Any], step: _Step, options: dict[str, Any]) -> Run
         raise
 
 
-async def _decide(state: _State, timeout: Span | None) -> None:  # noqa: ASYNC109  # likewise
+async def _decide(state: _State, answers: _Answers) -> None:
     """Ask about all that the run waits for, and pass on what is decided first; the others stay open."""
-    asked: dict[RequestId, tuple[_Gate, ToolApprovalItem]] = {}
+    items: dict[RequestId, ToolApprovalItem] = {}
+    asked: dict[RequestId, Gate] = {}
     for item in state.get_interruptions():
         gate = _gate_of(item)
         try:
-            request_id = await gate.ask(item.call_id or "", _args(item.arguments))
+            request_id = await gate.ask(item.call_id or "", read_args(item.arguments))
         except InvalidCall as fault:
             return state.reject(item, rejection_message=words.unaskable(fault))
-        asked[request_id] = gate, item
-    for request_id, answer in (await _first_answers(asked, timeout)).items():
-        _, item = asked[request_id]
+        items[request_id], asked[request_id] = item, gate
+    for request_id, answer in (await answers.first(asked)).items():
         if isinstance(answer, NotApproved):
-            state.reject(item, rejection_message=words.instead(answer))
+            state.reject(items[request_id], rejection_message=words.instead(answer))
         else:
-            state.approve(item)
+            state.approve(items[request_id])
     return None
 
 
-def _gate_of(item: ToolApprovalItem) -> _Gate:
+def _gate_of(item: ToolApprovalItem) -> Gate:
     tools = [tool for tool in item.agent.tools if isinstance(tool, FunctionTool)]
     invoked = {tool.qualified_name: tool.on_invoke_tool for tool in tools}.get(item.qualified_name or "")
-    if isinstance(invoked, _Gate):
+    if isinstance(invoked, Gate):
         return invoked
     raise InvalidCall(
         f"{item.qualified_name} needs approval, but has no gate. For a function: gated(tool, approvals); "
         "for a hosted MCP server: on_approval_request=hosted(approvals); for others: countersign mcp-gateway"
     )
-
-
-async def _first_answers(
-    asked: Mapping[RequestId, tuple[_Gate, ToolApprovalItem]],
-    timeout: Span | None,  # noqa: ASYNC109  # likewise
-) -> dict[RequestId, Outcome | NotApproved]:
-    """Wait until at least one is decided.
-
-    Raises:
-        StillPending, Unavailable: and none is decided.
-    """
-
-    async def answer(request_id: RequestId, gate: _Gate) -> Outcome | ApprovalsError:
-        try:
-            return await approved(gate.approvals, request_id, timeout)
-        except ApprovalsError as error:
-            return error
-
-    async with asyncio.TaskGroup() as group:
-        waits = {id: group.create_task(answer(id, gate)) for id, (gate, _) in asked.items()}
-        await asyncio.wait(waits.values(), return_when=asyncio.FIRST_COMPLETED)
-        answers = {id: wait.result() for id, wait in waits.items() if wait.done()}
-        for wait in waits.values():
-            wait.cancel()
-    decided = {id: one for id, one in answers.items() if isinstance(one, Outcome | NotApproved)}
-    if not decided:
-        raise next(one for one in answers.values() if isinstance(one, ApprovalsError))
-    return decided
-
-
-# -- MCP servers that OpenAI calls --------------------------------------------------------------------
-
-
-def hosted(
-    approvals: Approvals,
-    *,
-    timeout: Span | None = None,
-    **options: Unpack[Options],
-) -> MCPToolApprovalFunction:
-    """For `HostedMCPTool(on_approval_request=…)`: calls that OpenAI makes itself, once they are approved.
-
-    What a person has changed can't be passed on: then the model is told to make the changed call. How it went
-    is not told to us either.
-    """
-
-    async def decide(asked: MCPToolApprovalRequest) -> MCPToolApprovalFunctionResult:
-        call, tool = asked.data, f"{asked.data.server_label}.{asked.data.name}"
-        try:
-            args = _args(call.arguments)
-            request_id = await submitted(approvals, "hosted", call.id, tool, args, **options)
-            outcome = await approved(approvals, request_id, timeout)
-            if outcome.edited:
-                changed = json.dumps(outcome.args, ensure_ascii=False)
-                return {"approve": False, "reason": f"A person changed it. Call it again with {changed}."}
-            _, report = await claimed(approvals, request_id)
-        except InvalidCall as fault:
-            return {"approve": False, "reason": words.unaskable(fault)}
-        except NotApproved as no:
-            return {"approve": False, "reason": words.instead(no)}
-        await report.executed("handed to OpenAI, which runs it and tells nobody how it went")
-        return {"approve": True}
-
-    return decide

@@ -41,6 +41,13 @@ async def test_the_documented_user_can_ask_wait_claim_and_report(redis_url: str,
         await approvals.receipt(ticket.id, ok=True)
 
 
+async def test_it_can_put_runs_by_and_go_on_with_them(billing_url: str) -> None:
+    async with Approvals.connect(billing_url, agent="billing") as approvals:
+        await approvals.runs.put_by("inv-881", "sdk 1", "state")
+        assert await approvals.runs.state("inv-881", "sdk 1") == "state"
+        await approvals.runs.forget("inv-881")
+
+
 async def test_it_can_take_what_people_want_undone(redis_url: str, billing_url: str) -> None:
     def unhappy(_: Request) -> AskUndo:
         return AskUndo(by=ADA, text="the customer still waits")
