@@ -13,8 +13,9 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench import clicks, policies, timers, wakes, walks
+from tests.bench import clicks, floods, policies, timers, wakes, walks
 from tests.bench.clicks import Workspace
+from tests.bench.floods import Cleared, Flood
 from tests.bench.ground import ARGS_BYTES, Ground, a_ground
 from tests.bench.lifecycles import Speed, lifecycles
 from tests.bench.machine import described
@@ -25,6 +26,7 @@ from tests.bench.times import Times
 from tests.bench.walks import Throughput, Traffic
 
 DOCS = Path(__file__).parents[2] / "docs" / "performance.md"
+RISKY = 3  # of the requests of a digest that is cleared
 BEGIN, END = (
     "<!-- what follows is written by: make bench, with --markdown -->",
     "<!-- end of what is written -->",
@@ -49,6 +51,8 @@ class Effort:
     decisions: int = 100_000  # of one rule each; of so many rules so many fewer
     takes: int = 50  # from a budget, by each writer
     quorums: int = 10
+    flood: int = 1000  # requests into one channel at once
+    cleared: int = 100  # requests of one digest, three of which are of high risk
 
 
 QUICK = Effort(
@@ -65,6 +69,8 @@ QUICK = Effort(
     decisions=1000,
     takes=2,
     quorums=1,
+    flood=20,
+    cleared=15,
 )
 
 
@@ -91,6 +97,8 @@ class Figures:
     bare_cel: Times
     budget: Contended
     quorum: Contended
+    flood: Flood
+    cleared: Cleared
     pending_bytes: float
     log_bytes: float
 
@@ -153,6 +161,10 @@ async def _figures(effort: Effort, few: Ground, many: Ground, workspace: Workspa
     decided, bare_cel = policies.decisions(effort.decisions), policies.bare_cel(effort.decisions)
     budget = await policies.budget(few, effort.takes)
     quorum = await policies.quorum(few, effort.quorums)
+    _tell("a flood, and a digest cleared")
+    flood = await floods.flood(few, effort.flood)
+    with tempfile.TemporaryDirectory(prefix="bench-") as directory:
+        cleared = await floods.clearing(few, Path(directory), effort.cleared, RISKY)
     _tell("what a lifecycle costs")
     return Figures(
         few=sides[0],
@@ -166,6 +178,8 @@ async def _figures(effort: Effort, few: Ground, many: Ground, workspace: Workspa
         bare_cel=bare_cel,
         budget=budget,
         quorum=quorum,
+        flood=flood,
+        cleared=cleared,
         pending_bytes=weight / effort.weighed,
         log_bytes=log_weight / effort.weighed,
     )
@@ -257,6 +271,7 @@ def _costs(figures: Figures, effort: Effort) -> list[Cost]:
             f"{figures.few_timers.per_s:.0f} with {effort.few:,} pending",
         ),
         *_of_policies(figures),
+        *_of_digests(figures.flood, figures.cleared),
         Cost(what="Redis round trips of a click", value=figures.click_trips, digits=1, note="aim: at most 2"),
         Cost(
             what="Redis round trips of a lifecycle",
@@ -304,6 +319,29 @@ def _of_policies(figures: Figures) -> list[Cost]:
         for what, each in (("Takes from one budget", figures.budget), ("Votes", figures.quorum))
     ]
     return [*rows, alone, *many]
+
+
+def _of_digests(flood: Flood, cleared: Cleared) -> list[Cost]:
+    return [
+        Cost(
+            what=f"Seconds until {flood.count:,} requests at once in one channel can be decided",
+            value=flood.reachable_s,
+            digits=1,
+            note=f"aim: 5; one message each takes {flood.count:,} s; {flood.messages} messages,"
+            f" {flood.calls} calls to Slack; asked within {flood.asked_s:.1f} s",
+        ),
+        Cost(
+            what=f"Clicks to clear {cleared.count} requests, {cleared.risky} of high risk",
+            value=cleared.clicks,
+            note=f"aim: 12, each of high risk opened; {cleared.seconds:.1f} s of machine time",
+        ),
+        Cost(
+            what="Calls to Slack for each of them",
+            value=cleared.calls / cleared.count,
+            digits=2,
+            note="from the posted digest on, dialogs included; a card each takes at least 2",
+        ),
+    ]
 
 
 def _us(milliseconds: float) -> str:
