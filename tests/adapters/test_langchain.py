@@ -20,6 +20,7 @@ from approvals.adapters.langchain import ApprovalMiddleware
 from approvals.commands import Approve
 from approvals.messages import Submission
 from approvals.model import Risk, Status
+from tests.adapters.pages import a_page
 from tests.adapters.scripted import GO, INLINE, REFUND, THREAD, Script, Shop, calling
 from tests.clerk import ADA, Clerk, serving, yes
 
@@ -175,3 +176,21 @@ async def _tools_said(
     async with serving(redis_url, tenant, habit=habit):
         result = await agent.ainvoke(GO)
     return [message for message in result["messages"] if isinstance(message, ToolMessage)]
+
+
+@pytest.mark.parametrize("name", ["langchain", "langgraph"])
+async def test_the_program_of_the_page_prints_what_the_page_says(
+    name: str,
+    redis_url: str,
+    tenant: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    page = a_page(name)
+    example = page.program(redis_url, tenant, monkeypatch)
+    model = Script(lines=[calling(REFUND), AIMessage("Done: refunded 940.00 to c_42")])
+    async with serving(redis_url, tenant, habit=yes) as clerk:
+        await example.main(model)
+        (request,) = await clerk.arrived()
+        await clerk.until_status(request.id, Status.EXECUTED)
+    assert capsys.readouterr().out == page.printed
