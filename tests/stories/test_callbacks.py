@@ -1,0 +1,137 @@
+"""An agent that isn't running learns what became of its request, because somebody pressed a button."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from approvals import Approvals, InvalidCall
+from approvals.callback_secrets import CallbackSecrets
+from approvals.model import Actor
+from bot.app import Service
+from bot.sandbox.server import Sandbox
+from tests.receiver import Receiver, receiving
+from tests.running import a_connected_bot, a_policy, environment, the_card, until
+from tests.stories.processes import a_process
+
+RUN = "import sys; from approvals.cli import main; sys.exit(main(sys.argv[1:]))"
+POLICY = """
+version = 1
+
+[defaults]
+channel = "#approvals"
+
+[owners]
+operators_channel = "#approvals-ops"
+"""
+REFUND = {"customer": "c_42", "amount": 940}
+OPERATOR = Actor(id="operator:root", name="root")
+
+
+async def countersign(env: dict[str, str], *arguments: str) -> str:
+    """What the command prints."""
+    async with a_process(env, "-c", RUN, *arguments) as process:
+        printed, complained = await process.communicate()
+        assert process.returncode == 0, complained.decode()
+        return printed.decode().strip()
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    async with receiving() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def env(slack: Sandbox, redis_url: str, tenant: str, receiver: Receiver, tmp_path: Path) -> dict[str, str]:
+    more = {"APPROVALS_POLICY": a_policy(tmp_path, POLICY), "APPROVALS_CALLBACKS": receiver.url}
+    return environment(slack, redis_url, tenant, **more)
+
+
+@pytest.fixture
+async def bot(slack: Sandbox, env: dict[str, str]) -> AsyncIterator[Service]:
+    async with a_connected_bot(slack, env) as service:
+        yield service
+
+
+@pytest.fixture
+async def secret(redis_url: str, bot: Service) -> str:
+    return await CallbackSecrets(bot.redis, bot.settings.tenant).newest("billing", OPERATOR)
+
+
+async def test_a_press_of_approve_calls_the_agent(
+    slack: Sandbox, bot: Service, approvals: Approvals, receiver: Receiver, secret: str
+) -> None:
+    ticket = await approvals.submit("refund", REFUND, callback_url=f"{receiver.url}/countersign")
+    card = await the_card(slack)
+    assert receiver.calls == []
+    assert (await slack.person("U0ANA").press("Approve", card)).ok
+    said = (await receiver.until_called()).verified(secret)
+    assert (said["type"], said["data"]["id"]) == ("request.approved", ticket.id)
+    permit = await approvals.claim(ticket.id)
+    assert permit.args == said["data"]["args"]
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("https://hooks.example.com/x", "https to hooks.example.com is not in APPROVALS_CALLBACKS"),
+        ("http://169.254.169.254/latest/meta-data", "http to 169.254.169.254 is not"),
+        ("https://ana:pass@hooks.example.com/", "no plain address"),
+    ],
+)
+async def test_a_callback_to_another_host_is_refused_and_nobody_is_asked(
+    slack: Sandbox, bot: Service, approvals: Approvals, secret: str, url: str, why: str
+) -> None:
+    ticket = await approvals.submit("refund", REFUND, callback_url=url)
+    outcome = await approvals.wait(ticket.id, timeout=5)
+    assert outcome.status == "rejected"
+    assert why in str(outcome.text)
+    assert await bot.store.pending() == []
+
+
+async def test_an_agent_without_a_secret_is_told_how_it_gets_one(
+    bot: Service, approvals: Approvals, receiver: Receiver
+) -> None:
+    ticket = await approvals.submit("refund", REFUND, callback_url=receiver.url)
+    outcome = await approvals.wait(ticket.id, timeout=5)
+    assert "`countersign webhook secret billing` makes one" in str(outcome.text)
+
+
+@pytest.mark.parametrize("url", ["hooks.example.com", "ftp://x", "x" * 3000, 7])
+async def test_what_is_no_address_is_not_sent(approvals: Approvals, url: str) -> None:
+    with pytest.raises(InvalidCall, match="callback_url"):
+        await approvals.submit("refund", REFUND, callback_url=url)
+
+
+async def test_what_was_given_up_is_told_listed_and_made_again_from_a_terminal(
+    slack: Sandbox, bot: Service, env: dict[str, str], approvals: Approvals, receiver: Receiver
+) -> None:
+    secret = await countersign(env, "webhook", "secret", "billing")
+    assert secret.startswith("whsec_")
+    assert await countersign(env, "webhook", "secret", "billing") == secret
+    receiver.status = 410
+    await approvals.submit("refund", REFUND, callback_url=receiver.url)
+    assert (await slack.person("U0ANA").press("Approve", await the_card(slack))).ok
+    gone = await receiver.until_called()
+    assert await slack.until(lambda: any("given up" in each.text for each in slack.messages("C0OPS")))
+    (dead,) = json.loads(await countersign(env, "webhook", "dead", "--json"))
+    assert (dead["id"], dead["failure"]) == (gone.id, "it answered 410")
+    new = await countersign(env, "webhook", "rotate", "billing")
+    receiver.status = 200
+    await countersign(env, "webhook", "redeliver", dead["id"])
+    again = await receiver.until_called(2)
+    assert again.verified(new) == again.verified(secret) == gone.verified(secret)
+
+    async def is_done() -> bool:
+        return not await bot.redis.keys(f"cs:{{{bot.settings.tenant}}}:callback:*")
+
+    assert await until(is_done)
+
+
+async def test_a_secret_for_what_can_be_no_agent_is_refused(env: dict[str, str]) -> None:
+    async with a_process(env, "-c", RUN, "webhook", "secret", "Billing:x") as process:
+        printed, complained = await process.communicate()
+        assert (process.returncode, printed) == (2, b"")
+        assert b"agent name" in complained
