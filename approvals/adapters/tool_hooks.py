@@ -32,8 +32,8 @@ PENDING = (
     "Make exactly the same call again later to go on waiting, or say that it is still to do."
 )
 AWAY = "The call did not run: approvals can't be asked for now. That is not a no. Stop, and say so. ({error})"
-CUT = "The call did not run: a person took {names} away from it, which can't be told to the tool from here."
-UNFIT = "The call did not run: a person gave {names} values of another type."
+CUT = "a person took {names} away from it, which can't be told to the tool from here."
+UNFIT = "a person gave {names} values of another type."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

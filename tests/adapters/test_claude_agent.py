@@ -1,0 +1,265 @@
+"""The gate in the Claude Agent SDK: with the real Claude Code under it, or one that follows a script."""
+
+import asyncio
+import json
+import os
+import sys
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator
+from dataclasses import make_dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("claude_agent_sdk", reason="make test installs the Claude Agent SDK")
+
+import claude_agent_sdk
+from claude_agent_sdk import ClaudeAgentOptions, CLIConnectionError, ResultMessage, Transport, query
+
+from approvals import Approvals
+from approvals.adapters.claude_agent import approval_hooks, can_use_tool
+from approvals.model import Args, Status
+from tests.adapters.claude_api import CLAUDE, scripted_claude
+from tests.clerk import Clerk, serving, yes
+
+EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "with_claude_agent.py"
+with_claude_code = pytest.mark.skipif(not CLAUDE.exists(), reason="this Claude Agent SDK has no Claude Code")
+
+
+class Site:
+    """What the agent publishes by calling Bash."""
+
+    def __init__(self, home: Path) -> None:
+        self.home, self.made = home, home / "made"
+        self.call: Args = {"command": f"echo published | tee {self.made}", "description": "Publish it"}
+        self.heard: list[str] = []
+
+    async def publish(self, options: ClaudeAgentOptions, *, is_open: bool = True) -> None:
+        """`is_open`: Claude Code itself would let it through, so that only the gate stands before it."""
+        async with scripted_claude(("Bash", self.call)) as claude, asyncio.timeout(50):
+            options.env, options.cwd, options.setting_sources = claude.env(self.home), self.home, []
+            options.allowed_tools = ["Bash"] if is_open else []
+            async for message in query(prompt=said("Publish the site."), options=options):
+                assert not isinstance(message, ResultMessage) or message.result == "Done."
+        self.heard = claude.heard
+
+
+async def said(text: str) -> AsyncIterator[dict[str, Any]]:
+    yield {"type": "user", "message": {"role": "user", "content": text}}
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path)
+
+
+@with_claude_code
+async def test_the_example_publishes_what_people_approved(
+    site: Site, redis_url: str, tenant: str, clerk: Clerk
+) -> None:
+    clerk.habit = yes
+    env = {"REDIS_URL": redis_url, "APPROVALS_TENANT": tenant, "APPROVALS_AGENT": "docs"}
+    async with scripted_claude(("Bash", site.call)) as claude, asyncio.timeout(50):
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, str(EXAMPLE), stdout=PIPE, cwd=site.home,
+            env={"PATH": os.environ["PATH"]} | env | claude.env(site.home),
+        )  # fmt: skip
+        out, _ = await process.communicate()
+    assert out.decode() == "Done.\n"
+    assert site.made.read_text() == "published\n"
+    (request,) = await clerk.arrived()
+    assert (await clerk.until_status(request.id, Status.EXECUTED)).args == site.call
+
+
+@with_claude_code
+@pytest.mark.parametrize("by", ["hooks", "can_use_tool"])
+async def test_what_people_changed_is_what_runs(
+    by: str, site: Site, approvals: Approvals, clerk: Clerk
+) -> None:
+    options = ClaudeAgentOptions(hooks=approval_hooks(approvals, "Bash"))
+    if by == "can_use_tool":
+        options = ClaudeAgentOptions(can_use_tool=can_use_tool(approvals))
+    async with asyncio.TaskGroup() as group:
+        group.create_task(site.publish(options, is_open=by == "hooks"))
+        (request,) = await clerk.arrived()
+        assert not site.made.exists()
+        await clerk.approve(request.id, site.call | {"command": f"echo a draft > {site.made}"})
+    assert site.made.read_text() == "a draft\n"
+
+
+@with_claude_code
+@pytest.mark.parametrize("by", ["hooks", "can_use_tool"])
+async def test_what_people_rejected_does_not_run(
+    by: str, site: Site, approvals: Approvals, clerk: Clerk
+) -> None:
+    options = ClaudeAgentOptions(hooks=approval_hooks(approvals))
+    if by == "can_use_tool":
+        options = ClaudeAgentOptions(can_use_tool=can_use_tool(approvals))
+    async with asyncio.TaskGroup() as group:
+        group.create_task(site.publish(options, is_open=by == "hooks"))
+        (request,) = await clerk.arrived()
+        await clerk.reject(request.id, "not on a Friday")
+    assert not site.made.exists()
+    assert "not on a Friday" in site.heard[0]
+
+
+@with_claude_code
+async def test_a_tool_that_fails_is_reported_as_failed(
+    site: Site, approvals: Approvals, clerk: Clerk
+) -> None:
+    clerk.habit = yes
+    site.call["command"] = "echo no such host >&2; exit 3"
+    await site.publish(ClaudeAgentOptions(hooks=approval_hooks(approvals)))
+    (request,) = await clerk.arrived()
+    failed = await clerk.until_status(request.id, Status.FAILED)
+    assert failed.receipt is not None and "no such host" in (failed.receipt.result or "")
+
+
+@with_claude_code
+async def test_a_hook_that_breaks_lets_nothing_run(site: Site, approvals: Approvals) -> None:
+    hooks = approval_hooks(approvals)
+    hooks["PreToolUse"][0].hooks[0] = broken
+    await site.publish(ClaudeAgentOptions(hooks=hooks))
+    assert not site.made.exists()
+
+
+async def broken(*_: object) -> Any:
+    raise ZeroDivisionError
+
+
+class ScriptedCode(Transport):
+    """A Claude Code that is about to call Bash: what the SDK answers to it is what would happen."""
+
+    def __init__(self, *, honors_on_failure: bool = True) -> None:
+        self.honors_on_failure = honors_on_failure
+        self.answers: list[dict[str, Any]] = []
+        self.registered: dict[str, Any] = {}
+        self._to_sdk: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
+
+    async def connect(self) -> None: ...
+
+    async def write(self, data: str) -> None:
+        message = json.loads(data)
+        if message["type"] == "control_request":  # initialize
+            self.registered = message["request"]["hooks"] or {}
+            answer = {"hook_on_failure_supported": True} if self.honors_on_failure else {}
+            self._reply(message["request_id"], answer)
+        elif message["type"] == "user":
+            self.ask("1")
+        else:
+            self.answers.append(message["response"])
+            self.end()
+
+    def ask(self, id: str, **more: Any) -> None:
+        (matcher,) = self.registered["PreToolUse"]
+        event = {
+            "hook_event_name": "PreToolUse",
+            "session_id": "session-1",
+            "tool_name": "Bash",
+            "tool_input": {"command": "make publish"},
+            "tool_use_id": f"toolu_{id}",
+        }
+        request = {
+            "subtype": "hook_callback", "callback_id": matcher["hookCallbackIds"][0], "input": event | more
+        }  # fmt: skip
+        self._to_sdk.put_nowait({"type": "control_request", "request_id": f"ask-{id}", "request": request})
+
+    def cancel(self, id: str) -> None:
+        self._to_sdk.put_nowait({"type": "control_cancel_request", "request_id": f"ask-{id}"})
+
+    def end(self) -> None:
+        result = {
+            "subtype": "success",
+            "duration_ms": 1,
+            "duration_api_ms": 1,
+            "is_error": False,
+            "num_turns": 1,
+        }
+        self._to_sdk.put_nowait({"type": "result", "session_id": "session-1", "result": "Done.", **result})
+        self._to_sdk.put_nowait(None)
+
+    def _reply(self, id: str, answer: dict[str, Any]) -> None:
+        response = {"subtype": "success", "request_id": id, "response": answer}
+        self._to_sdk.put_nowait({"type": "control_response", "response": response})
+
+    async def read_messages(self) -> AsyncIterator[dict[str, Any]]:
+        while (message := await self._to_sdk.get()) is not None:
+            yield message
+
+    async def close(self) -> None: ...
+
+    async def end_input(self) -> None: ...
+
+    def is_ready(self) -> bool:
+        return True
+
+
+async def publish(code: ScriptedCode, approvals: Approvals, timeout: float = 5) -> dict[str, Any]:  # noqa: ASYNC109  # ours
+    """What the SDK has told Claude Code about its call."""
+    options = ClaudeAgentOptions(hooks=approval_hooks(approvals, timeout=timeout))
+    async with asyncio.timeout(10):
+        async for _ in query(prompt=said("Publish the site."), options=options, transport=code):
+            pass
+    (answer,) = code.answers
+    specific: dict[str, Any] = answer["response"]["hookSpecificOutput"]
+    return specific
+
+
+async def test_the_sdk_waits_for_longer_than_we_do_and_blocks_on_failure(
+    approvals: Approvals, clerk: Clerk
+) -> None:
+    clerk.habit = yes
+    code = ScriptedCode()
+    assert (await publish(code, approvals))["permissionDecision"] == "allow"
+    (before,) = code.registered["PreToolUse"]
+    assert before["timeout"] > 5
+    assert before["onFailure"] == "block"
+
+
+async def test_without_an_answer_the_tool_is_denied_and_the_same_call_goes_on_waiting(
+    approvals: Approvals, redis_url: str, tenant: str
+) -> None:
+    denied = await publish(ScriptedCode(), approvals, timeout=0.05)
+    assert denied["permissionDecision"] == "deny"
+    assert "stays open" in denied["permissionDecisionReason"]
+    async with serving(redis_url, tenant, habit=yes) as clerk:
+        assert (await publish(ScriptedCode(), approvals))["permissionDecision"] == "allow"
+        assert len(clerk.requests) == 1
+
+
+async def test_without_redis_the_tool_is_denied() -> None:
+    async with Approvals.connect("redis://127.0.0.1:1", agent="billing", patience=0) as nowhere:
+        assert (await publish(ScriptedCode(), nowhere))["permissionDecision"] == "deny"
+
+
+async def test_a_call_that_claude_code_gives_up_uses_nothing(approvals: Approvals, clerk: Clerk) -> None:
+    code = ScriptedCode()
+
+    async def run() -> None:
+        options = ClaudeAgentOptions(hooks=approval_hooks(approvals))
+        async for _ in query(prompt=said("Publish the site."), options=options, transport=code):
+            pass
+
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        group.create_task(run())
+        (request,) = await clerk.arrived()
+        code.cancel("1")
+        code.end()
+    await clerk.approve(request.id)
+    assert code.answers == []
+    assert clerk.requests[request.id].status is Status.APPROVED
+
+
+async def test_a_claude_code_that_would_go_on_without_the_hook_is_refused(approvals: Approvals) -> None:
+    with pytest.raises(CLIConnectionError, match="on_failure"):
+        await publish(ScriptedCode(honors_on_failure=False), approvals)
+
+
+def test_an_sdk_that_would_go_on_without_the_hook_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    older = make_dataclass("HookMatcher", ["matcher", "hooks", "timeout"])
+    monkeypatch.setattr(claude_agent_sdk, "HookMatcher", older)
+    monkeypatch.delitem(sys.modules, "approvals.adapters.claude_agent")
+    with pytest.raises(ImportError, match=r'pip install "countersign\[claude\]"'):
+        import_module("approvals.adapters.claude_agent")
