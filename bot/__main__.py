@@ -21,7 +21,7 @@ from bot.sandbox import server as sandbox
 EPILOG = """\
 roles:
   all      Slack, delivery, deadlines and health in one process (the default)
-  web      HTTP only: Slack's requests at /slack/events, /healthz, /readyz
+  web      HTTP only: agents' API, Slack's requests at /slack/events, /healthz, /readyz, /metrics
   worker   Slack over Socket Mode, the inbox, delivery, deadlines
   demo     all of it on this computer: a private Redis, a sandbox Slack in a browser tab, a sample agent
   sandbox  the sandbox alone, to point any Slack app at (SLACK_API_URL=http://127.0.0.1:PORT/api/)

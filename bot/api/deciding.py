@@ -11,7 +11,6 @@ from approvals.agent_tokens import Role
 from approvals.commands import Answer as Respond
 from approvals.commands import Approve, Reject, RequestChanges
 from approvals.errors import InvalidCall, RequestNotFound, Unavailable
-from approvals.ids import is_id
 from approvals.model import Action, Fingerprint, Person, PersonId, Request, RequestId, Via
 from approvals.submitting import own_args
 from blocks.ids import Seen
@@ -34,8 +33,6 @@ async def _decidable(call: Call[None, None]) -> Answer:
 
 
 async def _one(call: Call[None, None]) -> Answer:
-    if not is_id(call.id):
-        raise RequestNotFound(call.id[:64])
     verdict = await _desk(call).read(_who(call), call.id, via=Via.HTTP)
     if verdict.request is None:
         raise RequestNotFound(call.id)
@@ -43,8 +40,6 @@ async def _one(call: Call[None, None]) -> Answer:
 
 
 async def _decide(call: Call[NewDecision, None]) -> Answer:
-    if not is_id(call.id):
-        raise RequestNotFound(call.id[:64])
     desk, said = _desk(call), call.body
     verb = VERBS.get(said.decision, said.decision)
     who, seen = Who(id=PersonId(said.person), team=None), Fingerprint(said.fingerprint)
@@ -124,6 +119,7 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
         handle=_decidable,
         role=Role.APPROVER_FRONT_END,
         answers={200: Page},
+        problems=("not-found",),
     ),
     Operation(
         method="GET",

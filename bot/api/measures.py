@@ -34,7 +34,12 @@ class Measures:
             buckets=SECONDS,
             registry=self._registry,
         )
-        self.streams = Gauge("countersign_api_streams", "Open event streams", registry=self._registry)
+        self._open = Gauge(
+            "countersign_api_open",
+            "Calls that are not answered yet, waits and streams among them",
+            ("route",),
+            registry=self._registry,
+        )
         self._queue = Gauge(
             "countersign_requests",
             "Requests that wait: for people, for their agent, to be drawn, …",
@@ -53,13 +58,14 @@ class Measures:
         async def measured(
             request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
         ) -> web.StreamResponse:
+            resource = request.match_info.route.resource
+            route = "other" if resource is None else resource.canonical
             began, status = time.perf_counter(), 500
             try:
-                response = await handler(request)
+                with self._open.labels(route).track_inprogress():
+                    response = await handler(request)
                 status = response.status
             finally:
-                resource = request.match_info.route.resource
-                route = "other" if resource is None else resource.canonical
                 self._calls.labels(route, request.method, status).inc()
                 self._seconds.labels(route).observe(time.perf_counter() - began)
             return response

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
 from bot.api.answers import Happening
-from bot.api.operations import EVERY, Operation
+from bot.api.operations import EVERY, IN_PATH, Operation
 from bot.api.problems import CONTENT_TYPE, KINDS, Problem
 from bot.api.shapes import adapter
 
@@ -21,10 +21,6 @@ ABOUT = """\
 People approve what AI agents want to do, in Slack, before it happens. Ask with `POST /v1/requests`, wait
 with `GET /v1/requests/{id}?wait=30`, claim, run the args of the permit, report. A call must not run unless
 its claim answered 200."""
-PATTERNS = {
-    "id": r"^R-[0-9A-HJKMNP-TV-Z]{26}$",
-    "person": r"^[UW][A-Z0-9]{2,40}$",
-}
 DESCRIPTIONS = {
     "submit": "The same Idempotency-Key from the same agent is the same request, for 90 days.",
     "events": "Each event's `data` is a Happening, its `id` a number to resume from by `Last-Event-ID`.",
@@ -92,8 +88,13 @@ def _told(operation: Operation[Any, Any], shapes: _Shapes) -> Json:
 
 def _in_path(operation: Operation[Any, Any]) -> list[Json]:
     return [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "pattern": pattern}}
-        for name, pattern in PATTERNS.items()
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": {"type": "string", "pattern": f"^{pattern}$"},
+        }
+        for name, pattern in IN_PATH.items()
         if f"{{{name}}}" in operation.path
     ]
 

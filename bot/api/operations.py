@@ -31,6 +31,7 @@ Q = TypeVar("Q")
 T = TypeVar("T")
 
 AUTH_S = 2.0
+IN_PATH = {"id": r"R-[0-9A-HJKMNP-TV-Z]{26}", "person": r"[UW][A-Z0-9]{2,40}"}  # what else is not found
 _BEARER = re.compile(r"bearer +([!-~]{1,300})", re.IGNORECASE)
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="countersign"'}
 
@@ -115,6 +116,7 @@ def handler_of(
 
     async def handle(request: web.Request) -> web.StreamResponse:
         holder = await _admitted(operation, parts, request)
+        _check_path(request)
         call = Call(
             request=request,
             holder=holder,
@@ -164,6 +166,12 @@ async def _admitted(operation: Operation[Any, Any], parts: Parts, request: web.R
             "wrong-role", f"It takes a token for an {operation.role}; this is for an {holder.role}."
         )
     return holder
+
+
+def _check_path(request: web.Request) -> None:
+    for name, value in request.match_info.items():
+        if not re.fullmatch(IN_PATH[name], value):
+            raise Trouble("not-found", f"{value[:64]!r}: there can't be such a thing.")
 
 
 def _query(operation: Operation[B, Q], request: web.Request) -> Q | None:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from approvals.errors import RequestNotFound
-from approvals.ids import is_id
 from approvals.messages import Submission, outcome_of
 from approvals.model import ESCALATION_TOOL, Kind, Request, RequestId, Status
 from approvals.waiting import Waiting as Waits
@@ -73,10 +72,7 @@ async def own(call: Call[Any, Any], request_id: RequestId | None = None) -> Requ
     Raises:
         RequestNotFound: nothing. Whether another agent has is not told.
     """
-    wanted = call.id if request_id is None else request_id
-    if not is_id(wanted):
-        raise RequestNotFound(wanted[:64])
-    return await call.asked.get(wanted)
+    return await call.asked.get(call.id if request_id is None else request_id)
 
 
 async def as_it_stands(call: Call[Any, Any], request_id: RequestId) -> Shown:
@@ -84,7 +80,7 @@ async def as_it_stands(call: Call[Any, Any], request_id: RequestId) -> Shown:
     try:
         found = await own(call, request_id)
     except RequestNotFound:
-        outcome = await call.door.inbox.outcome(request_id) if is_id(request_id) else None
+        outcome = await call.door.inbox.outcome(request_id)
         if outcome is None:
             raise
         return Shown(id=request_id, status=Status(outcome.status), outcome=outcome)
@@ -137,8 +133,6 @@ def _many(subject: Subject) -> Callable[[Call[None, Many]], Awaitable[Answer]]:
 
 
 async def _batch(call: Call[None, Waiting]) -> Answer:
-    if not is_id(call.id):
-        raise RequestNotFound(call.id[:64])
     ids = await call.asked.batch(call.id)
     if call.query.wait:
         async with asyncio.TaskGroup() as waits:

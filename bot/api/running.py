@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from approvals.canonical import fingerprint
-from approvals.errors import NotClaimed, RequestNotFound
-from approvals.ids import is_id
+from approvals.errors import NotClaimed
 from approvals.messages import (
     RESULT_CHARS,
     Cancellation,
@@ -17,7 +16,6 @@ from approvals.messages import (
     UndoAsk,
     UndoNotice,
 )
-from approvals.model import RequestId
 from approvals.submitting import own_args
 from bot.api.answers import Accepted, Undos
 from bot.api.operations import Answer, Call, Operation
@@ -40,8 +38,6 @@ async def _cancel(call: Call[Cancel, None]) -> Answer:
 
 
 async def _cancel_batch(call: Call[Cancel, None]) -> Answer:
-    if not is_id(call.id):
-        raise RequestNotFound(call.id[:64])
     for id in await call.asked.batch(call.id):
         await call.door.inbox.send(Cancellation(id=id, reason=call.body.reason))
     return Answer(status=202, value=Accepted(id=call.id))
@@ -62,7 +58,8 @@ async def _claim(call: Call[None, None]) -> Answer:
 
 async def _receipt(call: Call[Receipt, None]) -> Answer:
     told = call.body
-    notice = ReceiptNotice(id=call.id, ok=told.ok, result=_excerpt(told.result), duration_ms=told.duration_ms)
+    duration_ms = None if told.duration_ms is None else round(told.duration_ms)
+    notice = ReceiptNotice(id=call.id, ok=told.ok, result=_excerpt(told.result), duration_ms=duration_ms)
     return await _send(call, notice)
 
 
@@ -71,9 +68,9 @@ async def _undos(call: Call[None, None]) -> Answer:
 
 
 async def _take(call: Call[None, None]) -> Answer:
-    taken = await call.door.inbox.take_undo(RequestId(call.id))
+    taken = await call.door.inbox.take_undo(call.id)
     if taken is None:
-        raise Trouble("not-taken", f"{call.id[:64]}: nobody wants it undone, or somebody else has taken it.")
+        raise Trouble("not-taken", f"{call.id}: nobody wants it undone, or somebody else has taken it.")
     return Answer(status=200, value=taken)
 
 
@@ -149,7 +146,7 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
         summary="Take it, once: whoever takes it is the one who undoes it",
         handle=_take,
         answers={200: UndoAsk},
-        problems=("not-taken",),
+        problems=("not-found", "not-taken"),
     ),
     Operation(
         method="POST",

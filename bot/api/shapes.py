@@ -167,7 +167,7 @@ class Receipt:
 
     ok: bool
     result: Text | None = None
-    duration_ms: Annotated[int, Field(ge=0, le=2**53 - 1)] | None = None
+    duration_ms: Annotated[float, Field(ge=0, le=2**53 - 1)] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

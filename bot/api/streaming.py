@@ -32,8 +32,7 @@ async def _events(call: Call[None, From]) -> web.StreamResponse:
         headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     )
     await response.prepare(call.request)
-    with call.parts.measures.streams.track_inprogress():
-        await _tell(call, response, tail, seq)
+    await _tell(call, response, tail, seq)
     return response
 
 

@@ -13,6 +13,7 @@ from approvals.agent_tokens import AgentTokens, Role
 from approvals.model import Actor
 from bot.sandbox.server import Sandbox
 from tests.bot.api.calling import REFUND, get, post
+from tests.bot.api.fuzzing import fuzzed
 from tests.running import a_bot, a_policy, redrawn, the_card, until
 from tests.stories.signing import House, free_port, is_serving, over_http
 from tests.stories.watching import events, logged
@@ -225,3 +226,14 @@ async def test_an_edit_goes_through_the_policy_again(
                 (refused,) = await logged(web, id, "refused")
                 assert refused.via == "http"
                 assert (await get(agent, f"/v1/requests/{id}")).body["status"] == "pending"
+
+
+async def test_no_call_of_a_front_end_is_answered_otherwise_than_the_document_says(
+    house: House, agent: ClientSession, tmp_path: Path
+) -> None:
+    id = (await post(agent, "/v1/requests", REFUND)).body["id"]
+    tokens = AgentTokens(house.web.redis, house.web.settings.tenant)
+    token = await tokens.add("fuzz", Role.APPROVER_FRONT_END, OPERATOR, calls_a_minute=1_000_000)
+    options = ("--phases=coverage,fuzzing", "-n", "10", "--max-time=8")
+    only = "--include-path-regex=^/v1/people|/decisions"
+    assert await fuzzed(house.url, token, tmp_path, *options, only, more=f'"path.id" = "{id}"') == ""
