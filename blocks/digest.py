@@ -271,7 +271,7 @@ def _foot(digest: Digest, requests: Requests, rows: Sequence[Row]) -> Iterator[B
     buttons = _bulk_buttons(digest, requests, rows, value) if len(rows) > 1 else []
     if all_waiting:
         buttons.append(button("Review one by one", ids.WALK, value))
-    if all_waiting and page_count(digest) > 1:
+    if len(all_waiting) > 1 and page_count(digest) > 1:
         buttons.append(button(f"See all {len(all_waiting):,}…", ids.SEE_ALL, value))
     if buttons:
         yield actions(f"digest|{digest.id}|{digest.version}|{digest.page}", *buttons)
