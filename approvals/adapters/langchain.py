@@ -99,8 +99,11 @@ class ApprovalMiddleware(AgentMiddleware[Any, Any, Any]):
         """Ask, wait and claim; return the call to run, once, and what to tell the model of an edit."""
         call, message = request.tool_call, _message(request.tool_call, request.state)
         configurable = request.runtime.config.get("configurable") or {}
-        said = str(message.text)[:REASON_CHARS] if message else ""
-        options: Options = {"reason": said or None, "schema": _schema(request.tool), **self._about(request)}
+        options: Options = {
+            "reason": _said(message) or None,
+            "schema": _schema(request.tool),
+            **self._about(request),
+        }
         request_id = await submitted(
             self._approvals,
             str(configurable.get("thread_id") or new_id()),  # without one there is no run to come back to
@@ -128,10 +131,12 @@ class PausingMiddleware(HumanInTheLoopMiddleware[Any, Any, Any]):
         interrupt_on: dict[str, bool | InterruptOnConfig],
         *,
         interrupt_mode: InterruptMode = "batched",
-        timeout: Span | None = None,
+        timeout: Span
+        | None = None,  # if nobody has asked yet, since the pause was answered past the Resolver
+        about: About | None = None,
     ) -> None:
         super().__init__(interrupt_on, edit_notice=None, interrupt_mode=interrupt_mode)
-        self._gate = ApprovalMiddleware(approvals, timeout=timeout)
+        self._gate = ApprovalMiddleware(approvals, timeout=timeout, about=about)
         for tool, config in self.interrupt_on.items():
             if "when" in config:
                 raise InvalidCall(f"{tool}: `when` may change its mind while people decide; use the policy")
@@ -154,10 +159,16 @@ class PausingMiddleware(HumanInTheLoopMiddleware[Any, Any, Any]):
 
 def _signing(description: str | Callable[..., str]) -> Callable[..., str]:
     def tell(tool_call: ToolCall, state: Any, runtime: Any) -> str:
+        message = _message(tool_call, state)
         told = description if isinstance(description, str) else description(tool_call, state, runtime)
-        return signed(told, _name(tool_call, _message(tool_call, state)))
+        return signed(told or _said(message), _name(tool_call, message))
 
     return tell
+
+
+def _said(message: AIMessage | None) -> str:
+    """What the model says beside the call."""
+    return str(message.text)[:REASON_CHARS] if message else ""
 
 
 def _name(call: ToolCall, message: AIMessage | None) -> str:

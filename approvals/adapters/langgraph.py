@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from approvals.adapters import needs
 from approvals.adapters.asking import approved, claimed, submitted
@@ -50,9 +50,15 @@ class Resolver:
     """
 
     def __init__(
-        self, graph: Pregel[Any, Any, Any, Any], approvals: Approvals, *, timeout: Span | None = None
+        self,
+        graph: Pregel[Any, Any, Any, Any],
+        approvals: Approvals,
+        *,
+        timeout: Span
+        | None = None,  # of each wait; then StillPending stops the run, and the request stays open
+        **options: Unpack[Options],  # what to say of every call: on_behalf_of, risk, tags, …
     ) -> None:
-        self._graph, self._approvals, self._timeout = graph, approvals, timeout
+        self._graph, self._approvals, self._timeout, self._options = graph, approvals, timeout, options
         self._running: dict[str, list[Run]] = {}  # by thread: claimed here, and not reported yet
 
     async def ainvoke(self, input: Any, config: RunnableConfig, **options: Any) -> Any:
@@ -132,7 +138,7 @@ class Resolver:
         return first.result()
 
     async def _submitted(self, call: Call, thread: str) -> RequestId:
-        options: Options = {"reason": call.reason, "schema": call.schema}
+        options: Options = {"reason": call.reason, "schema": call.schema, **self._options}
         return await submitted(self._approvals, thread, call.name, call.tool, call.args, **options)
 
     async def _outcomes(self, pause: Pause, ids: Sequence[RequestId]) -> _Decided:

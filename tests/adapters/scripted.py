@@ -97,7 +97,7 @@ class Surface:
         graph = create_agent(
             model, shop.tools, middleware=[middleware], checkpointer=saver or InMemorySaver()
         )
-        runner: Any = Resolver(graph, approvals, timeout=timeout) if self.pauses else graph
+        runner: Any = Resolver(graph, approvals, timeout=timeout, risk="high") if self.pauses else graph
         return Agent(graph, runner, self.is_async)
 
 

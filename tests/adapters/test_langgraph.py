@@ -19,7 +19,8 @@ from approvals.adapters.langchain import PausingMiddleware
 from approvals.adapters.langgraph import Resolver, StaleInterrupt
 from approvals.commands import Answer, Approve, Expire, Reject
 from approvals.commands import Command as Deciding
-from approvals.model import Request, Status
+from approvals.messages import Submission
+from approvals.model import Request, Risk, Status
 from tests.adapters.scripted import GO, REFUND, THREAD, Script, Shop, Surface, calling
 from tests.clerk import ADA, Clerk, serving, yes
 
@@ -52,6 +53,18 @@ async def test_each_call_of_a_message_gets_its_own_answer(
     assert said["call-2"] == "They are happy."
     assert len(clerk.requests) == 3
     await clerk.until_status(requests["c_42"], Status.EXECUTED)
+
+
+@both
+async def test_people_see_what_the_model_says_and_what_the_resolver_adds(
+    surface: Surface, approvals: Approvals, shop: Shop, redis_url: str, tenant: str
+) -> None:
+    async with serving(redis_url, tenant, habit=yes) as clerk:
+        await surface.agent(approvals, shop, calling(REFUND, words="Charged twice.")).run()
+        (request,) = await clerk.arrived()
+    letter = clerk.letters[0]
+    assert isinstance(letter, Submission)
+    assert (request.reason, letter.risk) == ("Charged twice.", Risk.HIGH)
 
 
 async def test_what_is_decided_first_runs_first_when_each_call_pauses(
