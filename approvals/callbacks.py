@@ -40,8 +40,8 @@ class Kept:
 class Callbacks:
     """The callbacks of one tenant. The store's commits write them, with what they tell."""
 
-    def __init__(self, redis: Redis, tenant: str) -> None:
-        self._redis, self._tenant = redis, tenant
+    def __init__(self, redis: Redis, tenant: str, *, lease_s: float = LEASE_S) -> None:
+        self._redis, self._tenant, self.lease_s = redis, tenant, lease_s
         self._queue, self._dead = key(tenant, "callbacks"), key(tenant, "callbacks:dead")
         self._claim = script(redis, "claim")
 
@@ -52,12 +52,12 @@ class Callbacks:
             Unavailable: Redis was away. So for all that follow.
         """
         with translated(self._redis):
-            ids = await self._claim(keys=[self._queue], args=[limit, round(LEASE_S * 1000)])
+            ids = await self._claim(keys=[self._queue], args=[limit, round(self.lease_s * 1000)])
         return [CallbackId(id) for id in ids]
 
     async def renew(self, id: CallbackId) -> None:
         """Hold it for another lease."""
-        due = await self._in(LEASE_S)
+        due = await self._in(self.lease_s)
         with translated(self._redis):
             await self._redis.zadd(self._queue, {id: due}, xx=True)
 

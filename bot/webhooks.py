@@ -22,7 +22,7 @@ from standardwebhooks import Webhook
 
 from approvals import wire
 from approvals.callback_secrets import CallbackSecrets
-from approvals.callbacks import LEASE_S, CallbackId, Callbacks, Kept
+from approvals.callbacks import CallbackId, Callbacks, Kept
 from approvals.errors import InvalidCall, Unavailable
 from approvals.messages import Callback, Outcome, UndoAsk
 from approvals.store import Store
@@ -30,7 +30,7 @@ from bot.addresses import Forbidden, Lookup, Receiver, Receivers, Settled, check
 
 logger = logging.getLogger(__name__)
 
-AT_ONCE = 8
+AT_ONCE = 32  # of one worker; each may take ANSWER_S, and holds next to nothing
 IDLE_S = 1.0
 ANSWER_S = 15.0  # https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 _MINUTE_S, _HOUR_S = 60, 3600
@@ -97,19 +97,21 @@ class Webhooks:
                 free.release()
 
         async with asyncio.TaskGroup() as calling:
-            seq = 0
             while True:
                 await free.acquire()
-                try:
-                    claimed = await self._callbacks.claim(1)
-                    if claimed:
-                        calling.create_task(call(claimed[0]))
-                        continue
-                    free.release()
-                    seq = await self._store.until_changed(seq, IDLE_S)
-                except Unavailable as error:
-                    logger.warning("no agent can be called back: %s", error)
-                    await asyncio.sleep(IDLE_S)
+                calling.create_task(call(await self._next()))
+
+    async def _next(self) -> CallbackId:
+        """Wait for one that is due, and for Redis."""
+        seq = 0
+        while True:
+            try:
+                for id in await self._callbacks.claim(1):
+                    return id
+                seq = await self._store.until_changed(seq, IDLE_S)
+            except Unavailable as error:
+                logger.warning("no agent can be called back: %s", error)
+                await asyncio.sleep(IDLE_S)
 
     async def _call_safely(self, id: CallbackId) -> None:
         """Make one; whatever goes wrong, its lease brings it back, and the others are made."""
@@ -157,7 +159,7 @@ class Webhooks:
     async def _renew_lease(self, id: CallbackId) -> None:
         """Hold it for as long as the call takes: who held it as well would call twice."""
         while True:
-            await asyncio.sleep(LEASE_S / 3)
+            await asyncio.sleep(self._callbacks.lease_s / 3)
             try:
                 await self._callbacks.renew(id)
             except Unavailable as error:
@@ -182,7 +184,7 @@ class Webhooks:
 
     @asynccontextmanager
     async def _line(self, receiver: Receiver) -> AsyncIterator[aiohttp.ClientSession]:
-        """A connection for one call, to what was checked, without proxies and cookies."""
+        """For one call alone, so that no cookies stay, to what was checked, and through no proxy."""
         connector = aiohttp.TCPConnector(
             resolver=Settled(await checked(receiver, self._lookup)),
             use_dns_cache=False,
@@ -191,7 +193,6 @@ class Webhooks:
         )
         async with aiohttp.ClientSession(
             connector=connector,
-            cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=ANSWER_S),
             auto_decompress=False,
             trust_env=False,

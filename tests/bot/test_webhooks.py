@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from standardwebhooks import WebhookVerificationError
 
 from approvals.callback_secrets import CallbackSecrets
-from approvals.callbacks import CallbackId, Callbacks, NoSuchCallback
+from approvals.callbacks import LEASE_S, CallbackId, Callbacks, NoSuchCallback
 from approvals.commands import (
     Answer,
     Approve,
@@ -36,6 +36,7 @@ from bot.webhooks import RETRIES_S, Webhooks
 from tests.builders import QUESTION, a_request, terms
 from tests.clerk import ADA
 from tests.receiver import Receiver, receiving
+from tests.running import until
 
 OPERATOR = Actor(id="operator:root", name="root")
 
@@ -78,9 +79,13 @@ class Ground:
 
     async def waits_s(self, id: CallbackId) -> float:
         """In how many seconds it is tried again."""
+        return await self.due(id) / 1000 - (await self.store.now()).timestamp()
+
+    async def due(self, id: CallbackId) -> float:
+        """When it may be made, in ms."""
         due = await self.redis.zscore(key(self.store.tenant, "callbacks"), id)
         assert due is not None
-        return float(due) / 1000 - (await self.store.now()).timestamp()
+        return float(due)
 
 
 def yes(request: Request) -> Command:
@@ -95,11 +100,8 @@ async def a_ground(redis_url: str, tenant: str, **more: Any) -> AsyncIterator[Gr
         told.append(sentence)
 
     async with open_redis(redis_url) as redis, receiving() as receiver:
-        store, callbacks, signing = (
-            Store(redis, tenant),
-            Callbacks(redis, tenant),
-            CallbackSecrets(redis, tenant),
-        )
+        store, signing = Store(redis, tenant), CallbackSecrets(redis, tenant)
+        callbacks = Callbacks(redis, tenant, lease_s=more.pop("lease_s", LEASE_S))
         receivers = more.pop("receivers", None) or Receivers(receiver.url)
         yield Ground(
             redis=redis,
@@ -273,6 +275,25 @@ async def test_a_worker_that_dies_over_a_call_leaves_it_to_another(ground: Groun
     await ground.call()
     assert [call.id for call in ground.receiver.calls] == [first.id, first.id]
     assert await ground.redis.keys("*callback:*") == []
+
+
+async def test_a_lease_is_held_for_as_long_as_a_call_takes(redis_url: str, tenant: str) -> None:
+    async with a_ground(redis_url, tenant, lease_s=3.0) as ground:
+        ground.receiver.holds = True
+        request = await ground.approved()
+        id = CallbackId(f"{request.id}-{request.version}")
+        calling = asyncio.get_running_loop().create_task(ground.call())
+        await ground.receiver.until_called()
+        due = await ground.due(id)
+
+        async def is_renewed() -> bool:
+            assert await ground.callbacks.claim(1) == []
+            return await ground.due(id) > due + 900
+
+        await until(is_renewed)
+        calling.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await calling
 
 
 async def test_while_secrets_overlap_either_verifies_and_then_only_the_new_one(ground: Ground) -> None:
