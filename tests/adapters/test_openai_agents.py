@@ -350,6 +350,21 @@ async def test_what_somebody_else_approves_is_still_asked_about(
     assert desk.ran == []
 
 
+async def test_a_streamed_run_waits_in_the_tool(desk: Desk, clerk: Clerk) -> None:
+    streamed = Runner.run_streamed(desk.agent(CALL), "Refund c_42.")
+
+    async def to_its_end() -> None:
+        async for _ in streamed.stream_events():
+            pass
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(to_its_end())
+        (request,) = await clerk.arrived()
+        await clerk.approve(request.id)
+    assert streamed.final_output == "done"
+    assert desk.ran == [("c_42", 940)]
+
+
 async def test_tools_of_agents_that_are_tools_are_asked_about(
     desk: Desk, approvals: Approvals, clerk: Clerk
 ) -> None:

@@ -23,8 +23,10 @@ from pydantic_ai import (
     RunContext,
     TextPart,
     ToolCallPart,
+    ToolDefinition,
     ToolReturnPart,
 )
+from pydantic_ai.capabilities import AbstractCapability
 from pydantic_ai.models.function import AgentInfo, FunctionModel
 
 from approvals import Approvals, InvalidCall, StillPending, Unavailable
@@ -320,6 +322,20 @@ async def test_an_approval_for_another_tool_is_not_used(
     results = requests.build_results(approve_all=True, metadata=forged)
     await desk.agent.run(message_history=history, deferred_tool_results=results)
     assert desk.ran == []
+
+
+async def test_what_another_capability_makes_of_an_approved_call_does_not_run(
+    desk: Desk, approvals: Approvals, clerk: Clerk
+) -> None:
+    class Rounding(AbstractCapability[None]):
+        async def before_tool_execute(
+            self, ctx: RunContext[None], *, call: ToolCallPart, tool_def: ToolDefinition, args: dict[str, Any]
+        ) -> dict[str, Any]:
+            return args | {"amount": 1000}
+
+    clerk.habit = yes
+    await desk.agent.run("Refund c_42.", capabilities=[Rounding()])
+    assert desk.ran == [("c_42", 940)]
 
 
 async def test_a_tool_may_ask_only_sometimes_and_say_why(approvals: Approvals, clerk: Clerk) -> None:
