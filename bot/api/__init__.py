@@ -28,11 +28,8 @@ def add_to(app: web.Application, parts: Parts) -> None:
     pages.add_to(app, openapi.document(OPERATIONS), parts.measures)
 
     async def end_waits(_: web.Application) -> None:
-        parts.doors.end_waits()
+        await parts.doors.close()
         await parts.tail.close()
 
-    async def close(_: web.Application) -> None:
-        await parts.doors.close()
-
     app.on_shutdown.append(end_waits)
-    app.on_cleanup.append(close)
+    app.on_cleanup.append(end_waits)  # those that came meanwhile

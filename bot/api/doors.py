@@ -38,12 +38,9 @@ class Doors:
             self._doors[agent] = Door(redis, inbox, Waiting(inbox, PATIENCE_S))
         return self._doors[agent]
 
-    def end_waits(self) -> None:
-        """Let nobody wait any longer: the process is about to end."""
-        for door in self._doors.values():
-            door.waiting.close()
-
     async def close(self) -> None:
-        for door in self._doors.values():
+        """Let nobody wait any longer: the process is about to end."""
+        while self._doors:
+            _, door = self._doors.popitem()
+            door.waiting.close()
             await door.redis.aclose()
-        self._doors.clear()

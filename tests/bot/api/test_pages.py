@@ -73,7 +73,11 @@ async def test_the_process_ends_at_once_although_somebody_waits(
     url = f"http://127.0.0.1:{free_port()}"
     env = {"REDIS_URL": redis_url, "APPROVALS_TENANT": tenant, "PORT": url.rpartition(":")[2]}
     headers = {"Authorization": f"Bearer {token}"}
-    async with asyncio.timeout(10), ClientSession(url, headers=headers) as api, asyncio.TaskGroup() as group:
+    async with (
+        asyncio.timeout(10) as bound,
+        ClientSession(url, headers=headers) as api,
+        asyncio.TaskGroup() as group,
+    ):
         async with a_bot(env, role="web"):
             await until(lambda: is_serving(url))
             id = (await post(api, "/v1/requests", REFUND)).body["id"]
@@ -85,6 +89,7 @@ async def test_the_process_ends_at_once_although_somebody_waits(
                 await until(lambda line=line: _says(api, line))  # type: ignore[misc]  # bound early
         assert (await waiting).body["type"] == "/docs#unavailable"
         assert "retry: 1000" in await listening
+    assert not bound.expired()  # which the service's own end would swallow
 
 
 async def _whole(api: ClientSession, path: str) -> str:
