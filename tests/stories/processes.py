@@ -60,7 +60,7 @@ async def killed(process: Process) -> None:
 async def let_leases_end(redis_url: str, tenant: str, *, agent: str = "billing") -> None:
     """Turn the clock forward to when the leases and letters of the dead are free for others."""
     async with Redis.from_url(redis_url, decode_responses=True) as redis:
-        for queue in (key(tenant, name) for name in ("draw", "due", "queues", "bulks")):
+        for queue in (key(tenant, name) for name in ("draw", "due", "queues", "bulks", "callbacks")):
             for member in await redis.zrange(queue, 0, -1):
                 await redis.zincrby(queue, -10_000, str(member))
         inbox = key(tenant, "inbox", agent)

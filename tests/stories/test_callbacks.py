@@ -1,21 +1,25 @@
 """An agent that isn't running learns what became of its request, because somebody pressed a button."""
 
+import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
 from approvals import Approvals, InvalidCall
 from approvals.callback_secrets import CallbackSecrets
+from approvals.cli import main
 from approvals.model import Actor
 from bot.app import Service
 from bot.sandbox.server import Sandbox
 from tests.receiver import Receiver, receiving
 from tests.running import a_connected_bot, a_policy, environment, the_card, until
-from tests.stories.processes import a_process
+from tests.stories.processes import a_bot_process, let_leases_end
 
-RUN = "import sys; from approvals.cli import main; sys.exit(main(sys.argv[1:]))"
+Command: TypeAlias = Callable[..., Awaitable[str]]
+
 POLICY = """
 version = 1
 
@@ -29,14 +33,6 @@ REFUND = {"customer": "c_42", "amount": 940}
 OPERATOR = Actor(id="operator:root", name="root")
 
 
-async def countersign(env: dict[str, str], *arguments: str) -> str:
-    """What the command prints."""
-    async with a_process(env, "-c", RUN, *arguments) as process:
-        printed, complained = await process.communicate()
-        assert process.returncode == 0, complained.decode()
-        return printed.decode().strip()
-
-
 @pytest.fixture
 async def receiver() -> AsyncIterator[Receiver]:
     async with receiving() as receiver:
@@ -47,6 +43,24 @@ async def receiver() -> AsyncIterator[Receiver]:
 def env(slack: Sandbox, redis_url: str, tenant: str, receiver: Receiver, tmp_path: Path) -> dict[str, str]:
     more = {"APPROVALS_POLICY": a_policy(tmp_path, POLICY), "APPROVALS_CALLBACKS": receiver.url}
     return environment(slack, redis_url, tenant, **more)
+
+
+@pytest.fixture
+def countersign(
+    env: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Command:
+    """What the command prints, when it is fine."""
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+
+    async def run(*arguments: str) -> str:
+        capsys.readouterr()
+        code = await asyncio.to_thread(main, arguments)
+        printed, complained = capsys.readouterr()
+        assert code == 0, complained
+        return printed.strip()
+
+    return run
 
 
 @pytest.fixture
@@ -71,6 +85,30 @@ async def test_a_press_of_approve_calls_the_agent(
     assert (said["type"], said["data"]["id"]) == ("request.approved", ticket.id)
     permit = await approvals.claim(ticket.id)
     assert permit.args == said["data"]["args"]
+
+
+async def test_a_bot_that_is_killed_over_a_call_leaves_it_to_the_next(
+    slack: Sandbox,
+    env: dict[str, str],
+    countersign: Command,
+    redis_url: str,
+    tenant: str,
+    approvals: Approvals,
+    receiver: Receiver,
+) -> None:
+    secret = await countersign("webhook", "secret", "billing")
+    receiver.holds = True
+    async with a_bot_process(slack, env) as bot:
+        await approvals.submit("refund", REFUND, callback_url=receiver.url)
+        assert (await slack.person("U0ANA").press("Approve", await the_card(slack))).ok
+        first = await receiver.until_called()
+        bot.kill()
+    receiver.holds = False
+    await let_leases_end(redis_url, tenant)
+    async with a_bot_process(slack, env):
+        again = await receiver.until_called(2)
+    assert again.id == first.id
+    assert again.verified(secret) == first.verified(secret)
 
 
 @pytest.mark.parametrize(
@@ -106,21 +144,21 @@ async def test_what_is_no_address_is_not_sent(approvals: Approvals, url: str) ->
 
 
 async def test_what_was_given_up_is_told_listed_and_made_again_from_a_terminal(
-    slack: Sandbox, bot: Service, env: dict[str, str], approvals: Approvals, receiver: Receiver
+    slack: Sandbox, bot: Service, countersign: Command, approvals: Approvals, receiver: Receiver
 ) -> None:
-    secret = await countersign(env, "webhook", "secret", "billing")
+    secret = await countersign("webhook", "secret", "billing")
     assert secret.startswith("whsec_")
-    assert await countersign(env, "webhook", "secret", "billing") == secret
+    assert await countersign("webhook", "secret", "billing") == secret
     receiver.status = 410
     await approvals.submit("refund", REFUND, callback_url=receiver.url)
     assert (await slack.person("U0ANA").press("Approve", await the_card(slack))).ok
     gone = await receiver.until_called()
     assert await slack.until(lambda: any("given up" in each.text for each in slack.messages("C0OPS")))
-    (dead,) = json.loads(await countersign(env, "webhook", "dead", "--json"))
+    (dead,) = json.loads(await countersign("webhook", "dead", "--json"))
     assert (dead["id"], dead["failure"]) == (gone.id, "it answered 410")
-    new = await countersign(env, "webhook", "rotate", "billing")
+    new = await countersign("webhook", "rotate", "billing")
     receiver.status = 200
-    await countersign(env, "webhook", "redeliver", dead["id"])
+    await countersign("webhook", "redeliver", dead["id"])
     again = await receiver.until_called(2)
     assert again.verified(new) == again.verified(secret) == gone.verified(secret)
 
@@ -130,8 +168,6 @@ async def test_what_was_given_up_is_told_listed_and_made_again_from_a_terminal(
     assert await until(is_done)
 
 
-async def test_a_secret_for_what_can_be_no_agent_is_refused(env: dict[str, str]) -> None:
-    async with a_process(env, "-c", RUN, "webhook", "secret", "Billing:x") as process:
-        printed, complained = await process.communicate()
-        assert (process.returncode, printed) == (2, b"")
-        assert b"agent name" in complained
+async def test_a_secret_for_what_can_be_no_agent_is_refused(countersign: Command) -> None:
+    with pytest.raises(AssertionError, match="agent name"):
+        await countersign("webhook", "secret", "Billing:x")
