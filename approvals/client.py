@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import ParamSpec, Self, TypeVar, Unpack, assert_never, overload
@@ -45,6 +45,7 @@ from approvals.messages import (
     UndoNotice,
 )
 from approvals.model import ESCALATION_TOOL, I_TAKE_OVER, QUESTION_TOOL, Args, Kind, RequestId
+from approvals.placeholders import batched
 from approvals.redis_door import open_redis
 from approvals.runs import Runs
 from approvals.submitting import (
@@ -197,9 +198,13 @@ class Approvals:
         """
         ticket = await self.submit(tool, args, **options)
         outcome = await self.wait(ticket.id, timeout)
+        self.require_approved(outcome)
+        return outcome
+
+    def require_approved(self, outcome: Outcome) -> None:
+        """Raises NotApproved: it is anything else."""
         if outcome.status is not OutcomeStatus.APPROVED:
             raise not_approved(outcome)
-        return outcome
 
     async def ask(
         self,
@@ -259,6 +264,25 @@ class Approvals:
     def batch(self, reason: str | None = None) -> Batch:
         """Collect requests in `async with approvals.batch() as batch:`, to be sent all or none."""
         return Batch(self, reason)
+
+    async def review_and_execute(
+        self,
+        calls: Sequence[Callable[[], object]],
+        *,
+        reason: str | None = None,
+        timeout: Span | None = None,  # noqa: ASYNC109  # likewise
+    ) -> list[object]:
+        """Ask for all of them together, run those that are approved, and return what came of each, in order.
+
+        `calls` take no arguments, and call gated functions: `[partial(refund, "c_42", 940), …]`. What came of
+        one is as `Batch.wait_for_approvals` tells it, or what it has returned without needing approval.
+
+        Raises:
+            Unavailable: Redis was away.
+        """
+        async with self.batch(reason) as batch:
+            returned = [await _result_of(call()) for call in calls]
+        return batched(returned, await batch.wait_for_approvals(timeout))
 
     # -- waiting --------------------------------------------------------------------------------------
 
@@ -438,6 +462,10 @@ def not_approved(outcome: Outcome) -> NotApproved:
             return NotApproved(f"{outcome.id} was approved, which is no answer to a question", outcome)
         case _:
             assert_never(outcome.status)
+
+
+async def _result_of(returned: object) -> object:
+    return await returned if isinstance(returned, Awaitable) else returned
 
 
 def _excerpt(text: str) -> str:

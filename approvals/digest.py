@@ -6,6 +6,8 @@ is counted by its version, so that a click which names a version means exactly w
 
 from __future__ import annotations
 
+import hashlib
+import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -22,6 +24,21 @@ DigestId = NewType("DigestId", str)  # "D-" and 26 letters
 BURST, YOURS = OURS = ("burst", "yours")  # that no policy names: of a flood of requests, and of one person
 MOST = 400  # rows of one digest; more become several messages
 BURST_WINDOW = timedelta(seconds=10)  # in which more than `Terms.burst` requests are a flood
+
+
+_BATCH = re.compile(r"batch-[0-9a-f]{32}")  # the name of a digest that shows what an agent asks for together
+
+
+def batch_name(request: Request) -> str | None:
+    """The digest in which it is shown with those that its agent asks for together; None: it came alone."""
+    if request.batch is None or request.kind is Kind.QUESTION:
+        return None
+    told = f"{request.agent} {request.batch}".encode(errors="surrogatepass")
+    return f"batch-{hashlib.sha256(told).hexdigest()[:32]}"
+
+
+def is_batch(digest_name: str) -> bool:
+    return _BATCH.fullmatch(digest_name) is not None
 
 
 class GroupBy(StrEnum):

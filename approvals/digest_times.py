@@ -10,6 +10,7 @@ from approvals.policy.rules import Digest as Wish
 
 BURST_WAIT = timedelta(seconds=1)  # for what else belongs to a flood
 LONGEST = timedelta(days=1)  # nothing is kept from people for longer, whatever a policy says
+BATCH_WAIT = timedelta(seconds=0.3)  # for what else belongs to a batch
 _LEAD = timedelta(minutes=15)  # before a deadline people see what is held, at the latest
 _LEAD_SHARE, _LEAD_AT_MOST = 4, 2  # a quarter of its time if that is longer, half of it if it is short
 

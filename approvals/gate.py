@@ -16,6 +16,7 @@ from approvals.errors import InvalidCall, Unavailable
 from approvals.form import Call, Form, form_of
 from approvals.messages import RESULT_CHARS
 from approvals.model import Args, Json, RequestId, Risk
+from approvals.placeholders import collecting
 from approvals.submitting import Options, Span, seconds_of, submission
 from approvals.undoing import Undo, undoer
 
@@ -74,11 +75,19 @@ class Gate:
             InvalidCall: it can't be asked for, or what was approved doesn't fit the function.
             Unavailable: Redis was away.
         """
+        outcome = await approvals.request(self.tool, args, timeout=self.timeout, **self.options(args))
+        return await self.claimed(approvals, outcome.id)
+
+    def options(self, args: Args) -> Options:
+        """What is said of a request for these."""
         options = self.fixed.copy()
         for name, tell in self.told.items():
             options[name] = tell(self.form.read(args).values)  # type: ignore[literal-required]
-        outcome = await approvals.request(self.tool, args, timeout=self.timeout, **options)
-        permit = await approvals.claim(outcome.id)
+        return options
+
+    async def claimed(self, approvals: Approvals, request_id: RequestId) -> Run:
+        """Claim what was approved. Raises as `admit`."""
+        permit = await approvals.claim(request_id)
         run = Run(approvals, permit.id, time.monotonic())
         try:
             run.call = self.form.read(permit.args)
@@ -136,6 +145,8 @@ def _async_gate(
         receiver, written = _written(gate.form, args, kwargs)
         if free := gate.lets_through(written):
             return await _call(function, receiver, free)
+        if batch := collecting(approvals):
+            return cast("R", batch.hold(gate, function, receiver, written))
         run = await gate.admit(approvals, written)
         try:
             result = await _call(function, receiver, run.call)
@@ -157,6 +168,8 @@ def _sync_gate(function: Callable[P, R], gate: Gate, approvals: Approvals) -> Ca
         receiver, written = _written(gate.form, args, kwargs)
         if free := gate.lets_through(written):
             return _call(function, receiver, free)
+        if batch := collecting(approvals):
+            return cast("R", batch.hold(gate, function, receiver, written))
         run = run_background(gate.admit(approvals, written))
         try:
             result = _call(function, receiver, run.call)

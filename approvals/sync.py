@@ -13,6 +13,7 @@ from approvals.client import PATIENCE
 from approvals.gate import GateOptions, gated
 from approvals.messages import Outcome, Permit, Ticket, UndoAsk
 from approvals.model import Args, RequestId
+from approvals.placeholders import batched, collect
 from approvals.submitting import Options, Span
 
 P = ParamSpec("P")
@@ -91,6 +92,17 @@ class Approvals:
     def batch(self, reason: str | None = None) -> Batch:
         return Batch(self._async, reason)
 
+    def review_and_execute(
+        self,
+        calls: Sequence[Callable[[], object]],
+        *,
+        reason: str | None = None,
+        timeout: Span | None = None,
+    ) -> list[object]:
+        with self.batch(reason) as batch:
+            returned = [call() for call in calls]
+        return batched(returned, batch.wait_for_approvals(timeout))
+
     def wait(self, request_id: str, timeout: Span | None = None) -> Outcome:
         return self._run(self._async.wait(request_id, timeout))
 
@@ -147,10 +159,17 @@ class Batch:
     def wait(self, timeout: Span | None = None) -> dict[RequestId, Outcome]:
         return self._run(self._batch.wait(timeout))
 
+    def wait_for_approvals(self, timeout: Span | None = None) -> dict[int, object]:
+        """As that of the other face; functions that aren't async run in another thread, one at a time."""
+        return self._run(self._batch.wait_for_approvals(timeout))
+
     def __enter__(self) -> Self:
+        self._outer = collect(self._batch)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._run(self._batch.__aexit__(kind, error, trace))
+        collect(self._outer)
+        if error is None:
+            self._run(self._batch.send())

@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import TypeAlias
 
-from approvals.digest import Digest, GroupBy, Row, covered, heading_of, waiting
+from approvals.digest import Digest, GroupBy, Row, covered, heading_of, is_batch, waiting
 from approvals.model import Freeze, Kind, Principal, Request, RequestId, Status
 from blocks import ids
 from blocks.buttons import is_open, is_risky
@@ -126,7 +126,11 @@ def headline(digest: Digest, requests: Requests) -> str:
     those = [requests[row.request_id] for row in rows]
     risky = sum(map(is_risky, those))
     total = add_up(rows).words(digest.unit)
-    told = [_wait(those), f"total {total}" if total else "", f"{risky:,} high risk" if risky else ""]
+    told = [
+        _together(digest, those) or _wait(those),
+        f"total {total}" if total else "",
+        f"{risky:,} high risk" if risky else "",
+    ]
     return " · ".join(filter(None, told))
 
 
@@ -154,6 +158,14 @@ def _wait(those: Sequence[Request]) -> str:
     elif len(kinds) == 1:
         noun = f"{one_line(those[0].tool, HEADING_CHARS)} request"
     return f"1 {noun} waits" if len(those) == 1 else f"{len(those):,} {noun}s wait"
+
+
+def _together(digest: Digest, those: Sequence[Request]) -> str:
+    """Who asks for how many things at once, if it is a batch; some may be decided already."""
+    if not is_batch(digest.name):
+        return ""
+    agent, count = name(those[0].agent), len(digest.rows)
+    return f"{agent} asks for 1 thing" if count == 1 else f"{agent} asks for {count:,} things together"
 
 
 def _facts(digest: Digest, requests: Requests, now: datetime) -> Line:

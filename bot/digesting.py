@@ -14,11 +14,13 @@ from approvals.digest import (
     DigestId,
     GroupBy,
     Row,
+    batch_name,
     in_order,
+    is_batch,
     may_be_in_all,
     new_digest_id,
 )
-from approvals.digest_times import due_at
+from approvals.digest_times import BATCH_WAIT, due_at
 from approvals.digests import Digests, Queue
 from approvals.errors import Unavailable
 from approvals.model import Kind, PersonId, Request
@@ -42,12 +44,16 @@ class Holding:
         self._policy, self._digests = policy, digests
 
     async def holds(self, request: Request, channel: str, now: datetime) -> bool:
-        """Hold it, if its rule names a digest or too much comes at once; False: it gets a card.
+        """Hold it, if its rule names a digest, its agent asks for more with it, or too much comes at once.
+
+        False: it gets a card.
 
         Raises:
             Unavailable: Redis was away.
         """
         name, wishes = request.terms.digest, self._policy().digests
+        if name is None and (batch := batch_name(request)):
+            return await self._digests.hold(request, Queue(batch, channel), now + BATCH_WAIT)
         if name is None:
             if request.terms.burst == 0 or request.kind is Kind.QUESTION:
                 return False
@@ -149,7 +155,8 @@ class Digesting:
     async def gather(self, queue: Queue) -> None:
         """Make one message of what is held; what is too much for it stays held and is due at once."""
         ids = await self._digests.held(queue, MOST)
-        if queue.name == BURST and len(ids) < MOST and await self._digests.still_coming(queue):
+        comes_at_once = queue.name == BURST or is_batch(queue.name)
+        if comes_at_once and len(ids) < MOST and await self._digests.still_coming(queue):
             return
         found, now = await self._store.get_many(ids), await self._store.now()
         waiting = [request for request in found.values() if request.is_pending and request.twin_of is None]

@@ -27,6 +27,8 @@ AGENTS_SIDE = {
     "approvals.form",
     "approvals.gate",
     "approvals.inbox",
+    "approvals.doors",
+    "approvals.placeholders",
     "approvals.runs",
     "approvals.submitting",
     "approvals.sync",
@@ -42,9 +44,10 @@ FRAMEWORKS = {  # of approvals/adapters: each adapter may import its own, which 
     "claude_agent": {"claude_agent_sdk"},
     "crewai": {"crewai"},
     "mcp": {"mcp"},
+    "mcp_asking": {"anyio"},
     "mcp_calls": {"mcp", "jsonschema", "referencing"},
     "mcp_gateway": {"mcp", "anyio"},
-    "mcp_server": {"mcp", "anyio"},
+    "mcp_server": {"mcp"},
 }
 SERVICE_ONLY = {"approvals.store", "approvals.machine", "approvals.evolution", "approvals.policy"}
 

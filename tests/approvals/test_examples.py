@@ -13,7 +13,7 @@ from approvals.model import Kind, Request
 from tests.clerk import ADA, serving, yes
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGE = (DOCS / "agents.md").read_text()
+PAGE = "".join((DOCS / page).read_text() for page in ("agents.md", "agents/batches.md"))
 README = (DOCS.parent / "README.md").read_text()
 # Each program, and what the page says it prints.
 SHOWN: dict[str, str] = dict(re.findall(r"```python\n(.*?)```\n+```text\n(.*?)```", PAGE, re.DOTALL))
