@@ -42,7 +42,7 @@ _CODES: tuple[tuple[type[ApprovalsError], int], ...] = (
 )
 
 COMMANDS = "countersign.commands"  # the entry points that add commands: register(subparsers) -> None
-OURS = ("request", "ask", "wait", "claim", "receipt", "cancel", "hook")
+OURS = ("request", "ask", "wait", "claim", "receipt", "cancel", "hook", "mcp", "mcp-gateway")
 
 ABOUT = "People approve what AI agents want to do, in Slack, before it happens."
 NOTES = """\
@@ -94,7 +94,16 @@ def _parser(*, with_service: bool) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"countersign {version('countersign')}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for add in (_add_request, _add_ask, _add_wait, _add_claim, _add_receipt, _add_cancel, _add_hook):
+    for add in (
+        _add_request,
+        _add_ask,
+        _add_wait,
+        _add_claim,
+        _add_receipt,
+        _add_cancel,
+        _add_hook,
+        _add_mcp,
+    ):
         add(commands)
     if with_service:
         _add_others(commands)
@@ -366,6 +375,54 @@ def _hook(arguments: argparse.Namespace) -> int:
     from approvals.adapters import hook_command  # adapters stand on top of us, so only when it is wanted
 
     return hook_command.run(arguments.harness, arguments.timeout)
+
+
+def _add_mcp(commands: Subparsers) -> None:
+    _add_mcp_command(
+        commands,
+        "mcp",
+        _mcp,
+        "offer an agent tools that ask people, over MCP",
+        "countersign mcp --timeout 25m",
+    )
+    example = "countersign mcp-gateway --name shop -- python shop_server.py"
+    gateway = _add_mcp_command(
+        commands, "mcp-gateway", _mcp_gateway, "ask before the tools of any MCP server run", example
+    )
+    gateway.add_argument("--name", help="goes before the names of its tools in the policy: shop.refund")
+    gateway.add_argument("command", nargs="+", metavar="COMMAND", help="after --: what starts the server")
+
+
+def _add_mcp_command(
+    commands: Subparsers, name: str, run: Callable[[argparse.Namespace], int], help: str, example: str
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(
+        name,
+        help=help,
+        description="Speaks MCP on stdin and stdout. Asks as `mcp` unless APPROVALS_AGENT names another.",
+        epilog=f"example:\n  {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument(
+        "--timeout",
+        metavar="SPAN",
+        default="50s",
+        help="answer each call within this, which is less than the client waits (50s unless told)",
+    )
+    return parser
+
+
+def _mcp(arguments: argparse.Namespace) -> int:
+    from approvals.adapters import mcp_command
+
+    return mcp_command.serve(arguments.timeout)
+
+
+def _mcp_gateway(arguments: argparse.Namespace) -> int:
+    from approvals.adapters import mcp_command
+
+    return mcp_command.gate(arguments.command, arguments.name, arguments.timeout)
 
 
 # -- saying -------------------------------------------------------------------------------------------

@@ -43,7 +43,6 @@ FRAMEWORKS = {  # of approvals/adapters: each adapter may import its own, which 
     "langgraph": {"langchain_core", "langgraph"},
     "claude_agent": {"claude_agent_sdk"},
     "crewai": {"crewai"},
-    "mcp": {"mcp"},
     "mcp_asking": {"anyio"},
     "mcp_calls": {"mcp", "jsonschema", "referencing"},
     "mcp_gateway": {"mcp", "anyio"},

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
-import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
 from approvals.adapters import needs, words
-from approvals.adapters.asking import approved, claimed, submitted
-from approvals.adapters.mcp_waiting import decided, instead
+from approvals.adapters.mcp_asking import Asking, Claimed, Definition, Tell, instead
 from approvals.canonical import fingerprint
-from approvals.client import Approvals
-from approvals.errors import ApprovalsError, InvalidCall, NotApproved, StillPending, Unavailable
-from approvals.gate import Run
-from approvals.messages import Permit
-from approvals.model import Args, Fingerprint, RequestId
+from approvals.errors import ApprovalsError, InvalidCall, NotApproved
+from approvals.model import Args, Fingerprint
 from approvals.schema import check_schema
 from approvals.submitting import Options
 
@@ -33,12 +27,8 @@ with needs("mcp"):
     from referencing import Registry
     from referencing.exceptions import Unresolvable
 
-TAKE_BACK_S = 5
-
 Reply: TypeAlias = JSONRPCResponse | JSONRPCError
-Definition: TypeAlias = Mapping[str, Any]  # of a tool, as its server lists it
 Forward: TypeAlias = Callable[[Args], Awaitable[Reply]]
-Tell: TypeAlias = Callable[[str], Awaitable[None]]
 
 
 class ServerGone(ApprovalsError):
@@ -60,34 +50,14 @@ class _Call:
     fingerprint: Fingerprint
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Asked:
-    """A request, and the tool as it was listed when people were asked."""
-
-    id: RequestId
-    definition: Definition | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Run:
-    """An approval that was claimed, to be used for one call."""
-
-    permit: Permit
-    report: Run
-    definition: Definition | None
-
-
 class Calls:
     """The calls that pass through one gateway."""
 
-    def __init__(self, approvals: Approvals, server: str | None, timeout_s: float) -> None:
-        self._approvals, self._server, self._timeout_s = approvals, server, timeout_s
-        self._run_id = f"mcp-{uuid.uuid4()}"
+    def __init__(self, asking: Asking, server: str | None) -> None:
+        self._asking, self._server = asking, server
         self._definitions: dict[str, Definition] = {}
-        # Whose calls ended before they were decided; the same call, made again, goes on with one of them.
-        self._parked: dict[Fingerprint, list[_Asked]] = {}
         # Whose servers have asked something back: their clients call once more, with the answers.
-        self._begun: dict[tuple[Fingerprint, object], _Run] = {}
+        self._begun: dict[tuple[Fingerprint, object], Claimed] = {}
 
     def note_tools(self, listed: object) -> None:
         """Keep the tools as the server lists them, page by page."""
@@ -104,11 +74,6 @@ class Calls:
         except ApprovalsError as error:
             return refusal(request, instead(error))
 
-    async def take_back_parked(self) -> None:
-        """Nobody will come for them any more, so people needn't decide them."""
-        for asked in [one for some in self._parked.values() for one in some]:
-            await self._take_back(asked)
-
     def _read(self, request: JSONRPCRequest) -> _Call:
         params = request.params or {}
         tool, args = params.get("name"), params.get("arguments")
@@ -120,41 +85,13 @@ class Calls:
         name = f"{self._server}.{tool}" if self._server else tool
         return _Call(request=request, tool=tool, args=args, name=name, fingerprint=fingerprint(name, args))
 
-    async def _asked(self, call: _Call) -> _Asked:
-        if parked := self._parked.get(call.fingerprint):
-            return parked.pop(0)
+    async def _begin(self, call: _Call, tell: Tell) -> Claimed:
         definition = self._definitions.get(call.tool)
-        id = await submitted(
-            self._approvals,
-            self._run_id,
-            repr(call.request.id),
-            call.name,
-            call.args,
-            **_options(definition),
-        )
-        return _Asked(id=id, definition=definition)
+        options = _options(definition)
+        id = repr(call.request.id)
+        return await self._asking.leave(id, call.name, call.args, tell, definition=definition, **options)
 
-    async def _wait(self, call: _Call, asked: _Asked, tell: Tell) -> None:
-        try:
-            await decided(
-                lambda within_s: approved(self._approvals, asked.id, within_s),
-                timeout_s=self._timeout_s,
-                tell=lambda: tell(f"Waiting for people to decide {asked.id}"),
-            )
-        except (StillPending, Unavailable):
-            self._parked.setdefault(call.fingerprint, []).append(asked)
-            raise
-        except asyncio.CancelledError:
-            await self._take_back(asked)
-            raise
-
-    async def _begin(self, call: _Call, tell: Tell) -> _Run:
-        asked = await self._asked(call)
-        await self._wait(call, asked, tell)
-        permit, report = await claimed(self._approvals, asked.id)
-        return _Run(permit=permit, report=report, definition=asked.definition)
-
-    async def _pass_on(self, call: _Call, run: _Run, forward: Forward) -> Reply:
+    async def _pass_on(self, call: _Call, run: Claimed, forward: Forward) -> Reply:
         edit = None if run.permit.fingerprint == call.fingerprint else run.permit.args
         try:
             self._check(call, run, edit)
@@ -171,7 +108,7 @@ class Calls:
             await run.report.failed(error)
         return _noticed(reply, edit)
 
-    def _goes_on(self, call: _Call) -> _Run | None:
+    def _goes_on(self, call: _Call) -> Claimed | None:
         """The run that this goes on with, if it is no new call but brings what the server had asked for."""
         params = call.request.params or {}
         if not params.keys() & {"requestState", "inputResponses"}:
@@ -179,7 +116,7 @@ class Calls:
         state = params.get("requestState")
         return self._begun.pop((call.fingerprint, state), None) if isinstance(state, str | None) else None
 
-    def _check(self, call: _Call, run: _Run, edit: Args | None) -> None:
+    def _check(self, call: _Call, run: Claimed, edit: Args | None) -> None:
         if run.permit.tool != call.name:
             raise NotApproved("it was approved for another tool")
         if run.definition is None:
@@ -188,11 +125,6 @@ class Calls:
             raise NotApproved("its server describes the tool otherwise now than when people were asked")
         if edit is not None:
             _check_fit(edit, run.definition)
-
-    async def _take_back(self, asked: _Asked) -> None:
-        with suppress(Unavailable, TimeoutError):
-            async with asyncio.timeout(TAKE_BACK_S):
-                await self._approvals.cancel(asked.id, "its MCP client doesn't wait for it any more")
 
 
 def refusal(request: JSONRPCRequest, text: str) -> JSONRPCResponse:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Sequence
-from contextlib import AsyncExitStack, suppress
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from approvals.adapters import needs
+from approvals.adapters.mcp_asking import TIMEOUT_S, Asking
 from approvals.adapters.mcp_calls import Calls, Reply, ServerGone, refusal
-from approvals.adapters.mcp_waiting import TIMEOUT_S
 from approvals.client import Approvals
 from approvals.errors import InvalidCall
 from approvals.model import Args
@@ -44,6 +46,7 @@ _log = logging.getLogger(__name__)
 Streams: TypeAlias = tuple[Any, Any]
 
 GONE = "the MCP server behind the gateway has ended"
+STOPPED = 143  # the exit code of what SIGTERM has ended
 OURS = ("REDIS_URL", "APPROVALS_")  # in the environment: the server gets no leave to speak as the agent
 
 
@@ -54,14 +57,19 @@ async def serve(approvals: Approvals, command: Sequence[str], *, name: str | Non
         InvalidCall: the command can't be started.
     """
     program, *arguments = command
-    server = StdioServerParameters(command=program, args=arguments, env=_environment())
+    child = StdioServerParameters(command=program, args=arguments, env=_environment())
     async with AsyncExitStack() as stack:
         try:
-            inner = await stack.enter_async_context(stdio_client(server))
+            server = await stack.enter_async_context(stdio_client(child))
         except OSError as error:
             raise InvalidCall(f"{program} can't be started: {error}") from error
-        outer = await stack.enter_async_context(stdio_server())
-        await relay(approvals, outer, inner, name=name, timeout_s=timeout_s)
+        async with stdio_server() as client:
+            try:
+                with _ended_by_signal():
+                    await relay(approvals, client, server, name=name, timeout_s=timeout_s)
+            except asyncio.CancelledError:
+                # The SDK reads stdin in a thread, which can't be ended otherwise. The server's stdin closes.
+                os._exit(STOPPED)
 
 
 async def relay(
@@ -79,14 +87,16 @@ async def relay(
     """
     from_client, to_client = client
     from_server, to_server = server
-    calls = Calls(approvals, name, timeout_s)
-    async with asyncio.TaskGroup() as group:
-        gateway = _Gateway(calls, group, to_client, to_server)
-        listening = group.create_task(gateway.hear_server(from_server))
-        await gateway.hear_client(from_client)
-        listening.cancel()
-        gateway.leave()
-    await calls.take_back_parked()
+    asking = Asking(approvals, timeout_s)
+    try:
+        async with asyncio.TaskGroup() as group:
+            gateway = _Gateway(Calls(asking, name), group, to_client, to_server)
+            listening = group.create_task(gateway.hear_server(from_server))
+            await gateway.hear_client(from_client)
+            listening.cancel()
+            gateway.leave()
+    finally:
+        await asking.take_back_parked()
 
 
 @dataclass(slots=True)
@@ -261,6 +271,20 @@ class _Gateway:
 def _meta(request: JSONRPCRequest) -> dict[str, Any]:
     meta = (request.params or {}).get("_meta")
     return meta if isinstance(meta, dict) else {}
+
+
+@contextmanager
+def _ended_by_signal() -> Iterator[None]:
+    """Be cancelled by SIGTERM, as by SIGINT, so that what waits is taken back."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    if task is None or sys.platform == "win32":
+        yield
+        return
+    loop.add_signal_handler(signal.SIGTERM, task.cancel)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGTERM)
 
 
 def _environment() -> dict[str, str]:

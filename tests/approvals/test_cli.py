@@ -150,7 +150,9 @@ def test_no_command_prints_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert "exit codes:" in said and "examples:" in said
 
 
-@pytest.mark.parametrize("command", ["request", "ask", "wait", "claim", "receipt", "cancel", "hook"])
+@pytest.mark.parametrize(
+    "command", ["request", "ask", "wait", "claim", "receipt", "cancel", "hook", "mcp", "mcp-gateway"]
+)
 def test_every_command_has_help_with_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         main([command, "--help"])
