@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import json
 import os
-import pwd
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -16,10 +15,10 @@ from approvals.agent_tokens import CALLS_A_MINUTE, AgentTokens, Holder, Role
 from approvals.cli import FINE
 from approvals.durations import parse_duration
 from approvals.errors import InvalidCall
-from approvals.model import Actor
 from approvals.redis_door import open_redis
 from bot import settings
 from bot.columns import show_table
+from bot.login import operator
 from bot.staging import SELF
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -72,7 +71,7 @@ async def _do_add(tokens: AgentTokens, arguments: argparse.Namespace) -> int:
         raise InvalidCall("--calls-a-minute is 1 at least; to let none through, revoke the token")
     role = Role.APPROVER_FRONT_END if arguments.approver_front_end else Role.AGENT
     limit: int = arguments.calls_a_minute
-    _out(await tokens.add(arguments.name, role, _operator(), calls_a_minute=limit))
+    _out(await tokens.add(arguments.name, role, operator(), calls_a_minute=limit))
     return FINE
 
 
@@ -93,7 +92,7 @@ def _rotate(verbs: Subparsers) -> None:
 
 
 async def _do_rotate(tokens: AgentTokens, arguments: argparse.Namespace) -> int:
-    _out(await tokens.rotate(arguments.name, _operator(), overlap=_span(arguments.overlap)))
+    _out(await tokens.rotate(arguments.name, operator(), overlap=_span(arguments.overlap)))
     return FINE
 
 
@@ -118,7 +117,7 @@ def _revoke(verbs: Subparsers) -> None:
 
 
 async def _do_revoke(tokens: AgentTokens, arguments: argparse.Namespace) -> int:
-    await tokens.revoke(arguments.name, _operator())
+    await tokens.revoke(arguments.name, operator())
     return FINE
 
 
@@ -160,12 +159,6 @@ async def _run(verb: Verb, arguments: argparse.Namespace) -> int:
     read = settings.read(os.environ, needs="redis")
     async with open_redis(read.redis_url) as redis:
         return await verb(AgentTokens(redis, read.tenant), arguments)
-
-
-def _operator() -> Actor:
-    """Who the operating system says we are; the environment could say anything."""
-    name = pwd.getpwuid(os.getuid()).pw_name
-    return Actor(id=f"operator:{name}", name=name)
 
 
 def _out(text: str) -> None:

@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import json
 import os
-import pwd
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -16,12 +15,13 @@ from approvals.audit import Entry, exported, verify
 from approvals.cli import FINE, NO, NOT_FOUND, UNAVAILABLE, USAGE, printable
 from approvals.commands import Approve, Reject
 from approvals.errors import ApprovalsError, Refusal
-from approvals.model import Actor, Person, PersonId, Request, Via
+from approvals.model import Person, PersonId, Request, Via
 from blocks.action import headline
 from blocks.request import whole_call
 from bot import agent_commands, app, policy_commands, settings, stats_command, webhook_commands
 from bot.columns import show_table
 from bot.desk import Decides, Verdict
+from bot.login import operator
 from bot.payloads import Who
 from bot.plain import plain
 
@@ -182,18 +182,13 @@ async def _decide(
 
 
 def _operator(service: app.Service) -> Who | None:
-    person = service.policy.operators.get(_login_name())
+    person = service.policy.operators.get(operator().name)
     return None if person is None else Who(id=PersonId(person), team=None)
 
 
-def _login_name() -> str:
-    """Who the operating system says we are; the environment's USER and LOGNAME could say anything."""
-    return pwd.getpwuid(os.getuid()).pw_name
-
-
 async def _unmapped(service: app.Service, typed: str, verb: str) -> int:
-    name = _login_name()
-    actor = Actor(id=f"operator:{name}", name=name)
+    actor = operator()
+    name = actor.name
     await service.store.refuse(typed, actor, verb, "the operator is mapped to no Slack user", Via.CLI)
     return _fail(
         f'You are {name!r}, mapped to no Slack user: add {name} = "U…" to [operators] in the policy.',

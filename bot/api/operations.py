@@ -30,7 +30,7 @@ B = TypeVar("B")
 Q = TypeVar("Q")
 T = TypeVar("T")
 
-AUTH_S = 2.0
+AUTH_S = 5.0
 IN_PATH = {"id": r"R-[0-9A-HJKMNP-TV-Z]{26}", "person": r"[UW][A-Z0-9]{2,40}"}  # what else is not found
 _BEARER = re.compile(r"bearer +([!-~]{1,300})", re.IGNORECASE)
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="countersign"'}

@@ -47,18 +47,20 @@ def _place(call: Call[None, From]) -> int | None:
 
 async def _tell(call: Call[None, From], response: web.StreamResponse, tail: Tail, seq: int) -> None:
     """Send events until the client goes, the token is revoked, or the hour is over."""
-    loop = asyncio.get_running_loop()
-    end = loop.time() + STREAM_S
+    clock = asyncio.get_running_loop()
+    end, checked_at = clock.time() + STREAM_S, clock.time()
     try:
         await _write(response, f"retry: {RETRY_MS}\n\n")
-        while not tail.is_closed and loop.time() < end:
+        while not tail.is_closed and clock.time() < end:
+            if clock.time() - checked_at >= HEARTBEAT_S:
+                await holder_of(call.parts, call.request)
+                checked_at = clock.time()
             heard = await tail.after(seq)
             told = [one.happening for one in heard if _is_for(call.holder, one.happening)]
             seq = heard[-1].seq if heard else seq
             await _write(response, "".join(_event(one) for one in told if one is not None))
             if not heard and not await tail.until_grown(seq, HEARTBEAT_S):
                 await _write(response, ": still here\n\n")
-                await holder_of(call.parts, call.request)
     except (Unavailable, Trouble, TimeoutError, ConnectionError):
         return  # the answer has begun, so all that can be told is its end: the client comes again
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
 from aiohttp import ClientResponse, ClientSession
 
 from approvals import Approvals
@@ -101,3 +102,12 @@ async def test_what_was_refused_is_not_told(api: ClientSession, clerk: Clerk) ->
         )  # too late, which the log tells and the stream doesn't
         await post(api, f"/v1/requests/{id}/claim")
         assert [name for name, _ in await heard(stream, 3)] == ["approval_required", "approved", "claimed"]
+
+
+async def test_a_stream_ends_soon_after_its_token_was_revoked(
+    api: ClientSession, tokens: AgentTokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.api.streaming.HEARTBEAT_S", 0.05)
+    async with listening(api) as stream:
+        await tokens.revoke("billing", OPERATOR)
+        assert b"event" not in await stream.content.read()  # to its end, or `listening` runs out of time

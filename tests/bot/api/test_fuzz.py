@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from aiohttp import ClientSession
 
 from approvals.agent_tokens import AgentTokens, Role
@@ -12,6 +13,7 @@ from tests.bot.api.conftest import OPERATOR
 from tests.bot.api.fuzzing import fuzzed
 from tests.clerk import serving, yes
 
+# The number of edges is what it is, so a machine that is busy takes longer; hence the timeouts.
 OTHERS = "^/v1/(events|people)|/decisions"  # endless; for front ends
 
 
@@ -19,6 +21,7 @@ def habit(request: Request) -> Command | None:
     return yes(request) if request.kind is Kind.ACTION else None
 
 
+@pytest.mark.timeout(180)
 async def test_each_edge_of_the_document_is_answered_as_it_says(
     url: str, tokens: AgentTokens, redis_url: str, tenant: str, tmp_path: Path
 ) -> None:
@@ -28,6 +31,7 @@ async def test_each_edge_of_the_document_is_answered_as_it_says(
         assert await fuzzed(url, token, tmp_path, *options) == ""
 
 
+@pytest.mark.timeout(180)
 async def test_chance_finds_no_call_that_is_answered_otherwise(
     url: str, tokens: AgentTokens, redis_url: str, tenant: str, tmp_path: Path
 ) -> None:
@@ -37,5 +41,5 @@ async def test_chance_finds_no_call_that_is_answered_otherwise(
         ClientSession(url, headers={"Authorization": f"Bearer {token}"}) as api,
     ):
         id = (await post(api, "/v1/requests", REFUND)).body["id"]
-        options = ("--phases=fuzzing", "-n", "10", "--max-time=6", f"--exclude-path-regex={OTHERS}")
+        options = ("--phases=fuzzing", "-n", "10", "--max-time=4", f"--exclude-path-regex={OTHERS}")
         assert await fuzzed(url, token, tmp_path, *options, more=f'"path.id" = "{id}"') == ""
