@@ -3,23 +3,31 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
 pytest.importorskip("agents", reason="make test installs the OpenAI Agents SDK")
 pytest.importorskip("pydantic_ai", reason="make test installs Pydantic AI")
+pytest.importorskip("langchain", reason="make test installs LangChain")
 
 from agents import Agent as OpenAIAgent
 from agents import function_tool, set_tracing_disabled
 from agents.testing import ScriptedModel, assistant_message, function_call
+from langchain.agents import create_agent
+from langchain_core.messages import AIMessage
+from langgraph.checkpoint.memory import InMemorySaver
 from pydantic_ai import Agent, ModelMessage, ModelResponse, TextPart, ToolCallPart
 from pydantic_ai.models.function import AgentInfo, FunctionModel
 
 from approvals import Approvals
+from approvals.adapters.langchain import ApprovalMiddleware, PausingMiddleware
+from approvals.adapters.langgraph import Resolver
 from approvals.adapters.openai_agents import gated, run
 from approvals.adapters.pydantic_ai import AskPeople
 from approvals.model import Args
 from bot.sandbox.server import Sandbox
+from tests.adapters.scripted import GO, THREAD, Script, calling
 from tests.running import redrawn
 
 pytestmark = pytest.mark.usefixtures("bot")
@@ -50,14 +58,27 @@ async def pydantic(refund: Refund, approvals: Approvals) -> object:
     return await agent.run("Refund c_42.")
 
 
+async def langchain(refund: Refund, approvals: Approvals) -> object:
+    model = Script(lines=[calling(CALL), AIMessage("done")])
+    agent: Any = create_agent(model, [refund], middleware=[ApprovalMiddleware(approvals)])
+    return await agent.ainvoke(GO)
+
+
+async def langgraph(refund: Refund, approvals: Approvals) -> object:
+    model = Script(lines=[calling(CALL), AIMessage("done")])
+    pausing = PausingMiddleware(approvals, {"refund": True})
+    agent = create_agent(model, [refund], middleware=[pausing], checkpointer=InMemorySaver())
+    return await Resolver(agent, approvals).ainvoke(GO, THREAD)
+
+
 async def test_the_same_call_looks_the_same_from_every_framework(
     slack: Sandbox, approvals: Approvals
 ) -> None:
     looks: dict[str, tuple[str, str]] = {}
-    for way in (plain, openai, pydantic):
+    for way in (plain, openai, pydantic, langchain, langgraph):  # a sixth within a minute is in a digest
         asked, done = await _approved(way, slack, approvals)
         looks[way.__name__] = asked, done
-    assert looks["openai"] == looks["pydantic"] == looks["plain"]
+    assert looks == dict.fromkeys(looks, looks["plain"])
 
 
 async def _approved(way: Way, slack: Sandbox, approvals: Approvals) -> tuple[str, str]:
