@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -32,13 +33,15 @@ CALL: Args = {"customer": "c_42", "amount": 940}
 
 @pytest.fixture
 def policy() -> str:
-    """With the page's own rule."""
-    (allowed,) = re.findall(r"^```toml\n(.*?)```", PAGE, re.DOTALL | re.MULTILINE)
+    """With the page's own rules, the second of which is for another definition than the tool's."""
+    allowed, by_definition = re.findall(r"^ *```toml\n(.*?)^ *```", PAGE, re.DOTALL | re.MULTILINE)
+    pinned = dedent(by_definition).replace('"allow"', '"deny"')
     return f"""version = 1
 [defaults]
 action = "ask"
 channel = "#approvals"
 approvers = ["channel"]
+{pinned}
 {allowed}
 [[rule]]
 name = "no large ones"
@@ -94,7 +97,8 @@ async def test_the_policy_lets_through_denies_or_asks_and_an_edit_is_what_runs(
 
 
 async def test_a_server_that_dies_is_told_to_the_model(settings: StdioServerParameters) -> None:
-    dying = "import os, sys; sys.stdin.readline(); os._exit(1)"
+    # Only one that can't speak as the agent, as it should be, dies.
+    dying = "import os, sys; sys.stdin.readline(); 'REDIS_URL' in os.environ or os._exit(1); sys.stdin.read()"
     args = ["mcp-gateway", "--name", "shop", "--", sys.executable, "-c", dying]
     async with Client(stdio_client(settings.model_copy(update={"args": args})), mode="2026-07-28") as client:
         assert (await read(client, "look_up", {"customer": "c_42"})).startswith("The call may have run")
