@@ -75,7 +75,7 @@ async def test_the_same_call_looks_the_same_from_every_framework(
     slack: Sandbox, approvals: Approvals
 ) -> None:
     looks: dict[str, tuple[str, str]] = {}
-    for way in (plain, openai, pydantic, langchain, langgraph):  # a sixth within a minute is in a digest
+    for way in (plain, openai, pydantic, langchain, langgraph):  # a sixth would be a flood
         asked, done = await _approved(way, slack, approvals)
         looks[way.__name__] = asked, done
     assert looks == dict.fromkeys(looks, looks["plain"])
