@@ -16,4 +16,5 @@ async def main() -> None:
                 print(message.result)
 
 
-asyncio.run(main())
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -20,9 +20,11 @@ from claude_agent_sdk import ClaudeAgentOptions, CLIConnectionError, ResultMessa
 
 from approvals import Approvals
 from approvals.adapters.claude_agent import approval_hooks, can_use_tool
-from approvals.model import Args, Status
+from approvals.commands import Approve, Command, Reject
+from approvals.model import Args, Request, Status
 from tests.adapters.claude_api import CLAUDE, scripted_claude
-from tests.clerk import Clerk, serving, yes
+from tests.adapters.pages import a_page
+from tests.clerk import ADA, Clerk, serving, yes
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "with_claude_agent.py"
 with_claude_code = pytest.mark.skipif(not CLAUDE.exists(), reason="this Claude Agent SDK has no Claude Code")
@@ -60,6 +62,8 @@ async def test_the_example_publishes_what_people_approved(
     site: Site, redis_url: str, tenant: str, clerk: Clerk
 ) -> None:
     clerk.habit = yes
+    page = a_page("claude_agent")
+    assert f"```python\n{EXAMPLE.read_text()}```" in page.text
     env = {"REDIS_URL": redis_url, "APPROVALS_TENANT": tenant, "APPROVALS_AGENT": "docs"}
     async with scripted_claude(("Bash", site.call)) as claude, asyncio.timeout(50):
         process = await asyncio.create_subprocess_exec(
@@ -67,7 +71,7 @@ async def test_the_example_publishes_what_people_approved(
             env={"PATH": os.environ["PATH"]} | env | claude.env(site.home),
         )  # fmt: skip
         out, _ = await process.communicate()
-    assert out.decode() == "Done.\n"
+    assert out.decode() == page.printed
     assert site.made.read_text() == "published\n"
     (request,) = await clerk.arrived()
     assert (await clerk.until_status(request.id, Status.EXECUTED)).args == site.call
@@ -81,11 +85,14 @@ async def test_what_people_changed_is_what_runs(
     options = ClaudeAgentOptions(hooks=approval_hooks(approvals, "Bash"))
     if by == "can_use_tool":
         options = ClaudeAgentOptions(can_use_tool=can_use_tool(approvals))
-    async with asyncio.TaskGroup() as group:
-        group.create_task(site.publish(options, is_open=by == "hooks"))
-        (request,) = await clerk.arrived()
+
+    def changed(request: Request) -> Command:
         assert not site.made.exists()
-        await clerk.approve(request.id, site.call | {"command": f"echo a draft > {site.made}"})
+        edited = site.call | {"command": f"echo a draft > {site.made}"}
+        return Approve(by=ADA, seen=request.fingerprint, edited=edited)
+
+    clerk.habit = changed
+    await site.publish(options, is_open=by == "hooks")
     assert site.made.read_text() == "a draft\n"
 
 
@@ -97,10 +104,8 @@ async def test_what_people_rejected_does_not_run(
     options = ClaudeAgentOptions(hooks=approval_hooks(approvals))
     if by == "can_use_tool":
         options = ClaudeAgentOptions(can_use_tool=can_use_tool(approvals))
-    async with asyncio.TaskGroup() as group:
-        group.create_task(site.publish(options, is_open=by == "hooks"))
-        (request,) = await clerk.arrived()
-        await clerk.reject(request.id, "not on a Friday")
+    clerk.habit = lambda _: Reject(by=ADA, feedback="not on a Friday")
+    await site.publish(options, is_open=by == "hooks")
     assert not site.made.exists()
     assert "not on a Friday" in site.heard[0]
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import sys
 from asyncio.subprocess import PIPE
 from pathlib import Path
@@ -14,10 +15,12 @@ pytest.importorskip(
     "claude_agent_sdk", reason="make test installs the Claude Agent SDK, and Claude Code with it"
 )
 
-from approvals.model import Status
+from approvals.commands import Approve, Command, Reject
+from approvals.model import Request, Status
 from tests.adapters.claude_api import CLAUDE, scripted_claude
 from tests.adapters.hooking import COUNTERSIGN
-from tests.clerk import Clerk, yes
+from tests.adapters.pages import a_page
+from tests.clerk import ADA, Clerk, yes
 
 pytestmark = pytest.mark.skipif(
     not CLAUDE.exists(), reason="this machine's Claude Agent SDK has no Claude Code"
@@ -34,16 +37,22 @@ class Session:
         self.heard: list[str] = []
         self._env = {"REDIS_URL": redis_url, "APPROVALS_TENANT": tenant, "PATH": os.environ["PATH"]}
 
-    async def run(self, events: dict[str, str], **call: Any) -> None:
+    async def run(self, events: dict[str, str]) -> None:
         """`events`: the command that is configured for each event."""
-        hooks = {
-            event: [{"matcher": "Bash", "hooks": [{"type": "command", "command": command, "timeout": 30}]}]
-            for event, command in events.items()
-        }
+        await self.configured(
+            {
+                event: [
+                    {"matcher": "Bash", "hooks": [{"type": "command", "command": command, "timeout": 30}]}
+                ]
+                for event, command in events.items()
+            }
+        )
+
+    async def configured(self, hooks: dict[str, Any]) -> None:
         # The hook alone stands before the tool, unless it is to answer when Claude Code asks.
-        allowed = [] if "PermissionRequest" in events else ["Bash"]
+        allowed = [] if "PermissionRequest" in hooks else ["Bash"]
         settings = {"hooks": hooks, "permissions": {"allow": allowed}}
-        args = {"command": f"echo hello > {self.made}", "description": "Make it"} | call
+        args = {"command": f"echo hello > {self.made}", "description": "Make it"}
         async with scripted_claude(("Bash", args)) as claude, asyncio.timeout(50):
             process = await asyncio.create_subprocess_exec(
                 str(CLAUDE), "-p", "Make it.", "--setting-sources", "", "--settings", json.dumps(settings),
@@ -62,26 +71,35 @@ def session(tmp_path: Path, redis_url: str, tenant: str) -> Session:
 
 @pytest.mark.parametrize("event", ["PreToolUse", "PermissionRequest"])
 async def test_what_people_approved_runs_and_is_reported(event: str, session: Session, clerk: Clerk) -> None:
-    async with asyncio.TaskGroup() as group:
-        group.create_task(session.run({event: HOOK, "PostToolUse": HOOK}))
-        (request,) = await clerk.arrived()
+    def changed(request: Request) -> Command:
         assert not session.made.exists()
-        command = f"echo changed | tee {session.made}"
-        await clerk.approve(request.id, request.args | {"command": command})
+        edited = request.args | {"command": f"echo changed | tee {session.made}"}
+        return Approve(by=ADA, seen=request.fingerprint, edited=edited)
+
+    clerk.habit = changed
+    await session.run({event: HOOK, "PostToolUse": HOOK})
+    (request,) = await clerk.arrived()
     assert session.made.read_text() == "changed\n"
     assert session.heard == ["changed"]
     done = await clerk.until_status(request.id, Status.EXECUTED)
     assert done.receipt is not None and done.receipt.result == "changed"
 
 
+async def test_the_settings_on_the_page_are_all_it_takes(session: Session, clerk: Clerk) -> None:
+    clerk.habit = yes
+    (shown,) = re.findall(r"```json\n(.*?)```", a_page("claude_code").text, re.DOTALL)
+    await session.configured(json.loads(shown.replace("countersign hook", f"{COUNTERSIGN} hook"))["hooks"])
+    assert session.made.read_text() == "hello\n"
+    (request,) = await clerk.arrived()
+    await clerk.until_status(request.id, Status.EXECUTED)
+
+
 @pytest.mark.parametrize("event", ["PreToolUse", "PermissionRequest"])
 async def test_what_people_rejected_does_not_run_and_claude_reads_why(
     event: str, session: Session, clerk: Clerk
 ) -> None:
-    async with asyncio.TaskGroup() as group:
-        group.create_task(session.run({event: HOOK}))
-        (request,) = await clerk.arrived()
-        await clerk.reject(request.id, "not on a Friday")
+    clerk.habit = lambda _: Reject(by=ADA, feedback="not on a Friday")
+    await session.run({event: HOOK})
     assert not session.made.exists()
     assert "The call was rejected and did not run." in session.heard[0]
     assert "not on a Friday" in session.heard[0]
