@@ -436,20 +436,19 @@ async def test_the_program_of_the_page_prints_what_the_page_says(
     redis_url: str,
     tenant: str,
     monkeypatch: pytest.MonkeyPatch,
-    clerk: Clerk,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     page = a_page("openai_agents")
-    example = page.program(redis_url, tenant, monkeypatch)
+    example = page.program(redis_url, tenant, monkeypatch)  # imports much: before anything waits for Redis
     example.agent.model = ScriptedModel(
         [
             [function_call("refund", CALL[1], call_id="call_1")],
             [assistant_message("Done: refunded 940.00 to c_42")],
         ]
     )
-    clerk.habit = yes
-    await example.main()
+    async with serving(redis_url, tenant, habit=yes) as clerk, asyncio.timeout(30):
+        await example.main()
+        (request,) = await clerk.arrived()
+        await clerk.until_status(request.id, Status.EXECUTED)
     assert capsys.readouterr().out == page.printed
     assert example.agent.model.remaining_steps == 0
-    (request,) = await clerk.arrived()
-    await clerk.until_status(request.id, Status.EXECUTED)

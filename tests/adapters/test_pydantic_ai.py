@@ -406,15 +406,14 @@ async def test_the_program_of_the_page_prints_what_the_page_says(
     tenant: str,
     monkeypatch: pytest.MonkeyPatch,
     desk: Desk,
-    clerk: Clerk,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "never used")
     page = a_page("pydantic_ai")
-    example = page.program(redis_url, tenant, monkeypatch)
+    example = page.program(redis_url, tenant, monkeypatch)  # imports much: before anything waits for Redis
     desk.last_words = "Done: refunded 940.00 to c_42"
-    clerk.habit = yes
     with example.agent.override(model=FunctionModel(desk.say)):
-        await example.main()
+        async with serving(redis_url, tenant, habit=yes), asyncio.timeout(30):
+            await example.main()
     assert capsys.readouterr().out == page.printed
     assert desk.told == {"call_1": "refunded 940.00 to c_42"}
