@@ -71,6 +71,8 @@ async def test_a_stream_is_resumed_where_it_broke_off(api: ClientSession, clerk:
         rest = await heard(stream, 2)
         await clerk.approve(ids[0])
         rest += await heard(stream, 1)
+    async with listening(api, "/v1/events?after=0") as stream:
+        assert await heard(stream, 1) == first, "also what is older than all that was kept at hand"
     assert [data["request"] for _, data in first + rest[:2]] == ids
     assert (rest[2][0], rest[2][1]["request"]) == ("approved", ids[0])
 
