@@ -177,6 +177,17 @@ async def test_two_crews_at_once_each_have_their_own(approvals: Approvals, clerk
     assert len(clerk.requests) == 2
 
 
+async def test_a_program_that_ends_while_it_waits_runs_nothing(
+    shop: Shop, approvals: Approvals, clerk: Clerk
+) -> None:
+    async with running(shop, approvals):
+        (request,) = await clerk.arrived()
+        await asyncio.to_thread(approvals.close)
+    await clerk.approve(request.id)
+    assert shop.ran == []
+    assert clerk.requests[request.id].status is Status.APPROVED
+
+
 async def test_tools_that_are_free_run_unasked(shop: Shop, approvals: Approvals, clerk: Clerk) -> None:
     async with running(shop, approvals, free=["refund"]):
         pass
