@@ -7,7 +7,7 @@ import os
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import ParamSpec, Self, TypeVar, Unpack, assert_never, overload
+from typing import Literal, ParamSpec, Self, TypeVar, Unpack, assert_never, overload
 
 from redis.asyncio import Redis
 
@@ -44,11 +44,14 @@ from approvals.messages import (
     UndoAsk,
     UndoNotice,
 )
-from approvals.model import ESCALATION_TOOL, I_TAKE_OVER, QUESTION_TOOL, Args, Kind, RequestId
+from approvals.model import ESCALATION_TOOL, I_TAKE_OVER, QUESTION_TOOL, Args, Json, Kind, RequestId
 from approvals.placeholders import batched
+from approvals.questions import answer
 from approvals.redis_door import open_redis
 from approvals.runs import Runs
 from approvals.submitting import (
+    REPLY_CHARS,
+    About,
     Options,
     Span,
     escalation_args,
@@ -206,6 +209,28 @@ class Approvals:
         if outcome.status is not OutcomeStatus.APPROVED:
             raise not_approved(outcome)
 
+    @overload
+    async def ask(  # type: ignore[overload-overlap]  # the last is for options that come from elsewhere
+        self,
+        question: str,
+        *,
+        context: str | None = None,
+        schema: dict[str, Json],
+        timeout: Span | None = None,  # noqa: ASYNC109  # likewise
+        **about: Unpack[About],
+    ) -> dict[str, Json]: ...
+    @overload
+    async def ask(
+        self,
+        question: str,
+        options: Sequence[str],
+        context: str | None = None,
+        *,
+        many: Literal[True],
+        timeout: Span | None = None,  # noqa: ASYNC109  # likewise
+        **about: Unpack[About],
+    ) -> list[str]: ...
+    @overload
     async def ask(
         self,
         question: str,
@@ -215,22 +240,62 @@ class Approvals:
         *,
         timeout: Span | None = None,  # noqa: ASYNC109  # likewise
         **about: Unpack[Options],
-    ) -> str:
+    ) -> str: ...
+    async def ask(
+        self,
+        question: str,
+        options: Sequence[str] | None = None,
+        context: str | None = None,
+        free_text: bool | None = None,
+        *,
+        many: bool = False,
+        timeout: Span | None = None,  # noqa: ASYNC109  # likewise
+        **about: Unpack[Options],
+    ) -> object:
         """Ask people a question, and return the option they chose or what they wrote.
 
-        Without options it is answered in words; with options and `free_text=True` in either way.
+        Without options it is answered in words; with options and `free_text=True` in either way; with `many`
+        some of the options are chosen: a list; with a JSON `schema` a form is filled in: a dict.
 
         Raises:
+            TakenOver: a person goes on in the agent's place; it must stop.
+            ChangesRequested: a person asks back: `reply`, and `answer` once more.
             Rejected, Expired, Cancelled, Undeliverable, StillPending, InvalidCall, Unavailable: as `request`.
         """
-        key = key_of(about.get("key"))
-        args = question_args(question, options, context, free_text)
+        key, schema = key_of(about.get("key")), about.get("schema")
+        if schema is not None and (options or free_text is not None):
+            raise InvalidCall("a question has a form, or options and words, but not both")
+        args = question_args(question, options, context, free_text, many=many)
+        if schema is not None:
+            args["free_text"] = False
         one = submission(QUESTION_TOOL, args, kind=Kind.QUESTION, **about)
         ticket = await self._session.inbox.put(one, fingerprint(QUESTION_TOOL, one.args), key)
-        outcome = await self.wait(ticket.id, timeout)
+        text = await self.answer(ticket.id, timeout)
+        return answer(text, is_json=many or schema is not None)
+
+    async def answer(self, request_id: str, timeout: Span | None = None) -> str:  # noqa: ASYNC109  # likewise
+        """Wait for the answer to a question that was asked before; lists and dicts come as JSON.
+
+        Raises: as `ask`.
+        """
+        outcome = await self.wait(request_id, timeout)
         if outcome.status is not OutcomeStatus.ANSWERED or outcome.text is None:
             raise not_approved(outcome)
+        if outcome.text == I_TAKE_OVER:
+            by = outcome.decided_by_name or outcome.decided_by
+            raise TakenOver(f"{by} has taken over: leave {outcome.id} to them", outcome)
         return outcome.text
+
+    async def reply(self, request_id: str, text: str) -> None:
+        """Answer what a person has asked back, or wants changed, and leave the request as it is.
+
+        Raises:
+            InvalidCall: there are no words, or too many for a card.
+            Unavailable: Redis was away.
+        """
+        if not (text_of("text", text, REPLY_CHARS) or "").strip():
+            raise InvalidCall("a reply needs words")
+        await self._revise(own_id(request_id), None, text)
 
     async def escalate(
         self,
@@ -253,13 +318,7 @@ class Approvals:
         args = escalation_args(summary, context, transcript_url)
         one = submission(ESCALATION_TOOL, args, kind=Kind.QUESTION, **about)
         ticket = await self._session.inbox.put(one, fingerprint(ESCALATION_TOOL, one.args), key)
-        outcome = await self.wait(ticket.id, timeout)
-        if outcome.status is not OutcomeStatus.ANSWERED or outcome.text is None:
-            raise not_approved(outcome)
-        if outcome.text == I_TAKE_OVER:
-            by = outcome.decided_by_name or outcome.decided_by
-            raise TakenOver(f"{by} has taken over: leave {outcome.id} to them", outcome)
-        return outcome.text
+        return await self.answer(ticket.id, timeout)
 
     def batch(self, reason: str | None = None) -> Batch:
         """Collect requests in `async with approvals.batch() as batch:`, to be sent all or none."""
@@ -342,7 +401,9 @@ class Approvals:
             InvalidCall: they can't be asked for.
             Unavailable: Redis was away.
         """
-        id, args, reason = own_id(request_id), own_args(args), text_of("reason", reason)
+        await self._revise(own_id(request_id), own_args(args), text_of("reason", reason))
+
+    async def _revise(self, id: RequestId, args: Args | None, reason: str | None) -> None:
         before = await self._session.inbox.outcome(id)
         await self._session.inbox.send(Revision(id=id, args=args, reason=reason))
         if before is not None:

@@ -125,6 +125,7 @@ from approvals.model import (
     Terms,
     Vote,
 )
+from approvals.questions import takes
 from approvals.quorum import approvers_of, groups_of, is_met
 from approvals.reviewing import UNDO_PATIENCE
 
@@ -573,10 +574,7 @@ def _answer(request: Request, command: Answer, now: datetime) -> Event:
         raise ArgumentsChanged(request)
     if not command.text.strip():
         raise NothingSaid(request)
-    options = request.args.get("options")
-    is_closed = request.kind is Kind.QUESTION and not request.args.get("free_text")
-    # A question that names no options is open to any words: else nobody could ever answer it.
-    if is_closed and isinstance(options, list) and options and command.text not in options:
+    if not takes(request, command.text):
         raise NotAnOption(request, command.text)
     return Answered(by=command.by.actor, at=now, text=command.text, alike=command.alike)
 

@@ -55,7 +55,7 @@ class Submission:
 class Revision:
     letter: Literal["revision"] = "revision"
     id: RequestId
-    args: Args
+    args: Args | None  # None: they stay as they are, and `reason` answers what a person has asked back
     reason: str | None = None
 
 

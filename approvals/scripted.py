@@ -160,7 +160,7 @@ class House:
         if request is None or request.agent != agent:
             return
         with suppress(Refusal):
-            self.change(letter.id, _command(letter))
+            self.change(letter.id, _command(letter, request))
         if isinstance(letter, Revision) and self.requests[letter.id].is_pending:
             self._follow(letter.id, self.line_for(self.requests[letter.id]))
         self._look_afterwards(letter.id)
@@ -245,10 +245,10 @@ def _request(tenant: str, agent: str, submission: Submission, line: Line) -> Req
     )
 
 
-def _command(letter: Change) -> Command:
+def _command(letter: Change, request: Request) -> Command:
     match letter:
         case Revision(args=args, reason=reason):
-            return Revise(args=args, reason=reason)
+            return Revise(args=request.args if args is None else args, reason=reason)
         case Cancellation(reason=reason):
             return Cancel(reason=reason)
         case ClaimNotice():

@@ -15,6 +15,7 @@ from approvals.errors import InvalidCall
 from approvals.ids import is_id, new_id
 from approvals.messages import TEXT_CHARS, Submission
 from approvals.model import I_TAKE_OVER, QUESTION_TOOL, Args, Json, Kind, PersonId, RequestId, Risk
+from approvals.questions import MANY
 from approvals.schema import check_schema
 
 Span: TypeAlias = float | timedelta | str  # seconds, or as `30m`
@@ -23,13 +24,14 @@ KEY_CHARS = 500
 TAGS = 20
 TAG_CHARS = 60
 OPTIONS = 100  # of a question; more than that is no list to choose from
+REPLY_CHARS = 1000  # of a reply to what a person has asked back: cards show all of it
 URL_CHARS = 2000
 OPTION_CHARS = 300
 _SLACK_ID = re.compile(r"[UW][A-Z0-9]{2,40}")
 
 
-class Options(TypedDict, total=False):
-    """What may be said of any request."""
+class About(TypedDict, total=False):
+    """What may be said of a question, and of any request."""
 
     reason: str | None  # why it is wanted, for those who decide
     key: str | None  # the same key from the same agent is the same request
@@ -37,9 +39,14 @@ class Options(TypedDict, total=False):
     risk: Risk | str | None  # low, medium, high, critical: raises what the policy says, never lowers it
     confidence: float | None  # from 0 to 1
     tags: Sequence[str]
-    schema: dict[str, Json] | None  # JSON Schema of the args: the form that people edit
     deadline: Span | None  # shortens the policy's, never lengthens it
     callback_url: str | None  # is called with what there is to tell; its host is one that operators allow
+
+
+class Options(About, total=False):
+    """What may be said of a call."""
+
+    schema: dict[str, Json] | None  # JSON Schema of the args: the form that people edit
 
 
 def submission(
@@ -83,9 +90,14 @@ def submission(
 
 
 def question_args(
-    question: str, options: Sequence[str] | None, context: str | None, free_text: bool | None
+    question: str,
+    options: Sequence[str] | None,
+    context: str | None,
+    free_text: bool | None,
+    *,
+    many: bool = False,
 ) -> Args:
-    """The args of a question, which may be answered with an option, in words, or either."""
+    """The args of a question, which may be answered with an option, in words, or either; or with `many`."""
     if not (text_of("question", question) or "").strip():
         raise InvalidCall("a question needs words")
     if isinstance(options, str):
@@ -102,6 +114,10 @@ def question_args(
     if not chosen and not is_free:
         raise InvalidCall("a question without options must be answered in words: leave free_text as it is")
     args: Args = {"question": question, "options": list(chosen), "free_text": is_free}
+    if many:
+        if not chosen or is_free:
+            raise InvalidCall("many=True is for questions with options, and without free_text")
+        args[MANY] = True
     return args if context is None else args | {"context": text_of("context", context)}
 
 

@@ -6,15 +6,15 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
 from contextlib import suppress
 from types import TracebackType
-from typing import ParamSpec, Self, TypeVar, Unpack, overload
+from typing import Any, Literal, ParamSpec, Self, TypeVar, Unpack, overload
 
 from approvals import batch, client
 from approvals.client import PATIENCE
 from approvals.gate import GateOptions, gated
 from approvals.messages import Outcome, Permit, Ticket, UndoAsk
-from approvals.model import Args, RequestId
+from approvals.model import Args, Json, RequestId
 from approvals.placeholders import batched, collect
-from approvals.submitting import Options, Span
+from approvals.submitting import About, Options, Span
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -55,6 +55,28 @@ class Approvals:
     ) -> Outcome:
         return self._run(self._async.request(tool, args, timeout=timeout, **options))
 
+    @overload
+    def ask(  # type: ignore[overload-overlap]  # the last is for options that come from elsewhere
+        self,
+        question: str,
+        *,
+        context: str | None = None,
+        schema: dict[str, Json],
+        timeout: Span | None = None,
+        **about: Unpack[About],
+    ) -> dict[str, Json]: ...
+    @overload
+    def ask(
+        self,
+        question: str,
+        options: Sequence[str],
+        context: str | None = None,
+        *,
+        many: Literal[True],
+        timeout: Span | None = None,
+        **about: Unpack[About],
+    ) -> list[str]: ...
+    @overload
     def ask(
         self,
         question: str,
@@ -64,8 +86,15 @@ class Approvals:
         *,
         timeout: Span | None = None,
         **about: Unpack[Options],
-    ) -> str:
-        return self._run(self._async.ask(question, options, context, free_text, timeout=timeout, **about))
+    ) -> str: ...
+    def ask(self, question: str, *options: Any, **about: Any) -> object:
+        return self._run(self._async.ask(question, *options, **about))
+
+    def answer(self, request_id: str, timeout: Span | None = None) -> str:
+        return self._run(self._async.answer(request_id, timeout))
+
+    def reply(self, request_id: str, text: str) -> None:
+        self._run(self._async.reply(request_id, text))
 
     def escalate(
         self,

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from approvals.grants import may_be_granted
 from approvals.ladder import is_to_remind
-from approvals.model import Kind, Request, Risk, Status
+from approvals.model import ESCALATION_TOOL, I_TAKE_OVER, Kind, Request, Risk, Status
 from blocks import ids
 from blocks.action import headline, tool_words
 from blocks.pieces import Block, actions, button, confirm, option, overflow
@@ -77,7 +77,8 @@ def _more(request: Request, *, is_grantable: bool = False) -> Block:
         verbs += [("Respond…", "respond"), ("Request changes…", "changes")]
         verbs += [("Approve similar…", "similar")] if is_grantable else []
     else:
-        verbs += [("Request changes…", "changes"), ("Reject…", "reject")]
+        verbs += [("Ask back…", "changes"), ("Reject…", "reject")]
+        verbs += [] if request.tool == ESCALATION_TOOL else [(f"{I_TAKE_OVER}", "takeover")]
     if is_to_remind(request):
         verbs.append(("Snooze…", "snooze"))
     return overflow(ids.MORE, (option(words, ids.pack_pick(verb, request)) for words, verb in verbs))

@@ -12,6 +12,7 @@ from approvals.durations import tell_duration
 from approvals.model import Action, Freeze, Kind, OnDeadline, PersonId, Principal, Request
 from blocks import ids
 from blocks.action import headline
+from blocks.answers import answer_fields, read_fields
 from blocks.buttons import approve_button, is_open, is_risky, reject_button
 from blocks.diff import diff_text
 from blocks.form import Values
@@ -97,7 +98,11 @@ def respond_view(request: Request) -> View:
 
 
 def changes_view(request: Request) -> View:
-    """Ask what should change; the request stays open, with its agent."""
+    """Ask what should change, or what a question leaves open; the request stays open, with its agent."""
+    if request.kind is Kind.QUESTION:
+        hint = f"{name(request.agent)} gets these words. The question comes back here with its reply."
+        field = asked(ids.WORDS, "What do you want to know?", writing(lines=True), hint=hint)
+        return _words_view(ids.CHANGES, "Ask back", request, field, submit="Ask")
     hint = f"{name(request.agent)} gets these words. The request comes back here when it is revised."
     field = asked(ids.WORDS, "What should change?", writing(lines=True), hint=hint)
     return _words_view(ids.CHANGES, "Request changes", request, field, submit="Send back")
@@ -136,7 +141,9 @@ def answer_view(request: Request, *, file_url: str | None = None) -> View:
         if len(options) > RADIOS:
             chooser = select(ids.CHOICE, "Choose an answer", options)
         blocks.append(asked(ids.CHOICE, "Choose", chooser, optional=question.may_be_written))
-    if question.may_be_written or not question.fits_menu:
+    if question.in_dialog:
+        blocks += answer_fields(request)
+    elif question.may_be_written or not question.fits_menu:
         words = "Or write your answer" if question.fits_menu else "Your answer"
         is_free = question.free_text or not question.options
         hint = None if is_free else "Write one of the options exactly as it is listed above."
@@ -194,6 +201,8 @@ def read_answer(request: Request, values: Values) -> str | dict[str, str]:
     Raises:
         Stale: the option is of an older version, or of another request.
     """
+    if question_of(request).in_dialog:
+        return read_fields(request, values)
     written = words_in(values)
     if written is not None:
         return written

@@ -70,7 +70,7 @@ WORDS: Final = "words"  # a note, the feedback or an answer: the one text of its
 CHOICE: Final = "choice"  # one of a question's options, or of some times
 
 Verb: TypeAlias = Literal[
-    "details", "respond", "changes", "reject", "snooze", "similar"
+    "details", "respond", "changes", "reject", "snooze", "similar", "takeover"
 ]  # what an overflow offers
 RowVerb: TypeAlias = Literal["approve", "reject", "open"]  # what a row of a digest's dialog offers
 

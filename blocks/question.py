@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from approvals.model import ESCALATION_TOOL, Args, Json, Request
+from approvals.events import ChangesRequested, Revised
+from approvals.model import ESCALATION_TOOL, Args, Json, Request, TrailLine
+from approvals.questions import MANY, is_form, is_many
 from blocks import ids
 from blocks.call import Shown, call_text
 from blocks.pieces import Block, button, option, select
-from blocks.text import OPTION_CHARS, one_line, reveal
+from blocks.text import OPTION_CHARS, name, one_line, reveal
 
 BUTTONS = 5
 BUTTON_WORDS_CHARS = 40  # a longer option is told in full above, and is chosen from the menu
@@ -22,15 +24,16 @@ class Question:
     context: str
     options: tuple[tuple[int, str], ...]  # each with its place in the args
     free_text: bool
+    in_dialog: bool  # several options may be chosen, or a form is to be filled in
     rest: Args  # what else is in the args, which is shown as it is
 
     @property
     def fits_menu(self) -> bool:
-        return 0 < len(self.options) <= MENU
+        return 0 < len(self.options) <= MENU and not self.in_dialog
 
     @property
     def fits_buttons(self) -> bool:
-        return 0 < len(self.options) <= BUTTONS and not self.needs_list
+        return 0 < len(self.options) <= BUTTONS and not self.needs_list and not self.in_dialog
 
     @property
     def needs_list(self) -> bool:
@@ -39,19 +42,22 @@ class Question:
 
     @property
     def may_be_written(self) -> bool:
-        return self.free_text or len(self.options) > MENU
+        return self.free_text or len(self.options) > MENU or self.in_dialog
 
 
 def question_of(request: Request) -> Question:
     args = dict(request.args)
     text, context = _text(args.pop("question", "")), _text(args.pop("context", None))
     listed = args.pop("options", None)
+    if is_many(request):
+        del args[MANY]
     options = listed if isinstance(listed, list) else []
     return Question(
         text=text,
         context=context,
         options=tuple((index, one) for index, one in enumerate(options) if isinstance(one, str)),
         free_text=bool(args.pop("free_text", False)),
+        in_dialog=is_many(request) or is_form(request),
         rest=args if listed is None or isinstance(listed, list) else {**args, "options": listed},
     )
 
@@ -74,7 +80,13 @@ def question_text(request: Request) -> Shown:
     if asked.rest:
         rest = call_text(asked.rest)
         parts.append((rest.text, rest.hidden))
+    parts += [reveal(f"{name(one.by.name)}: {one.text}") for one in exchange(request)]
     return Shown("\n\n".join(words for words, _ in parts), sum(hidden for _, hidden in parts))
+
+
+def exchange(request: Request) -> list[TrailLine]:
+    """What people have asked back, and what the agent has replied."""
+    return [one for one in request.trail if one.text and one.word in (ChangesRequested.word, Revised.word)]
 
 
 def choosers(request: Request) -> list[Block]:

@@ -130,6 +130,8 @@ def _refused(refusal: RequestRefusal, now: datetime, by: PersonId | None) -> str
             return f"{what} was sent back to {agent} for changes. You can decide when {agent} has revised it."
         case WrongKind(verb=verb):
             return f"{what} is a question: it can't be met with {_typed(verb)}. Answer it instead."
+        case NotAnOption() if question_of(request).in_dialog:
+            return f"{what} is answered in its dialog: press Answer… on its card."
         case NotAnOption():
             return f"{what} takes one of its options only: {_options(request)}."
         case NothingSaid():

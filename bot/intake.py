@@ -199,7 +199,7 @@ class Intake:
         await self._inboxes.ack(taken)
 
     async def _command(self, letter: Change, request: Request) -> Command:
-        command = _command(letter)
+        command = _command(letter, request)
         return await self._judged(command, request) if isinstance(command, Revise) else command
 
     async def _judged(self, command: Revise, request: Request) -> Revise:
@@ -236,10 +236,10 @@ def _runs(letters: Iterable[Taken]) -> Iterator[list[Taken]]:
         yield from [together] if are_new else ([taken] for taken in together)
 
 
-def _command(letter: Change) -> Command:
+def _command(letter: Change, request: Request) -> Command:
     match letter:
         case Revision(args=args, reason=reason):
-            return Revise(args=args, reason=reason)
+            return Revise(args=request.args if args is None else args, reason=reason)
         case Cancellation(reason=reason):
             return Cancel(reason=reason)
         case ClaimNotice():

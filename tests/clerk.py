@@ -129,7 +129,7 @@ class Clerk:
             await self._decide_by_habit(request.id)
             return
         with contextlib.suppress(Refusal):  # it came too late, which its agent learns from the outcome
-            await self.do(letter.id, _command(letter))
+            await self.do(letter.id, _command(letter, self.requests[letter.id]))
         async with self._changed:
             self.letters.append(letter)
             self._changed.notify_all()
@@ -175,10 +175,10 @@ class Clerk:
             self._changed.notify_all()
 
 
-def _command(letter: Change) -> Command:
+def _command(letter: Change, request: Request) -> Command:
     match letter:
         case Revision(args=args, reason=reason):
-            return Revise(args=args, reason=reason)
+            return Revise(args=request.args if args is None else args, reason=reason)
         case Cancellation(reason=reason):
             return Cancel(reason=reason)
         case ClaimNotice():

@@ -34,6 +34,7 @@ AGENTS_SIDE = {
     "approvals.sync",
     "approvals.undoing",
     "approvals.waiting",
+    "approvals.watcher",
 }
 FRAMEWORKS = {  # of approvals/adapters: each adapter may import its own, which its extra installs
     "openai_agents": {"agents"},

@@ -10,7 +10,7 @@ from typing import TypeAlias
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from approvals.commands import Answer, Approve, Reject, RequestChanges
-from approvals.model import Fingerprint, Person, Request
+from approvals.model import I_TAKE_OVER, Fingerprint, Person, Request
 from blocks import dialogs, grants, ids, replies
 from blocks.delays import snooze_view
 from blocks.ids import Pick, Seen
@@ -134,6 +134,15 @@ async def _choose(parts: Parts, click: Click, seen: Seen | Pick, index: int) -> 
     await parts.tell_verdict(click, await parts.desk.decide(click.who, seen.request_id, "answer", answer))
 
 
+async def _take_over(parts: Parts, click: Click, seen: Pick) -> None:
+    """A person goes on in the agent's place."""
+
+    def answer(person: Person, request: Request) -> Answer:
+        return Answer(by=person, text=I_TAKE_OVER, seen=_fingerprint(request, seen))
+
+    await parts.tell_verdict(click, await parts.desk.decide(click.who, seen.request_id, "answer", answer))
+
+
 def _fingerprint(request: Request, seen: Seen | Pick) -> Fingerprint:
     """What was seen, in full: a menu's option has room for the beginning of it only."""
     if isinstance(seen, Seen):
@@ -154,6 +163,8 @@ async def _more(parts: Parts, click: Click) -> None:
             await open_dialog(parts, click, "approve similar", grants.grant_view, pick)
         case "reject":
             await open_dialog(parts, click, "reject", dialogs.reject_view, pick)
+        case "takeover":
+            await _take_over(parts, click, pick)
         case "snooze":
             now = await parts.desk.store.now()
             morning = await parts.people.next_morning(click.who.id, now)

@@ -59,7 +59,7 @@ async def _answer(parts: Parts, message: Said) -> None:
     if request is None or request.kind is not Kind.QUESTION or not request.is_pending:
         return
     if parts.people.home.bot_user in message.text or not request.args.get("free_text"):
-        return
+        return  # a form, or some of many options, is answered in the dialog alone
 
     def answer(person: Person, _: Request) -> Answer:
         return Answer(by=person, text=message.text)

@@ -13,11 +13,15 @@ from approvals.model import Kind, Request
 from tests.clerk import ADA, serving, yes
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGE = "".join((DOCS / page).read_text() for page in ("agents.md", "agents/batches.md"))
+PAGES = ("agents.md", "agents/batches.md", "agents/questions.md")
+PAGE = "".join((DOCS / page).read_text() for page in PAGES)
 README = (DOCS.parent / "README.md").read_text()
 # Each program, and what the page says it prints.
 SHOWN: dict[str, str] = dict(re.findall(r"```python\n(.*?)```\n+```text\n(.*?)```", PAGE, re.DOTALL))
 PROGRAMS = {path.read_text(): path for path in sorted((DOCS / "examples").glob("*.py"))}
+
+
+ANSWERS = {"Who is told?": '["ops", "legal"]', "How is it set up?": '{"region": "eu", "copies": 3}'}
 
 
 def habit(request: Request) -> Command:
@@ -25,7 +29,8 @@ def habit(request: Request) -> Command:
     if request.tool == "escalate":
         return Answer(by=ADA, text="pay the first one")
     if request.kind is Kind.QUESTION:
-        return Answer(by=ADA, text="eu")
+        words = str(request.args["question"])
+        return Answer(by=ADA, text=ANSWERS.get(words, "eu"))
     if request.tool == "delete_account":
         return Reject(by=ADA, feedback="it has open invoices")
     if request.tool == "send_mail" and request.round == 0:

@@ -121,6 +121,36 @@ async def test_a_question_is_answered(behind: str, redis_url: str, tenant: str) 
         assert await agent.ask("When?") == "monday"
 
 
+async def test_answers_may_be_lists_and_forms(behind: str, redis_url: str, tenant: str) -> None:
+    schema: dict[str, object] = {
+        "type": "object",
+        "properties": {"n": {"type": "integer"}},
+        "required": ["n"],
+    }
+    lines = Script().answers(["eu", "us"], to="Which regions?").answers({"n": 3}, to="How many?")
+    async with deciding(behind, lines, redis_url, tenant) as agent:
+        assert await agent.ask("Which regions?", ["eu", "us", "asia"], many=True) == ["eu", "us"]
+        assert await agent.ask("How many?", schema=schema) == {"n": 3}
+
+
+async def test_a_person_may_ask_back_and_is_told(behind: str, redis_url: str, tenant: str) -> None:
+    lines = Script().once.sends_back("ask", "how much?").answers("eu")
+    async with deciding(behind, lines, redis_url, tenant) as agent:
+        with pytest.raises(ChangesRequested) as back:
+            await agent.ask("Which region?", ["eu", "us"])
+        assert back.value.outcome is not None
+        await agent.reply(back.value.outcome.id, "the same")
+        assert await agent.answer(back.value.outcome.id) == "eu"
+        with pytest.raises(InvalidCall):
+            await agent.reply(back.value.outcome.id, " ")
+
+
+async def test_a_question_may_be_taken_over(behind: str, redis_url: str, tenant: str) -> None:
+    async with deciding(behind, Script().answers("I take over"), redis_url, tenant) as agent:
+        with pytest.raises(TakenOver):
+            await agent.ask("Which region?", ["eu", "us"])
+
+
 async def test_a_stuck_run_is_guided_or_taken_over(behind: str, redis_url: str, tenant: str) -> None:
     async with deciding(behind, Script().once.guides("go on").takes_over(), redis_url, tenant) as agent:
         assert await agent.escalate("stuck") == "go on"
@@ -306,6 +336,36 @@ async def test_an_answer_that_is_none_of_the_options_fails_the_test(script: Scri
     script.answers("mars")
     with pytest.raises(Unscripted, match="not one of the options"):
         await agent.ask("Which region?", ["eu", "us"])
+
+
+@pytest.mark.parametrize("said", ["eu", ["mars"], [], ["eu", "eu"], {"eu": 1}])
+async def test_a_list_that_is_none_of_the_options_fails_the_test(
+    said: object, script: Script, agent: Approvals
+) -> None:
+    script.answers(said)
+    with pytest.raises(Unscripted, match="not one of the options"):
+        await agent.ask("Which regions?", ["eu", "us"], many=True)
+
+
+@pytest.mark.parametrize("said", ["three", {"n": "three"}, {}, ["n"], {"n": 0.5}])
+async def test_a_form_that_does_not_fit_fails_the_test(
+    said: object, script: Script, agent: Approvals
+) -> None:
+    script.answers(said)
+    schema: dict[str, object] = {
+        "type": "object",
+        "properties": {"n": {"type": "integer"}},
+        "required": ["n"],
+    }
+    with pytest.raises(Unscripted, match="not one of the options"):
+        await agent.ask("How many?", schema=schema)
+
+
+async def test_a_question_has_a_form_or_options(script: Script, agent: Approvals) -> None:
+    with pytest.raises(InvalidCall, match="not both"):
+        await agent.ask("Which?", ["eu"], schema={"type": "object"})
+    with pytest.raises(InvalidCall, match="many=True is for"):
+        await agent.ask("Which?", [], many=True)
 
 
 async def test_what_people_want_undone_is_undone(script: Script, agent: Approvals) -> None:
