@@ -8,9 +8,12 @@ import pytest
 from aiohttp import ClientSession
 
 from approvals.agent_tokens import AgentTokens, Role
+from approvals.model import Status
 from bot.redis_server import RedisServer
 from tests.bot.api.calling import REFUND, get, post
 from tests.bot.api.conftest import OPERATOR
+from tests.clerk import Clerk
+from tests.lossy_line import LossyLine
 from tests.running import a_bot, until
 from tests.stories.signing import free_port, is_serving
 
@@ -139,3 +142,22 @@ async def test_while_redis_is_away_everything_is_unavailable_and_nothing_else(
                     assert "countersign_redis_up 0.0" in await measures.text()
                 await server.restart()
                 assert (await get(session, f"/v1/requests/{id}")).status == 200
+
+
+async def test_a_claim_whose_reply_was_lost_says_that_it_must_not_be_run(
+    redis_url: str, tenant: str, token: str, clerk: Clerk
+) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    async with LossyLine(redis_url) as line, ClientSession(url) as session:
+        session.headers["Authorization"] = f"Bearer {token}"
+        env = {"REDIS_URL": line.url, "APPROVALS_TENANT": tenant, "PORT": url.rpartition(":")[2]}
+        async with a_bot(env, role="web"):
+            await until(lambda: is_serving(url))
+            id = (await post(session, "/v1/requests", REFUND)).body["id"]
+            await clerk.until_status(id, Status.PENDING)
+            await clerk.approve(id)
+            line.lose_reply_to(b"GETDEL")
+            lost = await post(session, f"/v1/requests/{id}/claim")
+            assert (lost.status, lost.body["type"]) == (503, "/docs#maybe-claimed")
+            assert "Retry-After" not in lost.headers
+            assert (await post(session, f"/v1/requests/{id}/claim")).status == 409
