@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from approvals.adapters import claude_code, needs
 from approvals.adapters.tool_hooks import ToolCall, ToolHooks
+from approvals.errors import InvalidCall
 from approvals.submitting import Options, Span, seconds_of
 
 with needs("claude"):
@@ -44,14 +45,16 @@ def approval_hooks(
     Raises:
         InvalidCall: an option can't be asked for.
     """
+    waits_s = seconds_of("timeout", timeout)
+    if waits_s is None:
+        raise InvalidCall("the wait must end before the SDK's does: say timeout='1d'")
     hooks = ToolHooks(approvals, timeout, **options)
 
     async def answer(event: HookInput, _: str | None, __: HookContext) -> HookJSONOutput:
         said = await claude_code.answer(hooks, cast("Mapping[str, object]", event))
         return cast("HookJSONOutput", said)
 
-    waits_s = (seconds_of("timeout", timeout) or 0.0) + MARGIN_S
-    before = HookMatcher(matcher=matcher, hooks=[answer], timeout=waits_s, on_failure="block")
+    before = HookMatcher(matcher=matcher, hooks=[answer], timeout=waits_s + MARGIN_S, on_failure="block")
     after = HookMatcher(matcher=matcher, hooks=[answer])
     return {"PreToolUse": [before], "PostToolUse": [after], "PostToolUseFailure": [after]}
 

@@ -18,7 +18,7 @@ pytest.importorskip("claude_agent_sdk", reason="make test installs the Claude Ag
 import claude_agent_sdk
 from claude_agent_sdk import ClaudeAgentOptions, CLIConnectionError, ResultMessage, Transport, query
 
-from approvals import Approvals
+from approvals import Approvals, InvalidCall
 from approvals.adapters.claude_agent import approval_hooks, can_use_tool
 from approvals.commands import Approve, Command, Reject
 from approvals.model import Args, Request, Status
@@ -221,6 +221,12 @@ async def test_the_sdk_waits_for_longer_than_we_do_and_blocks_on_failure(
     (before,) = code.registered["PreToolUse"]
     assert before["timeout"] > 5
     assert before["onFailure"] == "block"
+
+
+@pytest.mark.parametrize("timeout", ["never", "soon", -1])
+def test_a_wait_that_is_none_is_told_when_the_program_starts(timeout: Any, approvals: Approvals) -> None:
+    with pytest.raises(InvalidCall, match="timeout"):
+        approval_hooks(approvals, timeout=timeout)
 
 
 async def test_without_an_answer_the_tool_is_denied_and_the_same_call_goes_on_waiting(

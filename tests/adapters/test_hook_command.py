@@ -1,12 +1,17 @@
 """`countersign hook`: however it ends, it has denied, unless an approval was claimed."""
 
 import asyncio
+import json
+import os
+import re
 import signal
+from asyncio.subprocess import PIPE
 
 import pytest
 
 from approvals.model import Status
-from tests.adapters.hooking import PUSH, Hook, hook
+from tests.adapters.hooking import COUNTERSIGN, PUSH, Hook, hook
+from tests.adapters.pages import a_page
 from tests.clerk import Clerk, yes
 
 
@@ -27,6 +32,19 @@ async def test_it_asks_and_says_yes_once_that_is_claimed_and_reports_the_result(
     assert "/home/ada/shop" in (request.reason or "")
     assert (await asks.said(asks.event(asks.after, tool_response="pushed"))).json == {}
     await clerk.until_status(request.id, Status.EXECUTED)
+
+
+@pytest.mark.parametrize("asks", ["gemini"], indirect=True)
+async def test_the_command_on_geminis_page_is_all_it_takes(asks: Hook, clerk: Clerk) -> None:
+    clerk.habit = yes
+    (shown,) = re.findall(r"```json\n(.*?)```", a_page("gemini_cli").text, re.DOTALL)
+    (before,) = json.loads(shown)["hooks"]["BeforeTool"]
+    command = before["hooks"][0]["command"].replace("countersign hook", f"{COUNTERSIGN} hook")
+    process = await asyncio.create_subprocess_shell(
+        command, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=os.environ | asks.env
+    )
+    out, _ = await process.communicate(json.dumps(asks.event()).encode())
+    assert json.loads(out)["decision"] == "allow"
 
 
 async def test_without_redis_it_denies(asks: Hook) -> None:
