@@ -220,18 +220,6 @@ async def test_a_call_given_up_while_it_runs_is_reported_so(
     assert done.receipt.result == "CancelledError: the client gave it up"
 
 
-async def test_a_client_that_leaves_takes_back_what_waits(
-    approvals: Approvals, clerk: Clerk, shop: Shop
-) -> None:
-    with pytest.raises(BaseExceptionGroup):
-        async with gated(approvals, shop) as client, asyncio.TaskGroup() as group:
-            group.create_task(read(client))
-            (request,) = await clerk.arrived()
-            raise EOFError
-    await clerk.until_status(request.id, Status.CANCELLED)
-    assert shop.ran == []
-
-
 async def test_a_server_can_be_named_for_the_policy(
     redis_url: str, tenant: str, approvals: Approvals, shop: Shop
 ) -> None:

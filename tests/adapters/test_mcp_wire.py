@@ -1,5 +1,6 @@
 """What crosses the MCP gateway when one side misbehaves: nothing runs that was not approved."""
 
+import asyncio
 import sys
 from importlib import util
 from types import ModuleType
@@ -61,6 +62,14 @@ async def test_a_tool_that_its_server_changes_meanwhile_does_not_run(
         await clerk.reject(other.id)
         await client.hears()
     assert other.tags != request.tags, "a policy can tell them apart"
+
+
+async def test_a_client_that_ends_takes_back_what_waits(approvals: Approvals, clerk: Clerk) -> None:
+    async with asyncio.timeout(5):
+        async with wired(approvals) as (client, _):
+            await client.calls(1)
+            (request,) = await clerk.arrived()
+    await clerk.until_status(request.id, Status.CANCELLED)
 
 
 async def test_a_server_that_ends_leaves_nothing_waiting_and_nothing_runs(
