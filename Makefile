@@ -24,7 +24,7 @@ setup: .venv/.service redis ## Build .venv with the service and the `countersign
 demo: .venv/.service redis ## Try it: a Slack in a browser tab, the bot, a sample agent; no accounts
 	@$(IN_VENV) -m bot demo
 
-test: .venv/.frameworks redis ## Run every check that CI runs; the tests as well when lint or types have failed
+test: .venv/.frameworks redis ## Run every check that CI runs but test-crewai; the tests as well when lint or types have failed
 	@$(MAKE) --no-print-directory check; checked=$$?; $(IN_VENV) -m pytest --numprocesses auto && exit $$checked
 
 test-crewai: .venv-crewai/.ready redis ## Test with CrewAI, whose pins exclude the others' (CI does; 1 GB, a minute or two)
