@@ -35,7 +35,11 @@ async def _review(call: Call[NewReview, None]) -> Answer:
 
 async def _question(call: Call[NewQuestion, None]) -> Answer:
     asked = call.body
-    args = question_args(asked.question, asked.options, asked.context, asked.free_text)
+    if asked.schema is not None and (asked.options or asked.free_text is not None):
+        raise InvalidCall("a question has a form, or options and words, but not both")
+    args = question_args(asked.question, asked.options, asked.context, asked.free_text, many=asked.many)
+    if asked.schema is not None:
+        args["free_text"] = False
     one = submission(QUESTION_TOOL, args, kind=Kind.QUESTION, **_options(asked))
     return await _put(call, "questions", one)
 

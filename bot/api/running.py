@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from approvals.canonical import fingerprint
-from approvals.errors import NotClaimed
+from approvals.errors import InvalidCall, NotClaimed
 from approvals.messages import (
     RESULT_CHARS,
     Cancellation,
@@ -21,7 +21,7 @@ from bot.api.answers import Accepted, Undos
 from bot.api.operations import Answer, Call, Operation
 from bot.api.problems import Trouble
 from bot.api.reading import SUBJECTS, own
-from bot.api.shapes import Cancel, Receipt, Revise, Undone
+from bot.api.shapes import Cancel, Receipt, Reply, Revise, Undone
 
 B = TypeVar("B")
 
@@ -46,6 +46,12 @@ async def _cancel_batch(call: Call[Cancel, None]) -> Answer:
 async def _revise(call: Call[Revise, None]) -> Answer:
     revision = Revision(id=call.id, args=own_args(call.body.args), reason=call.body.reason)
     return await _send(call, revision)
+
+
+async def _reply(call: Call[Reply, None]) -> Answer:
+    if not call.body.text.strip():
+        raise InvalidCall("a reply needs words")
+    return await _send(call, Revision(id=call.id, args=None, reason=call.body.text))
 
 
 async def _claim(call: Call[None, None]) -> Answer:
@@ -99,6 +105,19 @@ def _cancelling(subject: str) -> Operation[Cancel, None]:
     )
 
 
+def _replying(subject: str) -> Operation[Reply, None]:
+    return Operation(
+        method="POST",
+        path=f"/v1/{subject}/{{id}}/reply",
+        name=f"reply_{subject}",
+        summary="Answer what a person asked back, and leave what is asked as it is",
+        handle=_reply,
+        body=Reply,
+        answers={202: Accepted},
+        problems=_LETTER,
+    )
+
+
 OPERATIONS: tuple[Operation[Any, Any], ...] = (
     *(_cancelling(subject.name) for subject in SUBJECTS if subject.name != "reviews"),
     _cancelling("batches"),
@@ -112,6 +131,7 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
         answers={202: Accepted},
         problems=_LETTER,
     ),
+    *(_replying(subject.name) for subject in SUBJECTS if subject.name != "reviews"),
     Operation(
         method="POST",
         path="/v1/requests/{id}/claim",

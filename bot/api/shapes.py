@@ -14,7 +14,7 @@ from pydantic import ConfigDict, Field, TypeAdapter
 from approvals.durations import LONGEST_S
 from approvals.messages import TEXT_CHARS
 from approvals.model import Args, Json, Risk, Status
-from approvals.submitting import OPTION_CHARS, OPTIONS, TAG_CHARS, TAGS, URL_CHARS
+from approvals.submitting import OPTION_CHARS, OPTIONS, REPLY_CHARS, TAG_CHARS, TAGS, URL_CHARS
 
 T = TypeVar("T")
 
@@ -105,6 +105,10 @@ class NewQuestion:
     ] = ()
     context: Text | None = None
     free_text: bool | None = None
+    many: Annotated[bool, Field(description="Several options may be chosen; the answer is JSON")] = False
+    schema: Annotated[
+        dict[str, Json] | None, Field(description="JSON Schema of a form; the answer is a JSON object")
+    ] = None
     reason: Reason = None
     on_behalf_of: OnBehalfOf = None
     risk: Raised = None
@@ -157,6 +161,15 @@ class Revise:
 
     args: Args
     reason: Reason = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """An answer to what a person asked back; the request stays as it is."""
+
+    __pydantic_config__ = STRICT
+
+    text: Annotated[str, Field(min_length=1, max_length=REPLY_CHARS)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from aiohttp import ClientSession
 from approvals import Approvals
 from approvals.agent_tokens import AgentTokens, Role
 from approvals.commands import AskUndo
-from approvals.model import Status
+from approvals.model import RequestId, Status
 from tests.bot.api.calling import REFUND, get, post
 from tests.bot.api.conftest import OPERATOR
 from tests.clerk import ADA, Clerk, serving
@@ -160,6 +160,25 @@ async def test_a_question_is_answered(api: ClientSession, clerk: Clerk) -> None:
     assert [one["id"] for one in (await get(api, "/v1/questions")).body["requests"]] == [id]
     assert (await get(api, "/v1/escalations")).body["requests"] == []
     assert (await get(api, f"/v1/reviews/{id}")).status == 404
+
+
+async def test_a_person_asks_back_and_is_answered(api: ClientSession, clerk: Clerk) -> None:
+    asked = {"question": "Which regions?", "options": ["eu", "us"], "many": True}
+    id = (await post(api, "/v1/questions", asked)).body["id"]
+    await clerk.until_status(id, Status.PENDING)
+    await clerk.send_back(id, "for which service?")
+    round = (await get(api, f"/v1/questions/{id}?wait=5")).body["outcome"]["round"]
+    assert (await post(api, f"/v1/questions/{id}/reply", {"text": "checkout"})).status == 202
+    await clerk.until(lambda: clerk.requests[RequestId(id)].sent_back is None)
+    await clerk.answer(id, '["eu"]')
+    answered = await get(api, f"/v1/questions/{id}?wait=5&after_round={round}")
+    assert answered.body["outcome"]["text"] == '["eu"]'
+
+
+async def test_a_question_has_a_form_or_options_but_not_both(api: ClientSession) -> None:
+    form = {"question": "Where to?", "schema": {"type": "object", "properties": {"to": {"type": "string"}}}}
+    assert (await post(api, "/v1/questions", form)).status == 201
+    assert (await post(api, "/v1/questions", form | {"options": ["eu"]})).status == 422
 
 
 async def test_an_escalation_is_guided(api: ClientSession, clerk: Clerk) -> None:
