@@ -23,11 +23,11 @@ from approvals.model import RequestId
 from bot import app, settings
 from bot.sandbox.server import Sandbox
 from tests.bench.bare import Floor, bolt_app
-from tests.bench.ground import TENANT, Ground
+from tests.bench.ground import TENANT, Ground, one_by_one
 from tests.bench.times import Times
 from tests.builders import REFUND
 from tests.lossy_line import LossyLine
-from tests.running import a_bot, environment, the_card
+from tests.running import a_bot, the_card
 
 SECRET = "sandbox-signing-secret"
 BY_SOCKET = "Click → durable ack, by socket"
@@ -82,7 +82,7 @@ class Workspace:
 
     def by_socket(self, redis_url: str) -> dict[str, str]:
         """The environment of a service that connects to Slack."""
-        return environment(self.slack, redis_url, TENANT, SLACK_SIGNING_SECRET=SECRET)
+        return one_by_one(self.slack, redis_url, SLACK_SIGNING_SECRET=SECRET)
 
 
 @asynccontextmanager

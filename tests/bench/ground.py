@@ -18,8 +18,9 @@ from approvals.model import Args, Request, Tenant
 from approvals.redis_door import open_redis
 from approvals.store import Store
 from bot.redis_server import RedisServer
+from bot.sandbox.server import Sandbox
 from tests.builders import a_request, terms
-from tests.running import until
+from tests.running import environment, until
 
 TENANT = Tenant("bench")
 CHANNEL = "#approvals"
@@ -93,6 +94,12 @@ async def a_ground(directory: Path) -> AsyncIterator[Ground]:
     """An empty ground. The service's own default of Redis, and the promise, is appendfsync always."""
     async with RedisServer(directory, appendfsync="always") as server, open_redis(server.url) as redis:
         yield Ground(url=server.url, redis=redis, store=Store(redis, TENANT), cards=Cards(redis, TENANT))
+
+
+def one_by_one(slack: Sandbox, redis_url: str, **more: str) -> dict[str, str]:
+    """The environment of a service that gives each request a card, however many come at once."""
+    policy = str(Path(__file__).parent / "one_by_one.toml")
+    return environment(slack, redis_url, TENANT, APPROVALS_POLICY=policy, **more)
 
 
 def _with_args(number: int) -> Request:

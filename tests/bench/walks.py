@@ -15,11 +15,11 @@ from bot.sandbox.server import Sandbox
 from bot.sandbox.workspace import Change
 from tests.bench import bare
 from tests.bench.child import Child, a_child
-from tests.bench.ground import CHANNEL_ID, TENANT, Ground
+from tests.bench.ground import CHANNEL_ID, TENANT, Ground, one_by_one
 from tests.bench.times import Times
 from tests.builders import REFUND
 from tests.lossy_line import LossyLine
-from tests.running import a_bot, environment
+from tests.running import a_bot
 
 SUBMIT = "Submit → card posted"
 CLICK = "Click → acknowledged"
@@ -91,7 +91,7 @@ async def walks(ground: Ground, count: int, fast: int) -> tuple[dict[str, Times]
     """`count` lifecycles one after the other, then `fast` of them AT_ONCE at a time."""
     async with (
         Sandbox(rate_limits=False) as slack,
-        a_child("service", slack, environment(slack, ground.url, TENANT)) as service,
+        a_child("service", slack, one_by_one(slack, ground.url)) as service,
         Approvals.connect(ground.url, agent="billing", tenant=TENANT) as approvals,
     ):
         scene = Scene(slack=slack, wall=Wall(slack), approvals=approvals)
@@ -162,7 +162,7 @@ async def traffic(ground: Ground, count: int) -> Traffic:
         Sandbox(rate_limits=False) as slack,
         LossyLine(ground.url) as line,
         LossyLine(ground.url) as agents_line,
-        a_bot(environment(slack, line.url, TENANT)),
+        a_bot(one_by_one(slack, line.url)),
         Approvals.connect(agents_line.url, agent="billing", tenant=TENANT) as approvals,
     ):
         await slack.until(lambda: slack.connections > 0)
@@ -185,7 +185,7 @@ async def bare_clicks(ground: Ground, kind: str, count: int) -> Times:
     blocks = [{"type": "actions", "elements": [button]}]
     async with (
         Sandbox(rate_limits=False) as slack,
-        a_child(kind, slack, environment(slack, ground.url, TENANT)),
+        a_child(kind, slack, one_by_one(slack, ground.url)),
     ):
         client = AsyncWebClient(token="xoxb-sandbox", base_url=slack.api_url)
         await client.chat_postMessage(channel=CHANNEL_ID, text="refund", blocks=blocks)

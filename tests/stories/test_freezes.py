@@ -22,6 +22,7 @@ version = 1
 [defaults]
 channel = "#approvals"
 pause_after = 3
+burst = 0
 
 [[rule]]
 name = "deploys"
