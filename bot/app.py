@@ -241,6 +241,12 @@ async def _take_letters(service: Service) -> None:
     ).run()
 
 
+def judging(service: Service) -> tuple[Judge, Stages]:
+    """Who says what a changed call needs, for a terminal."""
+    stages = Stages(service.redis, service.settings.tenant)
+    return _judge(service.settings, service.redis, service.policy_file, stages), stages
+
+
 def _judge(settings: Settings, redis: Redis, policy_file: PolicyFile, stages: Stages) -> Judge:
     return Judge(
         lambda: policy_file.current,

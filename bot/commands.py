@@ -24,6 +24,7 @@ from bot.desk import Decides, Verdict
 from bot.login import operator
 from bot.payloads import Who
 from bot.plain import plain
+from bot.watch import watch
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -33,6 +34,7 @@ def register(commands: Subparsers) -> None:
     _pending(commands)
     _approve(commands)
     _reject(commands)
+    _watch(commands)
     _audit(commands)
     policy_commands.register(commands)
     stats_command.register(commands)
@@ -127,6 +129,34 @@ def _reject(commands: Subparsers) -> None:
     parser.add_argument("reason", nargs="+", help="why; the agent gets these words")
     parser.add_argument("--json", action="store_true", help="for scripts")
     parser.set_defaults(run=lambda arguments: _run(arguments, _do_reject, needs="token"))
+
+
+def _watch(commands: Subparsers) -> None:
+    parser = commands.add_parser(
+        "watch",
+        help="see what waits, live, and decide with single keys",
+        description=(
+            "Show what waits, as far as the Slack person may see it that your login name is mapped to"
+            " ([operators] in the policy file), and decide with the same checks as a click."
+            " Only a call that was shown to its end can be approved."
+        ),
+        epilog="Keys: j k space move, Enter open, a approve, r reject, e edit in $EDITOR, q back and quit.",
+    )
+    parser.set_defaults(run=lambda arguments: _run(arguments, _do_watch, needs="token"))
+
+
+async def _do_watch(service: app.Service, _: argparse.Namespace) -> int:
+    if service.slack is None:
+        return _fail("deciding needs SLACK_BOT_TOKEN: it is checked in Slack who you are", UNAVAILABLE)
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return _fail("watch needs a terminal; for scripts there are pending, approve and reject", USAGE)
+    if _operator(service) is None:
+        return await _unmapped(service, "", "watch")
+
+    def who() -> Who:
+        return _operator(service) or Who(id=PersonId(""), team=None)  # mapped no longer: nobody
+
+    return await watch(service, service.slack.desk, who)
 
 
 async def _do_approve(service: app.Service, arguments: argparse.Namespace) -> int:
