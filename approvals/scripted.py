@@ -89,7 +89,6 @@ class House:
     def __init__(self) -> None:
         self.lines: list[Line] = []
         self.requests: dict[RequestId, Request] = {}
-        self.permits: set[RequestId] = set()
         self.undos: dict[RequestId, UndoAsk] = {}
         self.kept_runs: dict[tuple[str, str, str], tuple[str, str]] = {}
         self.is_away = False  # Redis
@@ -102,7 +101,7 @@ class House:
         """Raises NotClaimed: there is no leave (any more)."""
         request = self.requests.get(id)
         permit = permit_of(request) if request is not None and request.agent == agent else None
-        if permit is None or id not in self.permits:
+        if permit is None:  # claiming is a change, after which there is none
             raise NotClaimed(f"{id}: {NOT_CLAIMED}")
         self.change(id, Claim())
         return permit
@@ -198,10 +197,6 @@ class House:
 
     def _keep(self, request: Request, before: Request | None = None) -> None:
         self.requests[request.id] = request
-        if permit_of(request) is None:
-            self.permits.discard(request.id)
-        elif before is None or permit_of(before) is None:
-            self.permits.add(request.id)
         if (ask := undo_of(request)) is None:
             self.undos.pop(request.id, None)
         elif before is None or undo_of(before) is None:

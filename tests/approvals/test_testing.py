@@ -338,7 +338,7 @@ async def test_an_answer_that_is_none_of_the_options_fails_the_test(script: Scri
         await agent.ask("Which region?", ["eu", "us"])
 
 
-@pytest.mark.parametrize("said", ["eu", ["mars"], [], ["eu", "eu"], {"eu": 1}])
+@pytest.mark.parametrize("said", ["eu", ["mars"], ["eu", "mars"], [], ["eu", "eu"], {"eu": 1}])
 async def test_a_list_that_is_none_of_the_options_fails_the_test(
     said: object, script: Script, agent: Approvals
 ) -> None:
