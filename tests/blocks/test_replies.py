@@ -54,7 +54,8 @@ def refusals(kind: type[Refusal]) -> Iterator[type[Refusal]]:
 
 
 def test_every_refusal_has_an_example_here() -> None:
-    assert set(refusals(Refusal)) - {RequestRefusal} == EXAMPLES.keys()
+    told_in_slack = {one for one in refusals(Refusal) if one.__module__ == errors.__name__}
+    assert told_in_slack - {RequestRefusal} == EXAMPLES.keys()
 
 
 @pytest.mark.parametrize("refusal", EXAMPLES.values(), ids=lambda one: type(one).__name__)
