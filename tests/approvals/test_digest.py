@@ -14,8 +14,10 @@ from approvals.digest import (
     GroupBy,
     LeftOut,
     Row,
+    batch_name,
     covered,
     in_order,
+    is_batch,
     may_be_in_all,
     new_digest_id,
     refreshed,
@@ -180,3 +182,15 @@ def test_when_clocks_change_it_comes_once(now: str, due: str) -> None:
     at = datetime.fromisoformat(now).replace(tzinfo=UTC)
     request = a_request(created_at=at, terms=terms(deadline_s=None))
     assert due_at(wish, request, at) == datetime.fromisoformat(due).replace(tzinfo=UTC)
+
+
+def test_what_an_agent_asks_for_together_is_a_digest_of_its_own() -> None:
+    ours = a_request(batch="b")
+    name = batch_name(ours)
+    assert name is not None
+    assert is_batch(name)
+    assert batch_name(a_request(batch="b")) == name
+    assert batch_name(a_request(batch="b", agent="shipping")) != name  # an agent can't join another's
+    assert batch_name(a_question(batch="b")) is None
+    assert batch_name(a_request()) is None
+    assert not is_batch("batch-of-refunds")
