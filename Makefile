@@ -4,6 +4,8 @@ SUITABLE_PYTHON = for python in python3 python3.14 python3.13 python3.12 python3
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done
 PYTHON ?= $(shell $(SUITABLE_PYTHON))
 UPGRADE ?=
+# Tests wait as much as they work.
+WORKERS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 FRAMEWORKS := claude langchain openai pydantic-ai
 
 IN_VENV := .venv/bin/python
@@ -13,7 +15,7 @@ COMPILE := .venv/bin/uv pip compile --quiet --no-config --universal --python-ver
 	--custom-compile-command "make pins" $(UPGRADE)
 
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-crewai check format bench pins clean redis
+.PHONY: help setup demo test test-long test-crewai check format bench pins clean redis
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -24,8 +26,12 @@ setup: .venv/.service redis ## Build .venv with the service and the `countersign
 demo: .venv/.service redis ## Try it: a Slack in a browser tab, the bot, a sample agent; no accounts
 	@$(IN_VENV) -m bot demo
 
-test: .venv/.frameworks redis ## Run every check that CI runs but test-crewai; the tests as well when lint or types have failed
-	@$(MAKE) --no-print-directory check; checked=$$?; $(IN_VENV) -m pytest --numprocesses auto && exit $$checked
+test: .venv/.frameworks redis ## Run the checks: lint, format, types and tests; the tests as well when others have failed
+	@$(MAKE) --no-print-directory check; checked=$$?; \
+		$(IN_VENV) -m pytest -m "not long" --numprocesses $(WORKERS) && exit $$checked
+
+test-long: .venv/.frameworks redis ## Run the tests that take long: floods, the API's every edge, the benchmark's own (CI does)
+	@$(IN_VENV) -m pytest -m long --numprocesses auto
 
 test-crewai: .venv-crewai/.ready redis ## Test with CrewAI, whose pins exclude the others' (CI does; 1 GB, a minute or two)
 	@PATH="$$(dirname "$$($(IN_VENV) -m bot.redis_server)"):$$PATH" .venv-crewai/bin/python -m pytest \

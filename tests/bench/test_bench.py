@@ -5,9 +5,12 @@ import json
 import sys
 from pathlib import Path
 
+import pytest
+
 RUN = Path(__file__).parent / "run.py"
 
 
+@pytest.mark.long
 async def test_every_figure_is_measured() -> None:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, str(RUN), "--quick", "--json"),

@@ -280,6 +280,7 @@ FLOODS: dict[str, Args] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("flood", FLOODS)
 @pytest.mark.parametrize("kind", Kind)
 def test_a_flood_keeps_the_limits_too(flood: str, kind: Kind) -> None:

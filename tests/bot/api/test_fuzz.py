@@ -21,6 +21,7 @@ def habit(request: Request) -> Command | None:
     return yes(request) if request.kind is Kind.ACTION else None
 
 
+@pytest.mark.long
 @pytest.mark.timeout(180)
 async def test_each_edge_of_the_document_is_answered_as_it_says(
     url: str, tokens: AgentTokens, redis_url: str, tenant: str, tmp_path: Path
