@@ -30,10 +30,10 @@ test: .venv/.frameworks redis ## Run the checks: lint, format, types and tests; 
 	@$(MAKE) --no-print-directory check; checked=$$?; \
 		$(IN_VENV) -m pytest -m "not long" --numprocesses $(WORKERS) && exit $$checked
 
-test-long: .venv/.frameworks redis ## Run the tests that take long: floods, the API's every edge, the benchmark's own (CI does)
+test-long: .venv/.frameworks redis ## Run the tests that take long: floods, the API's every edge, the benchmark itself
 	@$(IN_VENV) -m pytest -m long --numprocesses auto
 
-test-crewai: .venv-crewai/.ready redis ## Test with CrewAI, whose pins exclude the others' (CI does; 1 GB, a minute or two)
+test-crewai: .venv-crewai/.ready redis ## Test with CrewAI, whose pins exclude the others' (1 GB, a minute or two)
 	@PATH="$$(dirname "$$($(IN_VENV) -m bot.redis_server)"):$$PATH" .venv-crewai/bin/python -m pytest \
 		--confcutdir tests/adapters_crewai tests/adapters_crewai
 

@@ -60,7 +60,7 @@ def test_whatever_a_digest_holds_it_keeps_the_limits_and_hides_nothing(
         held(made)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(requests())
 def test_what_is_whole_in_a_row_says_every_letter(request: Request) -> None:
     row = row_words(request)
@@ -93,6 +93,7 @@ def test_the_longest_rows_keep_the_limits(letter: str) -> None:
         assert all(row.request_id[:6] in spoken for row in (digest.rows[index] for index in digest.shown))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("flood", FLOODS)
 def test_a_flood_keeps_the_limits_of_a_digest(flood: str) -> None:
     one = a_request(args=FLOODS[flood], reason="r\n" * 8_000, created_at=T0)
