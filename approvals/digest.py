@@ -22,7 +22,7 @@ from approvals.model import Fingerprint, Kind, PersonId, Request, RequestId, Ris
 DigestId = NewType("DigestId", str)  # "D-" and 26 letters
 
 BURST, YOURS = OURS = ("burst", "yours")  # that no policy names: of a flood of requests, and of one person
-MOST = 400  # rows of one digest; more become several messages
+MOST = 500  # rows of one digest; more become several messages
 BURST_WINDOW = timedelta(seconds=10)  # in which more than `Terms.burst` requests are a flood
 
 

@@ -20,7 +20,7 @@ from approvals.store import message_key
 KEPT_S = 100 * 24 * 3600
 SETTLE_S = 0.3  # for what else changes in a digest before it is drawn again
 LEASE_S = 10.0
-EBB_S, FLOOD_S = 0.4, 3.0  # a flood is over after so long without more, or after so long in any case
+EBB_S, FLOOD_S = 0.25, 3.0  # a flood is over after so long without more, or after so long in any case
 _APART = "|"  # between the digest's name and the channel: neither holds it
 
 

@@ -33,7 +33,7 @@ from bot.facts import facts_of
 
 logger = logging.getLogger(__name__)
 
-TICK_S = 0.2
+TICK_S = 0.1
 AT_ONCE = 8  # digests gathered in one go
 
 

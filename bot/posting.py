@@ -25,7 +25,7 @@ from bot.slack_errors import word_of
 logger = logging.getLogger(__name__)
 
 LEASE_S = 10.0
-AT_ONCE = 8  # drawn side by side by one worker
+AT_ONCE = 16  # drawn side by side by one worker
 IDLE_S = 0.3  # what only turns the page of a digest wakes nobody
 AGAIN_S = 2.0  # after something failed whose effect is unknown
 
