@@ -13,7 +13,7 @@ from approvals.ids import is_id
 from approvals.keys import key
 from approvals.model import Request, RequestId
 from approvals.places import Place, Posted, is_said_once
-from approvals.redis_door import moment, script, translated
+from approvals.redis_door import moment, ms_from_now, script, translated
 from approvals.store import message_key, stored
 
 __all__ = ["Cards", "Place", "Posted"]
@@ -115,8 +115,7 @@ class Cards:
     async def postpone(self, request_id: RequestId, delay_s: float) -> None:
         """Leave it until `delay_s` from now, for everybody."""
         with translated(self._redis):
-            seconds, microseconds = await self._redis.time()
-            not_before = round((seconds + delay_s) * 1000) + microseconds // 1000
+            not_before = await ms_from_now(self._redis, delay_s)
             await self._redis.zadd(self._draw, {request_id: not_before}, xx=True)
 
     async def drop(self, request_id: RequestId) -> None:

@@ -128,6 +128,27 @@ def may_be_in_all(request: Request) -> bool:
     )
 
 
+def row_of(
+    request: Request,
+    *,
+    is_whole: Callable[[Request], bool],
+    amount: Callable[[Request], int | None],
+    since: int = 1,
+) -> Row:
+    """What a digest shows of a request, from its version `since` on."""
+    return Row(
+        request_id=request.id,
+        fingerprint=request.fingerprint,
+        is_ready=_is_ready(request, is_whole),
+        since=since,
+        amount=amount(request),
+    )
+
+
+def _is_ready(request: Request, is_whole: Callable[[Request], bool]) -> bool:
+    return may_be_in_all(request) and is_whole(request)
+
+
 def refreshed(
     digest: Digest,
     requests: Mapping[RequestId, Request],
@@ -144,16 +165,9 @@ def refreshed(
         request = requests.get(row.request_id)
         if request is None or not request.is_pending:
             return row
-        is_ready = may_be_in_all(request) and is_whole(request)
-        if (row.fingerprint, row.is_ready) == (request.fingerprint, is_ready):
+        if (row.fingerprint, row.is_ready) == (request.fingerprint, _is_ready(request, is_whole)):
             return row
-        return replace(
-            row,
-            fingerprint=request.fingerprint,
-            is_ready=is_ready,
-            since=version,
-            amount=amount(request),
-        )
+        return row_of(request, is_whole=is_whole, amount=amount, since=version)
 
     rows = tuple(map(renewed, digest.rows))
     waits = any(_waits(requests.get(row.request_id)) for row in rows)

@@ -14,7 +14,7 @@ from approvals.errors import DigestNotFound
 from approvals.keys import key
 from approvals.model import PersonId, Request, RequestId
 from approvals.places import HELD, IN_DIGEST, Place, Posted, digest_place, held_place
-from approvals.redis_door import due_ms, moment, script, translated
+from approvals.redis_door import due_ms, moment, ms_from_now, script, translated
 from approvals.store import message_key
 
 KEPT_S = 100 * 24 * 3600
@@ -187,8 +187,7 @@ class Digests:
         if not digest_ids:
             return
         with translated(self._redis):
-            seconds, microseconds = await self._redis.time()
-            not_before = round((seconds + after_s) * 1000) + microseconds // 1000
+            not_before = await ms_from_now(self._redis, after_s)
             async with self._redis.pipeline(transaction=False) as pipe:
                 for id in digest_ids:
                     pipe.hincrby(key(self._tenant, "digest", id), "version", 1)

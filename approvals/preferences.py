@@ -52,13 +52,8 @@ def is_quiet(preferences: Preferences, at: time) -> bool:
     return begins <= at < ends if begins < ends else at >= begins or at < ends
 
 
-def digest_due(preferences: Preferences, last: datetime, now: datetime, zone: ZoneInfo) -> bool:
-    """Whether the time for a digest of their own has come since `last`. None comes on their days off."""
-    return digest_time(preferences, last, now, zone) is not None
-
-
 def digest_time(preferences: Preferences, last: datetime, now: datetime, zone: ZoneInfo) -> datetime | None:
-    """The newest such time since `last`."""
+    """The newest time for a digest of their own since `last`; None: none has come. None does on days off."""
     if preferences.where is Where.CHANNEL:
         return None
     today = now.astimezone(zone).date()

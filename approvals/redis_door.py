@@ -137,6 +137,12 @@ def due_ms(at: datetime) -> int:
     return -((_EPOCH - at) // _MS)
 
 
+async def ms_from_now(redis: Redis, seconds: float) -> int:
+    """So long from now by Redis's clock, in whole milliseconds since the epoch."""
+    at, microseconds = await redis.time()
+    return round((at + seconds) * 1000) + microseconds // 1000
+
+
 async def follow(redis: Redis, stream: str, after: str, *, timeout_s: float, count: int) -> list[StreamEntry]:
     """Wait up to `timeout_s` for what comes after the entry `after` of `stream`; nothing came: [].
 

@@ -103,11 +103,6 @@ def _page(digest: Digest) -> int:
     return min(digest.page, page_count(digest) - 1)
 
 
-def page_indexes(digest: Digest) -> range:
-    """The places of the rows that its message shows."""
-    return digest.shown
-
-
 def ready(digest: Digest, requests: Requests, indexes: Iterable[int], now: datetime) -> list[Row]:
     """Those of the rows that one click on many may decide now."""
     rows = covered(digest, requests, indexes, digest.version).rows
@@ -200,7 +195,7 @@ def _grouped_rows(
 ) -> Iterator[Block]:
     """The page's rows under their headings; a tool that is one stands in no row."""
     headings, is_tool = _headings(digest, requests), digest.group_by is GroupBy.TOOL
-    for heading, indexes in groupby(page_indexes(digest), lambda index: headings[index]):
+    for heading, indexes in groupby(digest.shown, lambda index: headings[index]):
         yield rich(section(_heading(digest, requests, headings, heading)))
         yield from _rows(digest, requests, now, list(indexes), decidable, with_tool=not is_tool)
 
@@ -291,7 +286,7 @@ def _foot(digest: Digest, requests: Requests, rows: Sequence[Row]) -> Iterator[B
 
 
 def _waiting_indexes(digest: Digest, requests: Requests) -> list[int]:
-    return [index for index in waiting(digest, requests) if index in page_indexes(digest)]
+    return [index for index in waiting(digest, requests) if index in digest.shown]
 
 
 def _bulk_buttons(digest: Digest, requests: Requests, rows: Sequence[Row], value: str) -> list[Block]:
@@ -348,7 +343,7 @@ def _text(digest: Digest, requests: Requests, now: datetime, first: Sequence[str
 
 
 def _spoken(digest: Digest, requests: Requests, now: datetime, chars: int) -> Iterator[str]:
-    for index in page_indexes(digest):
+    for index in digest.shown:
         row = digest.rows[index]
         request = requests.get(row.request_id)
         if request is None or not request.is_pending:

@@ -13,12 +13,11 @@ from approvals.digest import (
     Digest,
     DigestId,
     GroupBy,
-    Row,
     batch_name,
     in_order,
     is_batch,
-    may_be_in_all,
     new_digest_id,
+    row_of,
 )
 from approvals.digest_times import BATCH_WAIT, due_at
 from approvals.digests import Digests, Queue
@@ -100,13 +99,7 @@ def new_digest(
     group_by = wish.group_by if wish else GroupBy.TOOL
     ordered = in_order(requests, group_by)
     rows = tuple(
-        Row(
-            request_id=request.id,
-            fingerprint=request.fingerprint,
-            is_ready=may_be_in_all(request) and row_words(request).is_whole,
-            amount=amount(request),
-        )
-        for request in ordered
+        row_of(request, is_whole=lambda each: row_words(each).is_whole, amount=amount) for request in ordered
     )
     return Digest(
         id=id or new_digest_id(),

@@ -8,7 +8,7 @@ import pytest
 
 from approvals.model import PersonId
 from approvals.preference_book import PreferenceBook
-from approvals.preferences import Preferences, Where, digest_due, may_ping
+from approvals.preferences import Preferences, Where, digest_time, may_ping
 from approvals.redis_door import open_redis
 from approvals.store import Store
 
@@ -60,9 +60,9 @@ def test_nobody_is_called_when_they_want_to_be_left_alone(
 def test_an_own_digest_comes_once_at_each_of_its_times(
     last: datetime, now: datetime, *, is_due: bool
 ) -> None:
-    assert digest_due(OWN, last, now, BERLIN) is is_due
-    assert digest_due(replace(OWN, where=Where.BOTH), last, now, BERLIN) is is_due
-    assert not digest_due(replace(OWN, where=Where.CHANNEL), last, now, BERLIN)
+    assert (digest_time(OWN, last, now, BERLIN) is not None) is is_due
+    assert (digest_time(replace(OWN, where=Where.BOTH), last, now, BERLIN) is not None) is is_due
+    assert digest_time(replace(OWN, where=Where.CHANNEL), last, now, BERLIN) is None
 
 
 async def test_what_somebody_sets_is_kept_and_logged(redis_url: str, tenant: str) -> None:
