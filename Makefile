@@ -33,7 +33,7 @@ test: .venv/.frameworks redis ## Run the checks: lint, format, types and tests; 
 			echo "What failed runs once more, alone: a machine that is busy makes waits too short."; \
 			$(TESTS) --last-failed --last-failed-no-failures none; } && exit $$checked
 
-test-long: .venv/.frameworks redis ## Run the tests that take long: floods, the API's every edge, the benchmark itself
+test-long: .venv/.frameworks .venv-moto/.ready redis ## Run the tests that take long: floods, the API's every edge, the benchmark itself
 	@$(IN_VENV) -m pytest -m long --numprocesses auto
 
 test-crewai: .venv-crewai/.ready redis ## Test with CrewAI, whose pins exclude the others' (1 GB, a minute or two)
@@ -57,15 +57,16 @@ pins: .venv/pyvenv.cfg ## Resolve requirements/*.txt again (newer versions: make
 	@$(INSTALL) -r requirements/pins.txt
 	@$(COMPILE) pyproject.toml --extra service --extra mcp -o requirements/service.txt
 	@$(COMPILE) requirements/build.in -c requirements/service.txt -o requirements/build.txt
-	@$(COMPILE) requirements/dev.in -c requirements/service.txt -c requirements/build.txt -o requirements/dev.txt
+	@$(COMPILE) pyproject.toml --extra otel --extra s3 requirements/dev.in -c requirements/service.txt -c requirements/build.txt -o requirements/dev.txt
 	@$(COMPILE) pyproject.toml $(foreach name,$(FRAMEWORKS),--extra $(name)) -c requirements/service.txt \
 		-c requirements/dev.txt -o requirements/frameworks.txt
+	@$(COMPILE) requirements/moto.in -o requirements/moto.txt
 	@$(COMPILE) pyproject.toml requirements/crewai.in --extra crewai -o requirements/crewai.txt
 	@$(COMPILE) requirements/redis.in --no-deps -o requirements/redis.txt
 	@$(COMPILE) requirements/pins.in -o requirements/pins.txt
 
 clean: ## Remove what was built (what the demo keeps stays)
-	@rm -rf .venv .venv-crewai .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
+	@rm -rf .venv .venv-crewai .venv-moto .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
 
 .venv/pyvenv.cfg:
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo \
@@ -87,6 +88,14 @@ clean: ## Remove what was built (what the demo keeps stays)
 .venv/.frameworks: .venv/.dev requirements/frameworks.txt
 	@echo "Installing the agent frameworks that the adapters are tested with …"
 	@$(INSTALL) -r requirements/frameworks.txt
+	@touch $@
+
+# A server that speaks S3, for the long tests; its pins exclude ours.
+.venv-moto/.ready: .venv/pyvenv.cfg requirements/moto.txt
+	@echo "Installing a server that speaks S3 …"
+	@$(IN_VENV) -m venv .venv-moto
+	@.venv-moto/bin/python -m pip --quiet --disable-pip-version-check --no-input install --require-hashes \
+		-r requirements/moto.txt
 	@touch $@
 
 .venv-crewai/.ready: .venv/pyvenv.cfg requirements/crewai.txt
