@@ -16,7 +16,7 @@ COMPILE := .venv/bin/uv pip compile --quiet --no-config --universal --python-ver
 	--custom-compile-command "make pins" $(UPGRADE)
 
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-long test-crewai check format bench pins clean redis
+.PHONY: help setup demo test test-long test-crewai check format bench proof pins clean redis
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -52,6 +52,9 @@ format: .venv/.dev ## Put imports and formatting in order
 
 bench: .venv/.dev redis ## Measure: a table of times and ratios beside bare Bolt and bare Redis
 	@$(IN_VENV) tests/bench/run.py
+
+proof: .venv/.frameworks redis ## Prove it: explore the model, break our own rules, fail and kill everything (25 minutes)
+	@$(IN_VENV) tests/proof/run.py
 
 pins: .venv/pyvenv.cfg ## Resolve requirements/*.txt again (newer versions: make pins UPGRADE=--upgrade)
 	@$(INSTALL) -r requirements/pins.txt

@@ -88,7 +88,7 @@ def test_the_wheel_ships_approvals_alone_with_types_and_scripts(tmp_path: Path) 
 
 def test_make_without_a_target_lists_every_target() -> None:
     listed = subprocess.run(["make"], cwd=ROOT, check=True, capture_output=True, text=True, timeout=10).stdout
-    for target in ("setup", "demo", "test", "check", "format", "bench", "pins", "clean"):
+    for target in ("setup", "demo", "test", "check", "format", "bench", "proof", "pins", "clean"):
         assert re.search(rf"^make {target} +\S", listed, re.MULTILINE), target
 
 

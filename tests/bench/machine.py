@@ -16,7 +16,7 @@ async def described(redis: Redis) -> str:
     fsync = (await redis.config_get("appendfsync"))["appendfsync"]
     parts = [
         f"{datetime.now(UTC):%Y-%m-%d}",
-        f"{os.cpu_count()} × {_processor()}",
+        f"{os.cpu_count()} × {processor()}",
         platform.system(),
         f"Python {platform.python_version()}",
         f"Redis {server['redis_version']}, appendfsync {fsync}",
@@ -25,7 +25,7 @@ async def described(redis: Redis) -> str:
     return " · ".join(parts)
 
 
-def _processor() -> str:
+def processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:  # not Linux
