@@ -40,7 +40,7 @@ async def run(data: Path, *, port: int | None) -> None:
     page = f"http://127.0.0.1:{page_port}"
     _say("Starting a private Redis, the sandbox, the bot and a sample agent …")
     async with RedisServer(data / "redis") as redis, contextlib.AsyncExitStack() as parts:
-        env, how = _service_env(page, redis.url), ("--port", str(page_port), "--tomorrow")
+        env, how = _service_env(page, redis.url, data), ("--port", str(page_port), "--tomorrow")
         sandbox = await parts.enter_async_context(_part("sandbox", data, env, "sandbox", *how))
         await _until_answers(page, sandbox, data)
         service = await parts.enter_async_context(_part("bot", data, env, "all"))
@@ -51,7 +51,7 @@ async def run(data: Path, *, port: int | None) -> None:
         await _first_to_end({"sandbox": sandbox, "bot": service, "agent": agent}, data)
 
 
-def _service_env(page: str, redis_url: str) -> dict[str, str]:
+def _service_env(page: str, redis_url: str, data: Path) -> dict[str, str]:
     return {
         "SLACK_API_URL": f"{page}/api/",
         "SLACK_BOT_TOKEN": Installation().bot_token,
@@ -60,6 +60,7 @@ def _service_env(page: str, redis_url: str) -> dict[str, str]:
         "REDIS_URL": redis_url,
         "APPROVALS_POLICY": str(POLICY),
         "APPROVALS_DURABILITY": "always",
+        "XDG_STATE_HOME": str((data / "state").resolve()),  # a secret of its own
     }
 
 

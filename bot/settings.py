@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 
@@ -12,6 +13,7 @@ from approvals.errors import ApprovalsError, InvalidCall
 from approvals.model import Tenant
 from blocks.replies import Commands
 from bot.addresses import Receivers
+from bot.vault import SECRET_CHARS
 
 SLACK_API_URL = "https://slack.com/api/"
 PORT = 8400
@@ -51,6 +53,9 @@ class Settings:
     durability: Durability
     callbacks: Receivers
     port: int
+    secret: str | None = field(repr=False)
+    secret_file: Path | None
+    state: Path  # the folder for what this machine keeps of its own
 
 
 Need: TypeAlias = Literal["redis", "token", "workspace"]
@@ -80,6 +85,9 @@ def read(env: Mapping[str, str], *, needs: Need) -> Settings:
         durability=_durability(env, problems),
         callbacks=_callbacks(env, problems),
         port=_port(env, problems),
+        secret=_secret(env, problems),
+        secret_file=Path(env["APPROVALS_SECRET_FILE"]) if env.get("APPROVALS_SECRET_FILE") else None,
+        state=_state(env),
     )
     problems += _missing_slack(settings, needs)
     if problems:
@@ -170,3 +178,20 @@ def _port(env: Mapping[str, str], problems: list[str]) -> int:
         return int(text)
     problems.append(f"PORT must be a number below 65536, not {text!r}")
     return PORT
+
+
+def _secret(env: Mapping[str, str], problems: list[str]) -> str | None:
+    secret = env.get("APPROVALS_SECRET") or None
+    if secret is not None and len(secret) < SECRET_CHARS:
+        problems.append(
+            f"APPROVALS_SECRET must have at least {SECRET_CHARS} characters: openssl rand -base64 32"
+        )
+    if secret is not None and env.get("APPROVALS_SECRET_FILE"):
+        problems.append("APPROVALS_SECRET and APPROVALS_SECRET_FILE are both set; which is it?")
+    return secret
+
+
+def _state(env: Mapping[str, str]) -> Path:
+    """Where programs keep what must survive and isn't configuration, by the XDG base directories."""
+    home = Path(env.get("HOME") or Path.home())
+    return Path(env.get("XDG_STATE_HOME") or home / ".local" / "state") / "countersign"
