@@ -58,46 +58,42 @@ Due: TypeAlias = Annotated[
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NewRequest:
-    """A call that needs approval."""
+class Wishes:
+    """What may be said of whatever is asked or told; the document shows these as fields of each."""
 
     __pydantic_config__ = STRICT
 
-    tool: Tool
-    args: Args
     reason: Reason = None
     on_behalf_of: OnBehalfOf = None
     risk: Raised = None
     confidence: Confidence = None
     tags: Tags = ()
     callback_url: CallbackUrl = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRequest(Wishes):
+    """A call that needs approval."""
+
+    tool: Tool
+    args: Args
     schema: Schema = None
     deadline: Due = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NewReview:
+class NewReview(Wishes):
     """A call that has run already, for people to look at."""
-
-    __pydantic_config__ = STRICT
 
     tool: Tool
     args: Args
     ok: bool = True
     result: Text | None = None
-    reason: Reason = None
-    on_behalf_of: OnBehalfOf = None
-    risk: Raised = None
-    confidence: Confidence = None
-    tags: Tags = ()
-    callback_url: CallbackUrl = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NewQuestion:
+class NewQuestion(Wishes):
     """A question that people answer: with one of the options, in words, or either."""
-
-    __pydantic_config__ = STRICT
 
     question: Annotated[str, Field(min_length=1, max_length=TEXT_CHARS)]
     options: Annotated[
@@ -109,30 +105,16 @@ class NewQuestion:
     schema: Annotated[
         dict[str, Json] | None, Field(description="JSON Schema of a form; the answer is a JSON object")
     ] = None
-    reason: Reason = None
-    on_behalf_of: OnBehalfOf = None
-    risk: Raised = None
-    confidence: Confidence = None
-    tags: Tags = ()
-    callback_url: CallbackUrl = None
     deadline: Due = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NewEscalation:
+class NewEscalation(Wishes):
     """A run that is stuck. The outcome's text is the guidance, or `I take over`: then stop."""
-
-    __pydantic_config__ = STRICT
 
     summary: Annotated[str, Field(min_length=1, max_length=TEXT_CHARS)]
     context: Text | None = None
     transcript_url: Annotated[str, Field(pattern=r"^https?://", max_length=URL_CHARS)] | None = None
-    reason: Reason = None
-    on_behalf_of: OnBehalfOf = None
-    risk: Raised = None
-    confidence: Confidence = None
-    tags: Tags = ()
-    callback_url: CallbackUrl = None
     deadline: Due = None
 
 
