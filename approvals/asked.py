@@ -79,11 +79,15 @@ class Asked:
             raise InvalidCall("cursor: there is no such request any more; begin without one")
         return rank + 1
 
-    async def keep_batch(self, batch_id: RequestId, ids: Sequence[RequestId]) -> None:
-        """Remember what a batch is made of."""
-        text = wire.write(_IDS, tuple(ids))
+    async def keep_batch(self, batch_id: RequestId, ids: Sequence[RequestId]) -> tuple[RequestId, ...]:
+        """Remember what a batch is made of, once; returns what it was made of first."""
+        at, text = key(self._store.tenant, "batch", self.agent, batch_id), wire.write(_IDS, tuple(ids))
         with translated(self._redis):
-            await self._redis.set(key(self._store.tenant, "batch", self.agent, batch_id), text, ex=KEY_KEPT_S)
+            async with self._redis.pipeline() as pipe:
+                pipe.set(at, text, nx=True, ex=KEY_KEPT_S)
+                pipe.get(at)
+                _, kept = await pipe.execute()
+        return wire.read(_IDS, str(kept))
 
     async def batch(self, batch_id: RequestId) -> tuple[RequestId, ...]:
         """What it is made of.

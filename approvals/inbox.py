@@ -56,7 +56,7 @@ class AgentInbox:
             InvalidCall: it is too large, or can't be written as JSON.
             Unavailable: Redis was away; to put it again with the same id is harmless.
         """
-        first = submission.id if key is None else await self._first_with(key, submission.id, fingerprint)
+        first = submission.id if key is None else await self.first_with(key, submission.id, fingerprint)
         # Sent again under the first id too, in case that one's sender died between its key and its letter.
         await self.send(submission if first == submission.id else _readdressed(submission, first))
         return Ticket(id=first, fingerprint=fingerprint, is_new=first == submission.id)
@@ -179,7 +179,13 @@ class AgentInbox:
                 text, _ = await pipe.execute()
         return None if text is None else wire.read(wire.UNDO, text)
 
-    async def _first_with(self, name: str, request_id: RequestId, fingerprint: Fingerprint) -> RequestId:
+    async def first_with(self, name: str, request_id: RequestId, fingerprint: Fingerprint) -> RequestId:
+        """The id that was given with this key first; `request_id`, if it is used now for the first time.
+
+        Raises:
+            KeyReused: it came earlier with another fingerprint.
+            Unavailable: Redis was away.
+        """
         hashed = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()
         at = key(self._tenant, "key", self._agent, hashed)
         with translated(self._redis):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
@@ -9,7 +11,7 @@ from approvals.canonical import fingerprint
 from approvals.errors import InvalidCall
 from approvals.ids import new_id
 from approvals.messages import RESULT_CHARS, Submission, Ticket
-from approvals.model import ESCALATION_TOOL, QUESTION_TOOL, Kind
+from approvals.model import ESCALATION_TOOL, QUESTION_TOOL, Fingerprint, Kind
 from approvals.submitting import Options, escalation_args, key_of, question_args, submission
 from bot.api.answers import NewBatchSent
 from bot.api.operations import Answer, Call, Operation
@@ -64,16 +66,27 @@ async def _put(call: Call[B, None], where: str, one: Submission) -> Answer:
 
 
 async def _batch(call: Call[NewBatch, None]) -> Answer:
-    if call.key is not None:
-        raise InvalidCall("a batch takes no Idempotency-Key: send its requests one by one if they need keys")
-    batch_id = new_id()
-    each = [_wanted(one) for one in call.body.requests]
-    sent = [replace(one, batch=batch_id, reason=one.reason or call.body.reason) for one in each]
-    tickets = tuple(Ticket(id=one.id, fingerprint=fingerprint(one.tool, one.args)) for one in sent)
-    await call.asked.keep_batch(batch_id, [one.id for one in sent])
+    each, key, new = [_wanted(one) for one in call.body.requests], key_of(call.key), new_id()
+    calls = [fingerprint(one.tool, one.args) for one in each]
+    first = new if key is None else await call.door.inbox.first_with(key, new, _of_all(calls))
+    # Sent again under the first ids too, in case that one's sender died between its key and its letters.
+    ids = await call.asked.keep_batch(first, [one.id for one in each])
+    together = first if len(each) > 1 else None  # one alone is a request like any other
+    sent = [
+        replace(one, id=id, batch=together, reason=one.reason or call.body.reason)
+        for one, id in zip(each, ids, strict=True)
+    ]
     await call.door.inbox.put_all(sent)
-    value = NewBatchSent(id=batch_id, tickets=tickets)
-    return Answer(status=201, value=value, headers={"Location": f"/v1/batches/{batch_id}"})
+    is_new = first == new
+    tickets = (Ticket(id=id, fingerprint=one, is_new=is_new) for id, one in zip(ids, calls, strict=True))
+    value = NewBatchSent(id=first, tickets=tuple(tickets))
+    headers = {"Location": f"/v1/batches/{first}"}
+    return Answer(status=201 if is_new else 200, value=value, headers=headers)
+
+
+def _of_all(calls: Sequence[Fingerprint]) -> Fingerprint:
+    """Names what a batch asks for: these calls, in this order."""
+    return Fingerprint(hashlib.sha256(" ".join(calls).encode()).hexdigest())
 
 
 _TICKET = {201: Ticket, 200: Ticket}
@@ -128,10 +141,11 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
         method="POST",
         path="/v1/batches",
         name="submit_batch",
-        summary="Ask for approval of several calls: all are sent, or none",
+        summary="Ask for approval of several calls: all are sent, or none; 200: the same key had sent them",
         handle=_batch,
         body=NewBatch,
-        answers={201: NewBatchSent},
-        problems=("too-large", "not-json", "invalid-call"),
+        answers={201: NewBatchSent, 200: NewBatchSent},
+        takes_key=True,
+        problems=_ASKING,
     ),
 )

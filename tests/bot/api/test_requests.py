@@ -210,8 +210,30 @@ async def test_a_batch_with_a_fault_sends_nothing(api: ClientSession, clerk: Cle
     body = {"requests": [REFUND, REFUND | {"args": {"n": 2**60}}]}
     said = await post(api, "/v1/batches", body)
     assert (said.status, said.body["type"]) == (422, "/docs#invalid-call")
-    assert (await post(api, "/v1/batches", {"requests": [REFUND]}, **{"Idempotency-Key": "x"})).status == 422
     assert (await get(api, "/v1/requests")).body["requests"] == []
+
+
+async def test_a_batch_with_a_key_is_sent_once(api: ClientSession, clerk: Clerk) -> None:
+    key, body = {"Idempotency-Key": "june"}, {"requests": [REFUND, REFUND | {"args": {"n": 1}}]}
+    first = await post(api, "/v1/batches", body, **key)
+    again = await post(api, "/v1/batches", body, **key)
+    assert (first.status, again.status) == (201, 200)
+    assert again.headers["Location"] == first.headers["Location"]
+    assert [one["id"] for one in again.body["tickets"]] == [one["id"] for one in first.body["tickets"]]
+    assert {one["is_new"] for one in again.body["tickets"]} == {False}
+    fewer = await post(api, "/v1/batches", {"requests": [REFUND]}, **key)
+    alone = await post(api, "/v1/requests", REFUND, **key)
+    for said in (fewer, alone):
+        assert (said.status, said.body["type"]) == (409, "/docs#key-reused")
+    await clerk.arrived(2)
+    assert len((await get(api, "/v1/requests")).body["requests"]) == 2
+
+
+async def test_a_batch_of_one_is_a_request_like_any_other(api: ClientSession, clerk: Clerk) -> None:
+    sent = await post(api, "/v1/batches", {"requests": [REFUND]})
+    (request,) = await clerk.arrived()
+    assert (request.id, request.batch) == (sent.body["tickets"][0]["id"], None)
+    assert (await get(api, sent.headers["Location"])).body["requests"][0]["id"] == request.id
 
 
 async def test_a_batch_is_cancelled(api: ClientSession, clerk: Clerk) -> None:
