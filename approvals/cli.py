@@ -214,6 +214,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--risk", choices=list(Risk), help="raises what the policy says, never lowers it")
     parser.add_argument("--on-behalf-of", metavar="ID", help="the Slack id of whoever it is for")
     parser.add_argument("--deadline", metavar="SPAN", help="when it expires, such as 30m or 4h")
+    parser.add_argument("--callback-url", metavar="URL", help="is called when there is something to tell")
     _add_timeout(parser)
 
 
@@ -224,6 +225,7 @@ def _options(arguments: argparse.Namespace) -> Options:
         "risk": arguments.risk,
         "on_behalf_of": arguments.on_behalf_of,
         "deadline": arguments.deadline,
+        "callback_url": arguments.callback_url,
     }
 
 

@@ -46,6 +46,7 @@ class GateOptions(TypedDict, total=False):
     deadline: Span | None
     timeout: Span | None  # of the wait; when it ends, StillPending is raised and the request stays open
     tags: Sequence[str]
+    callback_url: str | None  # is called with what there is to tell; its host is one that operators allow
     undo: Undo | None  # undoes a call that has run: gets its args by name, and its `result`
 
 
@@ -203,6 +204,7 @@ def _gate_of(function: Callable[..., object], options: GateOptions) -> Gate:
         "tags": options.get("tags", ()),
         "schema": options.get("schema") or form.schema,
         "deadline": options.get("deadline"),
+        "callback_url": options.get("callback_url"),
     }
     timeout, when = options.get("timeout"), options.get("when")
     submission(tool, {}, **fixed)  # for its checks: what is wrong shows when the program starts
