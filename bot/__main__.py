@@ -20,7 +20,7 @@ from bot.sandbox import server as sandbox
 
 EPILOG = """\
 roles:
-  all      Slack, delivery, deadlines and health in one process (the default)
+  all      Slack, delivery, deadlines, the agents' API and health in one process (the default)
   web      HTTP only: agents' API, Slack's requests at /slack/events, /healthz, /readyz, /metrics
   worker   Slack over Socket Mode, the inbox, delivery, deadlines
   demo     all of it on this computer: a private Redis, a sandbox Slack in a browser tab, a sample agent

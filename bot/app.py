@@ -152,13 +152,15 @@ async def built(settings: Settings, *, with_slack: bool = True) -> AsyncIterator
 
 
 async def run(service: Service, role: Role) -> None:
-    """Run the loops of a role until cancelled."""
+    """Run the loops of a role until cancelled.
+
+    Raises:
+        CannotStart: there is no listening where HTTP is to be served.
+    """
     settings, slack = service.settings, service.slack
+    parts = _api(service)
+    runner = await _serve(service, parts) if role in ("all", "web") else None
     async with asyncio.TaskGroup() as tasks:
-        parts = _api(service)
-        runner = (
-            await _serve(service, parts) if role in ("all", "web") and _has_http(settings, role) else None
-        )
         try:
             if runner is not None:
                 tasks.create_task(parts.tail.run(), name="events")
@@ -193,18 +195,17 @@ async def run(service: Service, role: Role) -> None:
                 await runner.cleanup()
 
 
-def _has_http(settings: Settings, role: Role) -> bool:
-    return role == "web" or settings.app_token is None
-
-
 async def _serve(service: Service, parts: api.Parts) -> Any:
     async def is_ready() -> None:
         with translated(service.redis):
             await service.redis.ping()
 
-    has_http = service.settings.app_token is None and service.slack is not None
-    bolt = service.slack.bolt if service.slack is not None and has_http else None
-    return await web.serve(web.web_app(bolt, is_ready, parts), port=service.settings.port)
+    settings, slack = service.settings, service.slack
+    bolt = slack.bolt if slack is not None and settings.app_token is None else None
+    try:
+        return await web.serve(web.web_app(bolt, is_ready, parts), host=settings.host, port=settings.port)
+    except OSError as error:
+        raise CannotStart(f"PORT={settings.port} can't be listened on: {error.strerror or error}") from error
 
 
 def _api(service: Service) -> api.Parts:

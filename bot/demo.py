@@ -60,6 +60,8 @@ def _service_env(page: str, redis_url: str, data: Path) -> dict[str, str]:
         "REDIS_URL": redis_url,
         "APPROVALS_POLICY": str(POLICY),
         "APPROVALS_DURABILITY": "always",
+        "APPROVALS_HOST": "127.0.0.1",
+        "PORT": "0",  # any: nobody is told of it
         "XDG_STATE_HOME": str((data / "state").resolve()),  # a secret of its own
     }
 

@@ -16,6 +16,7 @@ from bot.addresses import Receivers
 from bot.vault import SECRET_CHARS
 
 SLACK_API_URL = "https://slack.com/api/"
+HOST = "0.0.0.0"  # noqa: S104 - Slack and agents come in, whose calls are signed or bear tokens
 PORT = 8400
 _COMMAND = re.compile(
     r"/?[a-z0-9][a-z0-9_-]{0,30}"
@@ -52,6 +53,7 @@ class Settings:
     commands: Commands
     durability: Durability
     callbacks: Receivers
+    host: str
     port: int
     secret: str | None = field(repr=False)
     secret_file: Path | None
@@ -84,6 +86,7 @@ def read(env: Mapping[str, str], *, needs: Need) -> Settings:
         commands=_commands(env, problems),
         durability=_durability(env, problems),
         callbacks=_callbacks(env, problems),
+        host=env.get("APPROVALS_HOST") or HOST,
         port=_port(env, problems),
         secret=_secret(env, problems),
         secret_file=Path(env["APPROVALS_SECRET_FILE"]) if env.get("APPROVALS_SECRET_FILE") else None,

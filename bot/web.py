@@ -57,9 +57,18 @@ def _slack_door(bolt: AsyncApp) -> Callable[[web.Request], Awaitable[web.StreamR
     return events
 
 
-async def serve(app: web.Application, *, port: int, host: str = "0.0.0.0") -> web.AppRunner:  # noqa: S104 - Slack calls in
-    """Start serving; the caller cleans the runner up."""
+async def serve(app: web.Application, *, host: str, port: int) -> web.AppRunner:
+    """Start serving; the caller cleans the runner up.
+
+    Raises:
+        OSError: something else is there.
+    """
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
-    await web.TCPSite(runner, host, port).start()
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError:
+        await runner.cleanup()
+        raise
+    logger.info("HTTP is served", extra={"addresses": [f"{each[0]}:{each[1]}" for each in runner.addresses]})
     return runner

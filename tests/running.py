@@ -22,6 +22,8 @@ def environment(slack: Sandbox, redis_url: str, tenant: str, **more: str) -> dic
         "SLACK_APP_TOKEN": "xapp-sandbox",
         "REDIS_URL": redis_url,
         "APPROVALS_TENANT": tenant,
+        "APPROVALS_HOST": "127.0.0.1",
+        "PORT": "0",  # any that is free
         "APPROVALS_SECRET": "for tests alone: nobody must use this one",
         **more,
     }

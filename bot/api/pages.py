@@ -18,11 +18,11 @@ POLICY = (
 GUARDS = {"Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff"}
 
 
-def add_to(app: web.Application, document: bytes, measures: Measures) -> None:
+def add_to(app: web.Application, document: Callable[[], bytes], measures: Measures) -> None:
     """Serve them; they need no token, as nothing of any request is in them."""
 
     async def openapi(_: web.Request) -> web.Response:
-        return web.Response(body=document, content_type="application/json")
+        return web.Response(body=document(), content_type="application/json")
 
     async def metrics(_: web.Request) -> web.Response:
         headers = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
