@@ -16,6 +16,7 @@ from approvals.canonical import encode
 from approvals.errors import InvalidCall
 from approvals.events import (
     Allowed,
+from approvals.dsse import written
     Asked,
     Denied,
     Edited,
@@ -99,6 +100,8 @@ def _detail(before: Request, after: Request, event: Event) -> dict[str, Json] | 
                 detail["because"] = terms.because
         case Voted():
             detail["votes"] = f"{len(after.votes)} of {after.terms.quorum}"
+    if after.signed is not None and after.signed != before.signed:
+        detail["receipt"] = written(after.signed)
         case Executed(duration_ms=ms) | Failed(duration_ms=ms):
             detail["duration_ms"] = ms
         case Refused(attempted=attempted):

@@ -37,6 +37,10 @@ class GrantSpent(ApprovalsError):
     """A grant has changed, or has too little left for this call: it is asked for like any other."""
 
 
+class NotSigned(ApprovalsError):
+    """A statement that no trusted key has signed as it stands; the message says what is wrong with it."""
+
+
 # -- the rules say no ---------------------------------------------------------------------------------
 
 
@@ -162,6 +166,13 @@ class AlreadyUsed(RequestRefusal):
         super().__init__(request, "the agent has already begun")
 
 
+class NeverGiven(RequestRefusal):
+    """The approval that we keep is not one that we signed, so its leave is not given again."""
+
+    def __init__(self, request: Request, why: str) -> None:
+        super().__init__(request, f"its approval can't be given back: {why}")
+
+
 class NothingToSee(RequestRefusal):
     """It ended in the regular way, or somebody has looked at it already."""
 
@@ -277,6 +288,10 @@ class Answered(NotApproved):
 
 class NotClaimed(NotApproved):
     """The approval can't be used: it was used already, was taken back, or has lapsed."""
+
+
+class Forged(NotApproved):
+    """What says that it is approved is not what the service signed, or nobody trusted signed it."""
 
 
 class TakenOver(NotApproved):

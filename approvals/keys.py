@@ -19,6 +19,8 @@ SHAPES: dict[str, tuple[str, ...]] = {
     "reviews": (),
     "freezes": (),
     "frozen": (),
+    "signing": (),
+    "signing:public": (),
     "grants": (),
     "grants:used": (),
     "streaks": (),

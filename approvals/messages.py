@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal, TypeAlias
 
+from approvals.dsse import Envelope
 from approvals.model import (
     Action,
     AgentName,
@@ -122,6 +123,7 @@ class Outcome:
     undeliverable: bool = False
     round: int = 0  # changes_requested: how often it has been sent back
     held: str | None = None  # approved, but not to be used for now: why
+    signed: Envelope | None = None  # the decision; an approval or an answer without it is not believed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +136,7 @@ class Permit:
     fingerprint: Fingerprint
     decided_by: str
     expires_at: datetime
+    signed: Envelope | None = None  # the decision; the rest is believed as far as this says the same
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,6 +218,7 @@ def outcome_of(request: Request) -> Outcome | None:
         undeliverable=request.decision.word == "undeliverable",
         round=request.round,
         held=None if request.hold is None or request.status is not Status.APPROVED else _held(request.hold),
+        signed=request.signed,
     )
 
 
@@ -240,6 +244,7 @@ def permit_of(request: Request) -> Permit | None:
         fingerprint=request.fingerprint,
         decided_by=request.decision.by.id,
         expires_at=request.claim_by,
+        signed=request.signed,
     )
 
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import NewType, TypeAlias, assert_never
 
 from approvals.calendars import Calendar
+from approvals.dsse import Envelope
 
 RequestId = NewType("RequestId", str)  # "R-" and 26 letters of Crockford's base 32; unguessable
 AgentName = NewType("AgentName", str)  # who asks; the service reads it off the Redis key, never off a message
@@ -342,6 +343,7 @@ class Request:
     sent_back: SentBack | None = None
     round: int = 0  # how often it has been sent back
     decision: Decision | None = None
+    signed: Envelope | None = None  # that decision, as agents check it
     twin_of: RequestId | None = None  # the request whose card stands for this identical one as well
     twins: tuple[RequestId, ...] = ()  # for which this one's card stands as well
     hold: Freeze | None = None  # its approval can't be used while this freeze lasts

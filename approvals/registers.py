@@ -21,7 +21,15 @@ NOTE_TIMEOUT_S = 2.0
 VERSION = "version"  # the field that counts the changes; no other field has this name
 
 Name: TypeAlias = Literal[
-    "freezes", "grants", "absences", "stages", "preferences", "proposals", "tokens", "callbacks:secrets"
+    "freezes",
+    "grants",
+    "absences",
+    "stages",
+    "preferences",
+    "proposals",
+    "tokens",
+    "callbacks:secrets",
+    "signing",
 ]
 
 

@@ -15,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 TOPS = ("approvals", "blocks", "bot")
-PURE_LIBRARIES = {"rfc8785", "cel_expr_python"}
+PURE_LIBRARIES = {"rfc8785", "cel_expr_python", "cryptography"}
 BROUGHT_ALONG = {"pydantic_core"}  # half of pydantic, in the one version that its other half asks for
 GROUND_FLOOR = {f"approvals.{name}" for name in ("audit", "digest", "errors", "machine", "model", "policy")}
 AGENTS_SIDE = {
@@ -32,6 +32,7 @@ AGENTS_SIDE = {
     "approvals.runs",
     "approvals.submitting",
     "approvals.sync",
+    "approvals.trusted_keys",
     "approvals.undoing",
     "approvals.waiting",
     "approvals.watcher",
