@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from approvals.canonical import check
 from approvals.errors import InvalidCall
 from approvals.fitting import misfit
-from approvals.model import I_TAKE_OVER, Json, Kind, Request
+from approvals.model import I_TAKE_OVER, Json, Kind, Request, Status
 
 MANY = "many"  # the argument that says so
 
@@ -49,6 +49,22 @@ def takes(request: Request, text: str) -> bool:
 def answer(text: str, *, is_json: bool) -> Json:
     """What an agent gets: the words, or what was chosen or filled in."""
     return json.loads(text) if is_json else text
+
+
+def is_taken_over(request: Request) -> bool:
+    """Whether a person goes on in the agent's place."""
+    decision = request.decision
+    return request.kind is Kind.QUESTION and decision is not None and decision.text == I_TAKE_OVER
+
+
+def answer_to(request: Request) -> Json:
+    """What its agent gets of a question that was answered; None: nothing, or that a person has taken over."""
+    decision = request.decision
+    if request.kind is not Kind.QUESTION or decision is None or request.status is not Status.ANSWERED:
+        return None
+    if decision.text is None or is_taken_over(request):
+        return None
+    return answer(decision.text, is_json=is_many(request) or is_form(request))
 
 
 def _options(args: Mapping[str, Json]) -> list[Json]:

@@ -38,6 +38,10 @@ class Shown:
     votes: int = 0
     because: Annotated[str | None, Field(description="Why it is asked; for approver front ends")] = None
     review: Annotated[str | None, Field(description="Whether people have looked at what ran")] = None
+    answer: Annotated[
+        Json, Field(description="To a question: its text; with `many` a list, with `schema` an object")
+    ] = None
+    taken_over: Annotated[bool, Field(description="A person goes on in the agent's place: stop")] = False
     outcome: Outcome | None = None
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from approvals.errors import RequestNotFound
 from approvals.messages import Submission, outcome_of
 from approvals.model import ESCALATION_TOOL, Kind, Request, RequestId, Status
+from approvals.questions import answer_to, is_taken_over
 from approvals.waiting import Waiting as Waits
 from bot.api.answers import Batch, Page, Shown
 from bot.api.operations import Answer, Call, Operation
@@ -62,6 +63,8 @@ def shown(request: Request, *, for_people: bool = False) -> Shown:
         votes=len(request.votes),
         because=request.terms.because if for_people else None,
         review=request.review.state.value if request.review else None,
+        answer=answer_to(request),
+        taken_over=is_taken_over(request),
         outcome=outcome_of(request),
     )
 
