@@ -17,7 +17,7 @@ class Budgets:
 
     def __init__(self, redis: Redis, tenant: str) -> None:
         self._redis, self._tenant = redis, tenant
-        self._spend = script(redis, "spend")
+        self._spend = script(redis, "spend", is_told=True)
 
     async def take(self, spend: Spend, request_id: RequestId) -> bool:
         """Take all of `spend`, or nothing: False. It is taken once for each request, however often it comes.

@@ -48,6 +48,7 @@ from approvals.model import ESCALATION_TOOL, I_TAKE_OVER, QUESTION_TOOL, Args, J
 from approvals.placeholders import batched
 from approvals.questions import answer
 from approvals.redis_door import open_redis
+from approvals.replicas import replicas_of
 from approvals.runs import Runs
 from approvals.submitting import (
     REPLY_CHARS,
@@ -63,6 +64,7 @@ from approvals.submitting import (
     submission,
     text_of,
 )
+from approvals.trusted_keys import Anchors, TrustedKeys
 from approvals.undoing import Undoer, asked, undoing
 from approvals.waiting import Waiting
 
@@ -89,13 +91,13 @@ class _Connected:
 class Approvals:
     """An agent's connection. It may be made anywhere and used from any event loop: it connects when used."""
 
-    def __init__(self, url: str, agent: str, tenant: str, patience_s: float) -> None:
+    def __init__(self, url: str, agent: str, tenant: str, patience_s: float, replicas: int = 0) -> None:
         keys.check("agent name", agent)
         keys.check("tenant name", tenant)
-        open_redis(url)  # connects to nothing; a bad address is told here
+        open_redis(url, tenant=tenant)  # connects to nothing; a bad address is told here
         self.agent, self.tenant = agent, tenant
         self.background = Background(f"approvals of {agent}")  # for functions that aren't async
-        self._url, self._patience_s = url, patience_s
+        self._url, self._patience_s, self._replicas = url, patience_s, replicas
         self._sessions: dict[asyncio.AbstractEventLoop, _Connected] = {}
         self.undoers: dict[str, Undoer] = {}  # by tool; the gates enter them
         self._revised: dict[RequestId, int] = {}  # in which round this agent has answered what people wanted
@@ -108,10 +110,12 @@ class Approvals:
         agent: str | None = None,
         tenant: str | None = None,
         patience: Span = PATIENCE,
+        replicas: int | None = None,
     ) -> Self:
         """Connect as `agent`. What isn't told comes from REDIS_URL, APPROVALS_AGENT, APPROVALS_TENANT.
 
-        `patience` is how long a wait bears that Redis is away.
+        `patience` is how long a wait bears that Redis is away. What is sent, and a claim, count as done once
+        `replicas` replicas of Redis have them (unless told: APPROVALS_REPLICAS, or none).
 
         Raises:
             InvalidCall: something is missing, or isn't written as such things are.
@@ -123,7 +127,9 @@ class Approvals:
         if not agent:
             raise InvalidCall("who asks? Say connect(…, agent='billing'), or set APPROVALS_AGENT")
         tenant = tenant or os.environ.get("APPROVALS_TENANT") or "default"
-        return cls(url, agent, tenant, seconds_of("patience", patience) or 0.0)
+        if replicas is None:
+            replicas = replicas_of(os.environ.get("APPROVALS_REPLICAS"))
+        return cls(url, agent, tenant, seconds_of("patience", patience) or 0.0, replicas or 0)
 
     async def __aenter__(self) -> Self:
         return self
@@ -351,6 +357,7 @@ class Approvals:
         Raises:
             StillPending: nobody has decided within `timeout`.
             ChangesRequested: a person wants changes that this client hasn't made yet.
+            Forged: what says that it is approved, or answered, is not as the service signed it.
             Unavailable: Redis stayed away.
         """
         id = own_id(request_id)
@@ -375,6 +382,7 @@ class Approvals:
 
         Raises:
             NotClaimed: there is no leave (any more).
+            Forged: it is not as the service signed it.
             Unavailable: Redis was away; the message says whether the leave may be gone.
         """
         permit = await self._session.inbox.claim(own_id(request_id))
@@ -489,9 +497,10 @@ class Approvals:
         if loop not in self._sessions:
             for other in [other for other in self._sessions if other.is_closed()]:
                 self._sessions.pop(other, None)
-            redis = open_redis(self._url)
+            redis = open_redis(self._url, tenant=self.tenant, replicas=self._replicas)
             redis.connection_pool.connection_kwargs["client_name"] = f"countersign:{self.agent}"
-            inbox = AgentInbox(redis, self.tenant, self.agent)
+            trusted = TrustedKeys(redis, self.tenant, self._anchors)
+            inbox = AgentInbox(redis, self.tenant, self.agent, trusted)
             waiting = Waiting(inbox, self._patience_s)
             self._sessions[loop] = _Connected(redis, inbox, waiting, Runs(redis, self.tenant, self.agent))
         return self._sessions[loop]

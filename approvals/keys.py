@@ -48,6 +48,7 @@ SHAPES: dict[str, tuple[str, ...]] = {
     "bulk": ("bulk id",),
     "bulks": (),
     "message": ("channel", "timestamp"),
+    "replicated": (),
     "audit": (),
     "audit:seq": (),
     "audit:head": (),

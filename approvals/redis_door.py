@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.commands.core import AsyncScript
 from redis.exceptions import (
+    AskError,
     ClusterDownError,
+    MovedError,
     NoPermissionError,
+    NoScriptError,
     OutOfMemoryError,
     ReadOnlyError,
     ResponseError,
@@ -27,12 +29,15 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from approvals.errors import InvalidCall, Unavailable
+from approvals.replicas import ReplicatedRedis, confirmed
+from approvals.whereabouts import UNREADABLE, following
 
 SOCKET_S = 5.0
 BLOCK_S = 3.0  # of one blocking read: within SOCKET_S, so that a dead line is noticed while we wait
 CONNECTIONS = 64  # of one process; who wants one more waits SOCKET_S at most
 
 StreamEntry: TypeAlias = tuple[str, dict[str, str]]
+Script: TypeAlias = Callable[..., Awaitable[Any]]
 
 _AWAY = (
     RedisConnectionError,
@@ -41,46 +46,56 @@ _AWAY = (
     OutOfMemoryError,
     ClusterDownError,
     TryAgainError,
+    MovedError,
+    AskError,
+    NoScriptError,
     NoPermissionError,
     OSError,
 )
 # redis-py has no class for some of these, and for none that Redis 6.2 reports from within a script.
 _AWAY_WORDS = re.compile(
-    r"(?:^|-)(?:MISCONF|NOREPLICAS|BUSY|LOADING|READONLY|OOM|MASTERDOWN|CLUSTERDOWN|NOPERM) "
+    r"(?:^|-)(?:MISCONF|NOREPLICAS|BUSY|LOADING|READONLY|OOM|MASTERDOWN|CLUSTERDOWN|NOPERM|UNBLOCKED) "
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
 
 
-def open_redis(url: str) -> Redis:
+def open_redis(url: str, *, tenant: str = "default", replicas: int = 0) -> Redis:
     """Make a client for `url`; it connects when it is first used.
 
-    It never tries anything twice by itself: a script whose reply was lost would run again unasked.
+    In a Cluster it follows the node that has `tenant`'s keys, and with Sentinel the primary. With `replicas`,
+    what is told as done waits until so many have it. It never tries anything twice by itself: a script whose
+    reply was lost would run again unasked.
 
     Raises:
         InvalidCall: the URL is of no kind that we can open.
     """
     scheme = url.partition("://")[0]
-    if scheme in ("redis+sentinel", "redis+cluster"):
-        raise InvalidCall(f"{scheme}:// is not supported yet: give the redis:// address of the primary")
-    if scheme not in ("redis", "rediss"):
-        raise InvalidCall("the address of Redis must begin with redis:// or rediss://")
-    try:
-        pool = BlockingConnectionPool.from_url(
-            url,
-            max_connections=CONNECTIONS,
-            timeout=SOCKET_S,
-            socket_timeout=SOCKET_S,
-            socket_connect_timeout=SOCKET_S,
-            health_check_interval=30,
-            retry=Retry(NoBackoff(), 0),
-            protocol=2,  # one shape of replies, whatever a redis-py version prefers
-            decode_responses=True,
-            encoding_errors="backslashreplace",  # what isn't UTF-8 is no JSON then, and stops no reader
+    options: dict[str, Any] = {
+        "max_connections": CONNECTIONS,
+        "timeout": SOCKET_S,
+        "socket_timeout": SOCKET_S,
+        "socket_connect_timeout": SOCKET_S,
+        "health_check_interval": 30,
+        "retry": Retry(NoBackoff(), 0),
+        "protocol": 2,  # one shape of replies, whatever a redis-py version prefers
+        "decode_responses": True,
+        "encoding_errors": "backslashreplace",  # what isn't UTF-8 is no JSON then, and stops no reader
+    }
+    if scheme in ("redis", "rediss"):
+        try:
+            pool = BlockingConnectionPool.from_url(url, **options)
+        except ValueError:
+            raise InvalidCall(UNREADABLE) from None  # its text may hold a password
+    elif scheme.removesuffix("+sentinel").removesuffix("+cluster") in ("redis", "rediss"):
+        pool = BlockingConnectionPool(**following(url, tenant) | options)
+    else:
+        raise InvalidCall(
+            "the address of Redis must begin with redis://, rediss://, redis+sentinel:// or redis+cluster://"
         )
-    except ValueError:
-        raise InvalidCall("the address of Redis can't be read") from None  # its text may hold a password
-    return Redis.from_pool(pool)
+    if not replicas:
+        return Redis.from_pool(pool)
+    return ReplicatedRedis.waiting(pool, tenant, replicas)
 
 
 @contextmanager
@@ -108,12 +123,18 @@ def translated(redis: Redis) -> Iterator[None]:
 def place(redis: Redis) -> str:
     """Where it is, as may be shown: without user and password."""
     options = redis.connection_pool.connection_kwargs
+    if whereabouts := options.get("whereabouts"):
+        return str(whereabouts)
     return str(options.get("path") or f"{options.get('host', 'localhost')}:{options.get('port', 6379)}")
 
 
-def script(redis: Redis, verb: str) -> AsyncScript:
-    """The script `lua/VERB.lua`: run by its hash, and loaded again whenever Redis has forgotten it."""
-    return redis.register_script(_source(verb))
+def script(redis: Redis, verb: str, *, is_told: bool = False) -> Script:
+    """The script `lua/VERB.lua`: run by its hash, and loaded again whenever Redis has forgotten it.
+
+    `is_told`: what it has done is told to somebody as done, so it waits for replicas where that is wanted.
+    """
+    registered = redis.register_script(_source(verb))
+    return partial(confirmed, redis, registered) if is_told else registered
 
 
 @cache

@@ -57,7 +57,7 @@ class Register:
     def __init__(self, redis: Redis, tenant: str, name: Name) -> None:
         self._redis, self._tenant = redis, tenant
         self._key = key(tenant, name)
-        self._note = script(redis, "note")
+        self._note = script(redis, "note", is_told=True)
 
     async def now(self) -> datetime:
         """Redis's own clock."""

@@ -18,7 +18,7 @@ from approvals.audit import GENESIS, Entry, entry_of, link
 from approvals.brakes import freeze_on, stopped
 from approvals.clock import next_due
 from approvals.commands import Command
-from approvals.errors import AlreadyUsed, AmbiguousId, GrantSpent, RequestNotFound, Unavailable
+from approvals.errors import AlreadyUsed, AmbiguousId, GrantSpent, Refusal, RequestNotFound, Unavailable
 from approvals.events import (
     Answered,
     Approved,
@@ -62,6 +62,7 @@ from approvals.model import (
 from approvals.places import Posted
 from approvals.redis_door import due_ms, follow, moment, ms, script, translated
 from approvals.registers import held
+from approvals.replicas import confirm
 
 CHANGE_TIMEOUT_S = 2.0
 PERMIT_GONE = -1  # what commit.lua answers
@@ -112,10 +113,10 @@ class Store:
         self.freezes = Freezes(redis, tenant)
         self._turns: WeakValueDictionary[RequestId, asyncio.Lock] = WeakValueDictionary()
         self._turn_to_refuse = asyncio.Lock()
-        self._create = script(redis, "create")
-        self._commit = script(redis, "commit")
+        self._create = script(redis, "create", is_told=True)
+        self._commit = script(redis, "commit", is_told=True)
         self._claim = script(redis, "claim")
-        self._refuse = script(redis, "refuse")
+        self._refuse = script(redis, "refuse", is_told=True)
 
     async def now(self) -> datetime:
         """Redis's own clock, by which everything is judged."""
@@ -211,13 +212,21 @@ class Store:
             Unavailable: others kept winning, or Redis was away, for CHANGE_TIMEOUT_S.
         """
         async with _bounded(f"{request_id} could not be changed"):
-            if change := await self._try(request_id, command):
-                return change
-            # Losers of this process take turns: forty who try again all at once lose 780 times between them.
-            async with self._turns.setdefault(request_id, asyncio.Lock()):
-                while True:
-                    if change := await self._try(request_id, command):
-                        return change
+            try:
+                return await self._changed(request_id, command)
+            except Refusal:  # it tells how the request stands, and that must be safe to tell too
+                with translated(self._redis):
+                    await confirm(self._redis)
+                raise
+
+    async def _changed(self, request_id: RequestId, command: Command | Commanding) -> Change:
+        if change := await self._try(request_id, command):
+            return change
+        # Losers of this process take turns: forty who try again all at once lose 780 times between them.
+        async with self._turns.setdefault(request_id, asyncio.Lock()):
+            while True:
+                if change := await self._try(request_id, command):
+                    return change
 
     async def refuse(self, typed_id: str, by: Actor, attempted: str, reason: str, via: Via) -> datetime:
         """Log that somebody tried something on what is no request; returns when.

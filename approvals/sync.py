@@ -35,8 +35,10 @@ class Approvals:
         agent: str | None = None,
         tenant: str | None = None,
         patience: Span = PATIENCE,
+        replicas: int | None = None,
     ) -> Self:
-        return cls(client.Approvals.connect(url, agent=agent, tenant=tenant, patience=patience))
+        told = client.Approvals.connect(url, agent=agent, tenant=tenant, patience=patience, replicas=replicas)
+        return cls(told)
 
     def __enter__(self) -> Self:
         return self

@@ -15,9 +15,9 @@ from approvals.agent_tokens import CALLS_A_MINUTE, AgentTokens, Holder, Role
 from approvals.cli import FINE
 from approvals.durations import parse_duration
 from approvals.errors import InvalidCall
-from approvals.redis_door import open_redis
 from bot import settings
 from bot.columns import show_table
+from bot.durability import redis_of
 from bot.login import operator
 from bot.staging import SELF
 
@@ -157,7 +157,7 @@ def _runs(parser: argparse.ArgumentParser, verb: Verb) -> None:
 
 async def _run(verb: Verb, arguments: argparse.Namespace) -> int:
     read = settings.read(os.environ, needs="redis")
-    async with open_redis(read.redis_url) as redis:
+    async with redis_of(read) as redis:
         return await verb(AgentTokens(redis, read.tenant), arguments)
 
 

@@ -38,7 +38,7 @@ from approvals.inbox import Inboxes
 from approvals.open_homes import OpenHomes
 from approvals.preference_book import PreferenceBook
 from approvals.proposal_book import ProposalBook
-from approvals.redis_door import open_redis, translated
+from approvals.redis_door import translated
 from approvals.stages import Stages
 from approvals.store import Store
 from bot import api, collapsing, durability, listeners, logs, web
@@ -131,7 +131,7 @@ async def built(settings: Settings, *, with_slack: bool = True) -> AsyncIterator
         CannotRead, PolicyFaults: the policy file is not.
     """
     policy_file = PolicyFile(Path(settings.policy_path) if settings.policy_path else None)
-    redis = open_redis(settings.redis_url)
+    redis = durability.redis_of(settings)
     try:
         store, cards = Store(redis, settings.tenant), Cards(redis, settings.tenant)
         await _check_redis(redis, settings)
@@ -214,7 +214,7 @@ def _api(service: Service) -> api.Parts:
     return api.Parts(
         store=store,
         tokens=AgentTokens(redis, settings.tenant),
-        doors=Doors(settings.redis_url, settings.tenant),
+        doors=Doors(lambda: durability.redis_like(redis, settings), settings.tenant),
         tail=Tail(redis, store),
         measures=Measures(redis, settings.tenant),
         judge=_judge(settings, redis, service.policy_file, stages),
@@ -359,7 +359,7 @@ async def _check_redis(redis: Redis, settings: Settings) -> None:
             await redis.ping()
     except Unavailable as error:
         raise CannotStart(f"REDIS_URL does not lead to a Redis that answers: {error}") from error
-    await durability.check(redis, settings.durability)
+    await durability.check(redis, settings)
 
 
 async def _slack(

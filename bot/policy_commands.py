@@ -18,12 +18,12 @@ from approvals.model import QUESTION_TOOL, AgentName, Args, Kind, Risk
 from approvals.policy import Facts, Fault, Policy, PolicyFaults, Stage
 from approvals.policy.deciding import Verdict
 from approvals.policy.explaining import answer, report, stage_of, walk
-from approvals.redis_door import open_redis
 from approvals.stages import Stages, as_toml
 from approvals.store import Store
 from bot import proposal_commands, settings
 from bot.backtest import Backtest, History, backtest
 from bot.backtest_shown import as_json, show, svg
+from bot.durability import redis_of
 from bot.policy_file import CannotRead, PolicyFile
 
 FINE, NO, USAGE, UNAVAILABLE = 0, 1, 2, 3
@@ -116,7 +116,7 @@ def _run_stages(arguments: argparse.Namespace) -> int:
 
 
 async def _overlay(ground: settings.Settings) -> Mapping[str, Stage]:
-    redis = open_redis(ground.redis_url)
+    redis = redis_of(ground)
     try:
         return await Stages(redis, ground.tenant).refresh()
     finally:
@@ -171,7 +171,7 @@ def _run_backtest(arguments: argparse.Namespace) -> int:
 async def _replayed(
     ground: settings.Settings, policy: Policy, span_s: int | None, arguments: argparse.Namespace
 ) -> Backtest:
-    redis = open_redis(ground.redis_url)
+    redis = redis_of(ground)
     try:
         store = Store(redis, ground.tenant)
         now = await store.now()

@@ -15,13 +15,13 @@ from approvals.audit import rfc3339
 from approvals.errors import ApprovalsError
 from approvals.policy import PolicyFaults
 from approvals.proposal_book import Accepted, ProposalBook
-from approvals.redis_door import open_redis
 from approvals.stages import Stages
 from approvals.store import Store
 from approvals.trust import LEAST, Proposal
 from blocks.proposals import evidence, summary
 from blocks.text import one_line
 from bot import settings
+from bot.durability import redis_of
 from bot.policy_file import CannotRead, PolicyFile
 from bot.proposing import Proposing
 
@@ -110,7 +110,7 @@ def _run(
     arguments: argparse.Namespace, command: Callable[[Proposing, argparse.Namespace], Awaitable[None]]
 ) -> int:
     async def run(ground: settings.Settings) -> None:
-        redis = open_redis(ground.redis_url)
+        redis = redis_of(ground)
         try:
             proposing = Proposing(
                 store=Store(redis, ground.tenant),

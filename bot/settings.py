@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
-from urllib.parse import urlsplit
 
 from approvals.errors import ApprovalsError, InvalidCall
 from approvals.model import Tenant
+from approvals.redis_door import open_redis
+from approvals.replicas import replicas_of
 from blocks.replies import Commands
 from bot.addresses import Receivers
 from bot.vault import SECRET_CHARS
@@ -52,6 +53,8 @@ class Settings:
     environment: str
     commands: Commands
     durability: Durability
+    is_durability_asserted: bool
+    replicas: int | None
     callbacks: Receivers
     host: str
     port: int
@@ -85,6 +88,8 @@ def read(env: Mapping[str, str], *, needs: Need) -> Settings:
         environment=env.get("APPROVALS_ENVIRONMENT") or "default",
         commands=_commands(env, problems),
         durability=_durability(env, problems),
+        is_durability_asserted=_is_asserted(env, problems),
+        replicas=_replicas(env, problems),
         callbacks=_callbacks(env, problems),
         host=env.get("APPROVALS_HOST") or HOST,
         port=_port(env, problems),
@@ -102,10 +107,11 @@ def _redis_url(env: Mapping[str, str], problems: list[str]) -> str:
     url = env.get("REDIS_URL", "")
     if not url:
         problems.append("REDIS_URL is not set; for example redis://localhost:6379/0")
-    elif urlsplit(url).scheme not in ("redis", "rediss", "unix"):
-        problems.append(
-            "REDIS_URL must begin with redis:// or rediss:// (Sentinel and Cluster are not supported yet)"
-        )
+        return url
+    try:
+        open_redis(url)  # connects to nothing
+    except InvalidCall as error:
+        problems.append(f"REDIS_URL: {error}")
     return url
 
 
@@ -153,6 +159,21 @@ def _durability(env: Mapping[str, str], problems: list[str]) -> Durability:
             return known
     problems.append(f"APPROVALS_DURABILITY must be one of {', '.join(DURABILITIES)}, not {value!r}")
     return "none"
+
+
+def _is_asserted(env: Mapping[str, str], problems: list[str]) -> bool:
+    value = env.get("APPROVALS_DURABILITY_ASSERTED") or "no"
+    if value not in ("yes", "no"):
+        problems.append(f"APPROVALS_DURABILITY_ASSERTED must be yes or no, not {value!r}")
+    return value == "yes"
+
+
+def _replicas(env: Mapping[str, str], problems: list[str]) -> int | None:
+    try:
+        return replicas_of(env.get("APPROVALS_REPLICAS"))
+    except InvalidCall as error:
+        problems.append(str(error))
+        return None
 
 
 def _callbacks(env: Mapping[str, str], problems: list[str]) -> Receivers:

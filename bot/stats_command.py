@@ -18,12 +18,12 @@ from approvals.cli import FINE, UNAVAILABLE, USAGE, printable
 from approvals.durations import parse_duration
 from approvals.errors import ApprovalsError
 from approvals.model import Json, PersonId
-from approvals.redis_door import open_redis
 from approvals.stats import Counts, Only, PersonTally, Tally, rubber_stamps
 from approvals.store import Store
 from blocks import stats as words
 from bot import pictures, settings, statistics
 from bot.columns import show_table
+from bot.durability import redis_of
 
 LISTED = 20  # tools, and people; --json has all
 COLUMNS = ("asked", "let_through", "approved", "edited", "rejected", "expired", "denied")
@@ -84,7 +84,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 async def _counted(ground: settings.Settings, span_s: int, only: Only) -> Tally:
-    redis = open_redis(ground.redis_url)
+    redis = redis_of(ground)
     try:
         store = Store(redis, ground.tenant)
         now = await store.now()

@@ -18,9 +18,9 @@ from approvals.callback_secrets import CallbackSecrets
 from approvals.callbacks import Callbacks, Kept
 from approvals.cli import FINE, printable
 from approvals.model import Actor, Json
-from approvals.redis_door import open_redis
 from bot import settings
 from bot.columns import show_table
+from bot.durability import redis_of
 from bot.webhooks import host_of
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -100,7 +100,7 @@ def _operator() -> Actor:
 
 async def _run(deed: Deed, arguments: argparse.Namespace) -> int:
     ground = settings.read(os.environ, needs="redis")
-    async with open_redis(ground.redis_url) as redis:
+    async with redis_of(ground) as redis:
         return await deed(redis, ground.tenant, arguments)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
 from approvals.inbox import AgentInbox
 from approvals.model import AgentName
-from approvals.redis_door import open_redis
 from approvals.waiting import Waiting
 
 PATIENCE_S = 5.0  # how long a wait bears that Redis is away
@@ -26,14 +26,14 @@ class Door:
 class Doors:
     """They are opened when they are first used; there are as many as there are agents with a token."""
 
-    def __init__(self, redis_url: str, tenant: str) -> None:
-        self._redis_url, self._tenant = redis_url, tenant
+    def __init__(self, open_redis: Callable[[], Redis], tenant: str) -> None:
+        self._open_redis, self._tenant = open_redis, tenant
         self._doors: dict[AgentName, Door] = {}
 
     def of(self, agent: AgentName) -> Door:
         """That agent's own."""
         if agent not in self._doors:
-            redis = open_redis(self._redis_url)
+            redis = self._open_redis()
             inbox = AgentInbox(redis, self._tenant, agent)
             self._doors[agent] = Door(redis, inbox, Waiting(inbox, PATIENCE_S))
         return self._doors[agent]

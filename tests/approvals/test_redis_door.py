@@ -16,8 +16,9 @@ from approvals.redis_door import due_ms, moment, ms, open_redis, translated
         "",
         "localhost:6379",
         "http://h",
-        "redis+sentinel://u:hunter2@h/0",
-        "redis+cluster://u:hunter2@h/0",
+        "redis+sentinel://u:hunter2@h/",
+        "redis+sentinel://u:hunter2@h:99999x/mymaster",
+        "redis+cluster://u:hunter2@h/3",
         "redis://u:hunter2@h:hunter2/0",
     ],
 )
