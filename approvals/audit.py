@@ -2,21 +2,24 @@
 
 An entry's hash covers all of it but `hash` itself and `seq`, which Redis gives out densely, per tenant, in
 the commit that writes the entry. So an edit or an insertion breaks a chain; a deletion leaves a gap in `seq`.
+Of what may have to be forgotten, a call's args and people's names and words, it covers a salted hash: they
+can be erased, and the entry still holds.
 """
 
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from typing import Literal, assert_never
+from typing import Any, Literal, assert_never
 
 from approvals.canonical import encode
+from approvals.dsse import written
 from approvals.errors import InvalidCall
 from approvals.events import (
     Allowed,
-from approvals.dsse import written
     Asked,
     Denied,
     Edited,
@@ -32,6 +35,14 @@ from approvals.dsse import written
 from approvals.model import Action, Args, Fingerprint, Json, Kind, Request, Via
 
 GENESIS = ""  # what the first entry of a chain names as its previous
+SALT_BYTES = 16
+# What of `detail` is never erased. All else may hold names, or words of people and agents.
+KEPT = frozenset(
+    {
+        *("kind", "risk", "wished_risk", "wished_deadline_s", "confidence", "batch"),
+        *("bulk", "action", "before", "votes", "duration_ms", "attempted"),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +63,8 @@ class Entry:
     policy: str | None = None
     latency_ms: int | None = None  # since the request was asked
     detail: dict[str, Json] | None = None
+    salt: str | None = None  # of the commitment; None once what it stands for is erased
+    commitment: str | None = None  # to what was erased; before, it follows from the salt
     previous: str = GENESIS
     hash: str = ""
 
@@ -86,7 +99,7 @@ def _detail(before: Request, after: Request, event: Event) -> dict[str, Json] | 
     text = getattr(event, "text", None)
     if text is not None:
         detail["text"] = text
-    detail |= _voting_detail(event)
+    detail |= _voting_detail(event) | _receipt(before, after)
     if isinstance(event, Asked) or (after.kind is Kind.REVIEW and isinstance(event, Executed | Failed)):
         detail["because"] = after.terms.because
     match event:
@@ -100,8 +113,6 @@ def _detail(before: Request, after: Request, event: Event) -> dict[str, Json] | 
                 detail["because"] = terms.because
         case Voted():
             detail["votes"] = f"{len(after.votes)} of {after.terms.quorum}"
-    if after.signed is not None and after.signed != before.signed:
-        detail["receipt"] = written(after.signed)
         case Executed(duration_ms=ms) | Failed(duration_ms=ms):
             detail["duration_ms"] = ms
         case Refused(attempted=attempted):
@@ -110,6 +121,12 @@ def _detail(before: Request, after: Request, event: Event) -> dict[str, Json] | 
         case _:
             pass
     return detail
+
+
+def _receipt(before: Request, after: Request) -> dict[str, Json]:
+    """The signed decision, in the entry that decides."""
+    is_new = after.signed is not None and after.signed != before.signed
+    return {"receipt": written(after.signed)} if after.signed and is_new else {}
 
 
 def _voting_detail(event: Event) -> dict[str, Json]:
@@ -133,26 +150,73 @@ def _submission_detail(request: Request) -> dict[str, Json]:
 
 def link(previous: str, entry: Entry) -> Entry:
     """Chain `entry` onto the hash of its request's previous one (GENESIS for the first)."""
-    chained = replace(entry, previous=previous)
+    chained = replace(entry, previous=previous, salt=entry.salt or secrets.token_hex(SALT_BYTES))
     return replace(chained, hash=digest(chained))
 
 
 def digest(entry: Entry) -> str:
-    """SHA-256, in hex, of the canonical JSON of all fields but `hash` and `seq`."""
+    """SHA-256, in hex, of the canonical JSON of `content`."""
     return hashlib.sha256(encode(content(entry))).hexdigest()
 
 
 def content(entry: Entry) -> dict[str, Json]:
-    """What the hash covers: the entry as its exported JSON object shows it, without `hash` and `seq`."""
-    values = {field.name: getattr(entry, field.name) for field in fields(entry)}  # asdict copies all args
-    del values["hash"], values["seq"]
-    values["at"] = rfc3339(entry.at)
-    return values
+    """What the hash covers: all but `hash`, `seq` and `salt`, and a commitment for what can be erased."""
+    values = _values(entry)
+    for name in ("seq", "hash", "salt", "commitment"):
+        del values[name]
+    if entry.salt is None and entry.commitment is None:  # logged before anything could be erased
+        return values
+    del values["args"]
+    return {**values, "detail": _kept(entry), "commitment": commitment(entry)}
+
+
+def commitment(entry: Entry) -> str:
+    """SHA-256, in hex, of the canonical JSON of the salt and of what can be erased."""
+    if entry.commitment is not None:
+        return entry.commitment
+    words = {name: value for name, value in (entry.detail or {}).items() if name not in KEPT}
+    erasable: dict[str, Json] = {"args": entry.args, "detail": words, "salt": entry.salt}
+    return hashlib.sha256(encode(erasable)).hexdigest()
+
+
+def erased(entry: Entry) -> Entry:
+    """The entry without args, names and words; its hash still holds."""
+    if is_erased(entry) or entry.salt is None:
+        return entry
+    return replace(entry, args=None, detail=_kept(entry), salt=None, commitment=commitment(entry))
+
+
+def is_erased(entry: Entry) -> bool:
+    return entry.commitment is not None
+
+
+def _kept(entry: Entry) -> dict[str, Json]:
+    return {name: value for name, value in (entry.detail or {}).items() if name in KEPT}
 
 
 def exported(entry: Entry) -> dict[str, Json]:
     """The entry as one JSON object of `countersign audit export`."""
-    return {"seq": entry.seq, **content(entry), "hash": entry.hash}
+    return _values(entry)
+
+
+def imported(values: dict[str, Any]) -> Entry:
+    """The entry of such an object.
+
+    Raises:
+        ValueError, TypeError, KeyError: it is none.
+    """
+    return Entry(**{**values, "at": datetime.fromisoformat(values["at"])})
+
+
+def leaf(entry: Entry) -> bytes:
+    """What stands for the entry in the log's tree: its number and its hash, which covers all else."""
+    return encode({"hash": entry.hash, "seq": entry.seq})
+
+
+def _values(entry: Entry) -> dict[str, Json]:
+    values = {field.name: getattr(entry, field.name) for field in fields(entry)}  # asdict copies all args
+    values["at"] = rfc3339(entry.at)
+    return values
 
 
 def rfc3339(at: datetime) -> str:
@@ -164,7 +228,8 @@ class Fault:
     """The first entry of a log that doesn't hold, and what is wrong there."""
 
     seq: int
-    kind: Literal["changed", "missing", "unlinked", "order"]
+    kind: Literal["changed", "missing", "unlinked", "order", "rewritten"]
+    until: int | None = None  # of those from `seq` to here, one is the first
 
     def __str__(self) -> str:
         match self.kind:
@@ -176,6 +241,10 @@ class Fault:
                 return f"entry {self.seq} does not follow the previous entry of its request"
             case "order":
                 return f"entry {self.seq} stands where it does not belong"
+            case "rewritten" if self.until is not None:
+                return f"of the entries {self.seq} to {self.until} one is another than the checkpoint covers"
+            case "rewritten":
+                return f"entry {self.seq} is another than the log's tree covers"
             case _:
                 assert_never(self.kind)
 
@@ -189,7 +258,7 @@ def verify(entries: Iterable[Entry], *, first_seq: int = 1, last_seq: int | None
     heads: dict[str, str] = {}
     expected = first_seq
     for entry in entries:
-        fault = _fault(entry, expected, heads, is_whole=first_seq == 1)
+        fault = fault_of(entry, expected, heads, is_whole=first_seq == 1)
         if last_seq is not None and expected > last_seq:
             fault = Fault(seq=entry.seq, kind="order")
         if fault is not None:
@@ -201,12 +270,13 @@ def verify(entries: Iterable[Entry], *, first_seq: int = 1, last_seq: int | None
     return None
 
 
-def _fault(entry: Entry, expected: int, heads: dict[str, str], *, is_whole: bool) -> Fault | None:
+def fault_of(entry: Entry, expected: int, heads: dict[str, str], *, is_whole: bool) -> Fault | None:
+    """What is wrong with one entry, after those whose requests' newest hashes are `heads`."""
     if entry.seq > expected:
         return Fault(seq=expected, kind="missing")
     if entry.seq < expected:
         return Fault(seq=entry.seq, kind="order")
-    if not _holds(entry):
+    if not holds(entry):
         return Fault(seq=entry.seq, kind="changed")
     known = heads.get(entry.request, GENESIS if is_whole else None)
     if known is not None and entry.previous != known:
@@ -214,7 +284,10 @@ def _fault(entry: Entry, expected: int, heads: dict[str, str], *, is_whole: bool
     return None
 
 
-def _holds(entry: Entry) -> bool:
+def holds(entry: Entry) -> bool:
+    """Whether an entry's hash fits its content; one that says it was erased must not say more."""
+    if is_erased(entry) and entry != replace(entry, args=None, detail=_kept(entry), salt=None):
+        return False
     try:
         return digest(entry) == entry.hash
     except InvalidCall:  # somebody wrote what we never could have

@@ -44,5 +44,6 @@ async def _backwards(store: Store) -> AsyncIterator[list[Entry]]:
     oldest = max(1, end - LOOKED_THROUGH)
     while end > oldest:
         begin = max(oldest, end - PAGE)
-        yield list(reversed(await store.entries(begin, end - begin)))
+        page = await store.entries(begin, end - begin)
+        yield [entry for entry in reversed(page) if entry.seq < end]  # some may be trimmed
         end = begin

@@ -404,9 +404,15 @@ class Store:
             Unreadable: an entry is none of ours.
             Unavailable: Redis was away.
         """
+        beside = key(self.tenant, "audit:beside")  # where something of them or near them was erased
         with translated(self._redis):
-            found = await self._redis.xrange(self._audit, f"{first}-0", "+", count)
-        return [_entry(str(entry_id), (fields or {}).get("entry", "")) for entry_id, fields in found or []]
+            async with self._redis.pipeline() as pipe:
+                pipe.xrange(self._audit, f"{first}-0", "+", count)
+                pipe.zrangebyscore(beside, first, "+inf", 0, count, withscores=True)
+                in_stream, moved = await pipe.execute()
+        found = {_seq(id): (fields or {}).get("entry", "") for id, fields in in_stream}
+        found |= {int(seq): text for text, seq in moved}
+        return [replace(wire.read(wire.ENTRY, found[seq]), seq=seq) for seq in sorted(found)[:count]]
 
     async def log(self, first: int = 1) -> AsyncIterator[Entry]:
         """The whole log from number `first` on, a page at a time. Raises as `entries`."""
@@ -573,8 +579,8 @@ def message_key(tenant: str, posted: Posted) -> str | None:
     return key(tenant, "message", posted.channel, posted.ts)
 
 
-def _entry(entry_id: str, text: str | bytes) -> Entry:
-    return replace(wire.read(wire.ENTRY, text), seq=int(entry_id.partition("-")[0]))
+def _seq(entry_id: str) -> int:
+    return int(entry_id.partition("-")[0])
 
 
 def _consequences(before: Request | None, after: Request, event: Event) -> list[str | int]:

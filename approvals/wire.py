@@ -17,6 +17,7 @@ from approvals.model import Freeze, Request
 from approvals.mornings import DailyThread
 from approvals.places import Posted
 from approvals.preferences import Preferences
+from approvals.witness import Day, Exported, Kept
 
 T = TypeVar("T")
 
@@ -36,6 +37,9 @@ GRANT = TypeAdapter(Grant)
 ABSENCE = TypeAdapter(Absence)
 DAILY_THREAD = TypeAdapter(DailyThread)
 PREFERENCES = TypeAdapter(Preferences)
+KEPT_CHECKPOINT = TypeAdapter(Kept)
+DAY = TypeAdapter(Day)
+EXPORTED = TypeAdapter(Exported)
 
 
 class Unreadable(ApprovalsError):
