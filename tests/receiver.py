@@ -56,7 +56,7 @@ class Receiver:
 
     async def until_called(self, count: int = 1) -> Call:
         """The newest call, once there are so many."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while len(self.calls) < count:
                 self.came.clear()
                 await self.came.wait()

@@ -194,7 +194,7 @@ class Sandbox:
         """A message and the replies to it."""
         return self.workspace.thread(channel, ts)
 
-    async def until(self, predicate: Callable[[], T], timeout_s: float = 5.0) -> T:
+    async def until(self, predicate: Callable[[], T], timeout_s: float = 20.0) -> T:
         """Wait until `predicate` returns something true, and return that.
 
         Raises: TimeoutError, if that takes longer than `timeout_s`.

@@ -26,7 +26,7 @@ Way = Callable[[Agent[Any], Approvals], Awaitable[RunResult]]
 
 
 async def driven(agent: Agent[Any], approvals: Approvals) -> RunResult:
-    return await run(agent, "Refund c_42.", approvals, timeout=5)
+    return await run(agent, "Refund c_42.", approvals, timeout=20)
 
 
 async def bare(agent: Agent[Any], _: Approvals) -> RunResult:
@@ -197,7 +197,7 @@ async def test_a_run_that_was_killed_goes_on_where_it_was_put_by(
         await run(desk.agent(CALL), "Refund c_42.", approvals, run_id="inv-881", timeout=0.05)
     (request,) = await clerk.arrived()
     await clerk.approve(request.id)
-    again = desk.agent(timeout=5)
+    again = desk.agent(timeout=20)
     again.model = desk.model = ScriptedModel([[assistant_message("done")]])
     result = await run(again, "ignored", approvals, run_id="inv-881", context={"of": "the second process"})
     assert result.final_output == "done"
@@ -407,7 +407,7 @@ async def test_a_tool_that_needs_approval_without_a_gate_stops_the_run(
 async def test_a_hosted_mcp_server_is_called_once_people_approve(
     decision: str, approvals: Approvals, clerk: Clerk
 ) -> None:
-    decide = hosted(approvals, timeout=5)
+    decide = hosted(approvals, timeout=20)
     wanted = McpApprovalRequest(
         id="mcpr_1", arguments='{"to": "all"}', name="send", server_label="mail", type="mcp_approval_request"
     )

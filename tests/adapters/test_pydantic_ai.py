@@ -315,7 +315,7 @@ async def test_an_approval_for_another_tool_is_not_used(
 ) -> None:
     clerk.habit = yes
     ticket = await approvals.submit("look_up", CALL)
-    await approvals.wait(ticket.id, timeout=5)
+    await approvals.wait(ticket.id, timeout=20)
     requests = DeferredToolRequests(approvals=[ToolCallPart("refund", CALL, "call_1")])
     history: list[ModelMessage] = [ModelResponse(parts=[ToolCallPart("refund", CALL, "call_1")])]
     forged = {"call_1": {"countersign": ticket.id, "edited": False}}

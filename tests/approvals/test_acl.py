@@ -36,7 +36,7 @@ async def test_the_documented_user_can_ask_wait_claim_and_report(redis_url: str,
         Approvals.connect(billing_url, agent="billing") as approvals,
     ):
         ticket = await approvals.submit("refund", {"amount": 940}, key="inv-881")
-        assert (await approvals.wait(ticket.id, timeout=5)).status == "approved"
+        assert (await approvals.wait(ticket.id, timeout=20)).status == "approved"
         await approvals.claim(ticket.id)
         await approvals.receipt(ticket.id, ok=True)
 
@@ -57,7 +57,7 @@ async def test_it_can_take_what_people_want_undone(redis_url: str, billing_url: 
         Approvals.connect(billing_url, agent="billing") as approvals,
     ):
         ticket = await approvals.review("close_ticket", {"ticket": "T-17"})
-        (asked,) = await approvals.undos(timeout=5)
+        (asked,) = await approvals.undos(timeout=20)
         assert asked.id == ticket.id
         await approvals.report_undone(asked.id, ok=True)
 

@@ -341,7 +341,7 @@ async def test_a_key_finds_the_answer_again_and_runs_once(
 ) -> None:
     ran: list[str] = []
 
-    @agent.required(key=lambda invoice: f"invoice-{invoice}", timeout=5)
+    @agent.required(key=lambda invoice: f"invoice-{invoice}", timeout=20)
     async def pay(invoice: str, amount: float) -> None:
         ran.append(invoice)
 

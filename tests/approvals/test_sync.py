@@ -28,7 +28,7 @@ async def test_every_call_works_from_a_plain_thread(agent: Approvals, redis_url:
     async with serving(redis_url, tenant, habit=yes) as clerk:
 
         def work() -> str:
-            outcome = agent.request("refund", REFUND, timeout=5)
+            outcome = agent.request("refund", REFUND, timeout=20)
             permit = agent.claim(outcome.id)
             agent.receipt(permit.id, True, "done", 3)
             return permit.id
@@ -122,7 +122,7 @@ async def test_many_threads_wait_at_once(agent: Approvals, redis_url: str, tenan
 
         def work() -> list[object]:
             with ThreadPoolExecutor(20) as pool:
-                asked = pool.map(lambda n: agent.request("refund", {"n": n}, timeout=5), range(60))
+                asked = pool.map(lambda n: agent.request("refund", {"n": n}, timeout=20), range(60))
                 return [outcome.args and outcome.args["n"] for outcome in asked]
 
         assert await asyncio.to_thread(work) == list(range(60))

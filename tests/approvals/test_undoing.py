@@ -146,7 +146,7 @@ async def test_calls_of_other_tools_are_left_to_whoever_can_undo_them(agent: App
 
     async with agent.undoing():
         await agent.review("close", {"ticket": "T-17"}, result="closed")
-        (asked,) = await agent.undos(timeout=5)
+        (asked,) = await agent.undos(timeout=20)
     assert (asked.tool, asked.args, asked.result) == ("close", {"ticket": "T-17"}, "closed")
     assert (asked.text, asked.asked_by) == (WANTED.text, "Ada")
     assert await agent.undos(timeout=0) == []
@@ -160,7 +160,7 @@ async def test_threads_can_do_all_of_it(redis_url: str, tenant: str, clerk: Cler
     def work() -> None:
         with threads.Approvals.connect(redis_url, agent="billing", tenant=tenant) as agent:
             agent.review("close", {"ticket": "T-17"})
-            (asked,) = agent.undos(timeout=5)
+            (asked,) = agent.undos(timeout=20)
             agent.report_undone(asked.id, True, "by hand")
             gated = agent.required(undo=lambda ticket: f"{ticket} is open")(close)
             listening = threading.Thread(target=agent.run_undos)

@@ -108,6 +108,6 @@ def test_it_ends_when_its_owner_is_killed(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", HOLD_ONE, tmp_path], stdout=subprocess.PIPE) as owner:
         assert owner.stdout is not None
         url = urlsplit(owner.stdout.readline().decode().strip())
-        with socket.create_connection((url.hostname, url.port), timeout=5) as connection:
+        with socket.create_connection((url.hostname, url.port), timeout=20) as connection:
             owner.kill()
             assert connection.recv(1) == b"", "Redis should close the connection by ending"

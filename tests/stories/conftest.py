@@ -14,8 +14,9 @@ from tests.stories.signing import House, free_port, is_serving, over_http
 
 @pytest.fixture
 async def slack() -> AsyncIterator[Sandbox]:
-    """A small Slack of its own for each test. It limits no rates unless a test makes it."""
-    async with Sandbox(rate_limits=False) as sandbox:
+    """A small Slack of its own for each test. It limits no rates unless a test makes it, and is patient: that
+    clicks are answered in time is measured, and a busy machine is not a bug."""
+    async with Sandbox(rate_limits=False, ack_timeout_s=10.0) as sandbox:
         yield sandbox
 
 

@@ -88,13 +88,13 @@ async def test_a_sent_back_request_stays_open_until_it_is_revised(
     assert (await ana.press("Request changes…", card)).ok
     assert (await ana.fill_and_submit({"words": "Without the shipping, please."})).ok
     with pytest.raises(ChangesRequested) as sent_back:
-        await approvals.wait(ticket.id, timeout=5)
+        await approvals.wait(ticket.id, timeout=20)
     assert sent_back.value.feedback == "Without the shipping, please."
     await redrawn(slack, card, "Without the shipping")
     await approvals.revise(ticket.id, {"customer": "c_42", "amount": 900})
     revised = await redrawn(slack, card, "900")
     assert (await ana.press("Approve", revised)).ok
-    outcome = await approvals.wait(ticket.id, timeout=5)
+    outcome = await approvals.wait(ticket.id, timeout=20)
     assert outcome.args == {"customer": "c_42", "amount": 900}
 
 
@@ -104,7 +104,7 @@ async def test_a_person_answers_instead_of_the_tool(slack: Sandbox, approvals: A
     ana = slack.person("U0ANA")
     assert (await ana.press("Respond…", card)).ok
     assert (await ana.fill_and_submit({"words": "I have refunded it by hand."})).ok
-    outcome = await approvals.wait(ticket.id, timeout=5)
+    outcome = await approvals.wait(ticket.id, timeout=20)
     assert (outcome.status, outcome.text) == ("answered", "I have refunded it by hand.")
 
 
@@ -140,14 +140,14 @@ async def test_an_agent_takes_its_request_back(slack: Sandbox, approvals: Approv
     ticket = await approvals.submit("refund", {"customer": "c_42", "amount": 940})
     card = await the_card(slack)
     await approvals.cancel(ticket.id, reason="paid another way")
-    assert (await approvals.wait(ticket.id, timeout=5)).status == "cancelled"
+    assert (await approvals.wait(ticket.id, timeout=20)).status == "cancelled"
     await redrawn(slack, card, "paid another way")
 
 
 async def test_an_approval_is_used_once(slack: Sandbox, approvals: Approvals) -> None:
     ticket = await approvals.submit("refund", {"customer": "c_42", "amount": 940})
     await slack.person("U0ANA").press("Approve", await the_card(slack))
-    await approvals.wait(ticket.id, timeout=5)
+    await approvals.wait(ticket.id, timeout=20)
     permit = await approvals.claim(ticket.id)
     assert permit.args == {"customer": "c_42", "amount": 940}
     with pytest.raises(NotClaimed):
@@ -157,7 +157,7 @@ async def test_an_approval_is_used_once(slack: Sandbox, approvals: Approvals) ->
 async def test_nobody_in_time_is_told_as_such(slack: Sandbox, approvals: Approvals, bot: Service) -> None:
     ticket = await approvals.submit("refund", {"customer": "c_42", "amount": 940}, deadline=1)
     card = await the_card(slack)
-    outcome = await approvals.wait(ticket.id, timeout=5)
+    outcome = await approvals.wait(ticket.id, timeout=20)
     assert outcome.status == "expired"
     await redrawn(slack, card, "nobody")
     late = await slack.person("U0ANA").press("Approve", card)

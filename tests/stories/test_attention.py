@@ -125,7 +125,7 @@ action = "deny"
     async with a_connected_bot(slack, env) as bot:
         for tool in ("refund", "drop"):
             ticket = await approvals.submit(tool, REFUND)
-            await approvals.wait(ticket.id, timeout=5) if tool == "refund" else None
+            await approvals.wait(ticket.id, timeout=20) if tool == "refund" else None
         asked = await approvals.submit("deploy", REFUND)
         assert "<@U0ANA>" in (await the_card(slack, "Deploy")).text
         assert (await bot.store.get(asked.id))[0].is_pending

@@ -82,7 +82,7 @@ async def test_a_whole_life_is_logged_entry_by_entry(
     await logged(bot, ticket.id, "revised")
     await ana.press("Edit…", await the_card(slack, "900"))
     await ana.fill_and_submit({"amount": "890"})
-    await approvals.wait(ticket.id, timeout=5)
+    await approvals.wait(ticket.id, timeout=20)
     await approvals.claim(ticket.id)
     await approvals.receipt(ticket.id, ok=True, result="re_81f", duration_ms=800)
     await logged(bot, ticket.id, "executed")
@@ -125,7 +125,7 @@ async def test_a_decision_is_told_by_exactly_one_entry(
     if words is not None:
         await the_dialog(slack, "U0ANA")
         await ana.fill_and_submit({"words": words})
-    await approvals.wait(ticket.id, timeout=5)
+    await approvals.wait(ticket.id, timeout=20)
     assert await events(bot, ticket.id) == ["submitted", "asked", event]
 
 
@@ -141,7 +141,7 @@ async def test_the_log_is_exported_and_the_export_verifies(
         assert (
             await slack.person("U0ANA").press("Approve", await the_card(slack, f"amount     {number}"))
         ).ok
-        await approvals.wait(ticket.id, timeout=5)
+        await approvals.wait(ticket.id, timeout=20)
     exported = await countersign(env, "audit", "export")
     assert exported.code == 0
     assert [entry["seq"] for entry in exported.entries] == list(range(1, 13))
@@ -166,7 +166,7 @@ async def test_what_somebody_changed_in_redis_itself_does_not_verify(
 ) -> None:
     ticket = await approvals.submit("refund", REFUND)
     await slack.person("U0ANA").press("Approve", await the_card(slack))
-    await approvals.wait(ticket.id, timeout=5)
+    await approvals.wait(ticket.id, timeout=20)
     audit = key(tenant, "audit")
     await bot.redis.xdel(audit, "3-0")
     told = await countersign(env, "audit", "verify")
@@ -180,7 +180,7 @@ async def test_the_story_of_one_request_is_shown(
     ticket = await approvals.submit("refund", REFUND)
     await the_card(slack)
     await slack.person("U0ANA").slash("/reject", f"{ticket.id} paid already")
-    await approvals.wait(ticket.id, timeout=5)
+    await approvals.wait(ticket.id, timeout=20)
     told = await countersign(env, "audit", "show", ticket.id[:8])
     assert told.code == 0
     words = ("submitted", "asked", "rejected")
@@ -217,7 +217,7 @@ async def test_an_operator_approves_as_the_person_they_are_in_slack(
     assert await events(bot, ticket.id) == ["submitted", "asked"]
     done = await countersign(mapped, "approve", ticket.id[:8], "looks", "right", typed="y\n")
     assert done.code == 0, done.err
-    outcome = await approvals.wait(ticket.id, timeout=5)
+    outcome = await approvals.wait(ticket.id, timeout=20)
     assert (outcome.decided_by, outcome.text) == ("slack:U0KIM", "looks right")
     (entry,) = await logged(bot, ticket.id, "approved")
     assert entry.via == "cli"
@@ -230,7 +230,7 @@ async def test_an_operator_rejects_with_a_reason(
     await the_card(slack)
     assert (await countersign(mapped, "reject", ticket.id)).code == 2
     assert (await countersign(mapped, "reject", ticket.id, "not", "today")).code == 0
-    outcome = await approvals.wait(ticket.id, timeout=5)
+    outcome = await approvals.wait(ticket.id, timeout=20)
     assert (outcome.status, outcome.text) == ("rejected", "not today")
     late = await countersign(mapped, "approve", ticket.id, "--yes")
     assert late.code == 1

@@ -59,7 +59,7 @@ async def test_a_letter_that_can_not_be_followed_is_answered_and_logged(
 ) -> None:
     id = new_id()
     await _post(bot, TOLD[garbage](id))
-    outcome = await approvals.wait(id, timeout=5)
+    outcome = await approvals.wait(id, timeout=20)
     assert outcome.status == "rejected"
     assert outcome.text
     (entry,) = [entry for entry in await bot.store.entries() if entry.event == "refused"]
@@ -155,9 +155,9 @@ async def test_an_odd_letter_is_told_or_drawn_and_every_dialog_of_it_opens(
             assert (await ana.press("Edit…", card)).ok
         assert (await ana.press("Reject…", card)).ok
         assert (await ana.fill_and_submit({"words": "No."})).ok
-        assert (await approvals.wait(id, timeout=5)).status in ("rejected", "expired")
+        assert (await approvals.wait(id, timeout=20)).status in ("rejected", "expired")
     else:
-        assert (await approvals.wait(id, timeout=5)).status in ("rejected", "cancelled", "expired")
+        assert (await approvals.wait(id, timeout=20)).status in ("rejected", "cancelled", "expired")
     await _goes_on(slack, approvals, bot)
 
 
@@ -191,7 +191,7 @@ async def test_a_letter_about_an_unknown_request_is_answered(
     id = new_id()
     await approvals.cancel(id)
     with pytest.raises(Rejected, match="no request"):
-        raise_for = await approvals.wait(id, timeout=5)
+        raise_for = await approvals.wait(id, timeout=20)
         raise Rejected(raise_for.text or "", raise_for)
     await _goes_on(slack, approvals, bot)
 
@@ -204,7 +204,7 @@ async def test_a_revision_to_what_can_not_be_asked_leaves_the_request_as_it_was(
     await _post(bot, f'{{"letter":"revision","id":"{ticket.id}","args":{{"amount":NaN}}}}')
     await until(lambda: _has_refused(bot))
     assert (await slack.person("U0ANA").press("Approve", card)).ok
-    assert (await approvals.wait(ticket.id, timeout=5)).args == REFUND
+    assert (await approvals.wait(ticket.id, timeout=20)).args == REFUND
 
 
 # -- what Slack brings ---------------------------------------------------------------------------------
@@ -250,7 +250,7 @@ async def test_a_malformed_click_decides_nothing_and_the_next_one_works(
     await _interact(house, a_click(house.slack, card) | CLICKS[malformed])
     assert not DECISIONS & set(await events(house.web, ticket.id))
     assert (await house.slack.person("U0ANA").press("Approve", card)).ok
-    assert (await approvals.wait(ticket.id, timeout=5)).status == "approved"
+    assert (await approvals.wait(ticket.id, timeout=20)).status == "approved"
 
 
 async def test_a_button_of_an_older_version_says_how_to_go_on(
@@ -322,7 +322,7 @@ async def test_an_edit_that_breaks_the_rules_of_its_fields_is_told_at_the_field(
         assert result.errors, wrong
     assert not DECISIONS & set(await events(bot, ticket.id))
     assert (await ana.fill_and_submit({"amount": "900", "flags": '{"a": []}'})).ok
-    assert (await approvals.wait(ticket.id, timeout=5)).args == {
+    assert (await approvals.wait(ticket.id, timeout=20)).args == {
         "customer": "c_42",
         "amount": 900,
         "flags": {"a": []},
@@ -370,7 +370,7 @@ async def _goes_on(slack: Sandbox, approvals: Approvals, bot: Service) -> None:
     ticket = await approvals.submit("refund", {"customer": "the next one"})
     card = await the_card(slack, "the next one")
     assert (await slack.person("U0KIM").press("Approve", card)).ok
-    assert (await approvals.wait(ticket.id, timeout=5)).status == "approved"
+    assert (await approvals.wait(ticket.id, timeout=20)).status == "approved"
     await logged(bot, ticket.id, "approved")
 
 

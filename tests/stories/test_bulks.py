@@ -62,7 +62,7 @@ async def test_all_shown_is_approved_but_for_what_must_be_opened(
     assert len(bulks) == 1
     assert bulks.pop().startswith("B-")
     for ticket in tickets[:5]:
-        assert (await approvals.wait(ticket.id, timeout=5)).decided_by == "slack:U0ANA"
+        assert (await approvals.wait(ticket.id, timeout=20)).decided_by == "slack:U0ANA"
     assert "1 of 6 left" in (await redrawn(slack, digest, "1 of 6")).shown
 
 
@@ -155,7 +155,7 @@ async def test_eight_who_click_at_once_decide_each_row_once(
         for person in people * 2:
             clicking.create_task(approve_shown(slack, person, digest))
     for ticket in tickets[:5]:
-        assert (await approvals.wait(ticket.id, timeout=5)).status == "approved"
+        assert (await approvals.wait(ticket.id, timeout=20)).status == "approved"
     assert len(await deciders(bot, tickets[:5])) == 5
     for person in people:
         await whispered(slack, person, "of 6")
@@ -185,7 +185,7 @@ async def test_rejecting_all_takes_a_reason_which_each_agent_gets(
     assert "Reject 5" in asked.shown
     assert (await kim.fill_and_submit({"words": "Refunds are closed."})).ok
     for ticket in tickets[:5]:
-        outcome = await approvals.wait(ticket.id, timeout=5)
+        outcome = await approvals.wait(ticket.id, timeout=20)
         assert (outcome.status, outcome.text) == ("rejected", "Refunds are closed.")
     assert kim.view is None
     await whispered(slack, "U0KIM", "Rejected all 5")
@@ -203,7 +203,7 @@ async def test_an_edit_that_comes_after_the_bulk_is_told_so(
     await slack.until(lambda: len(kim.views) == 2)
     await approve_shown(slack, "U0ANA", digest)
     for ticket in tickets[:5]:
-        assert (await approvals.wait(ticket.id, timeout=5)).args in SIX
+        assert (await approvals.wait(ticket.id, timeout=20)).args in SIX
     assert (await kim.fill_and_submit({"amount": "9"})).ok
     assert "Ana Duarte approved" in (await the_dialog(slack, "U0KIM")).shown
     assert await deciders(bot, tickets[:5]) == ["slack:U0ANA"] * 5
@@ -296,7 +296,7 @@ async def test_what_a_killed_worker_leaves_goes_on_elsewhere_and_nothing_twice(
     await let_leases_end(redis_url, tenant)
     async with a_bot_process(slack, env):
         for ticket in tickets[:5]:
-            assert (await approvals.wait(ticket.id, timeout=5)).decided_by == "slack:U0ANA"
+            assert (await approvals.wait(ticket.id, timeout=20)).decided_by == "slack:U0ANA"
         await redrawn(slack, digest, "1 of 6")
         await whispered(slack, "U0ANA", "Approved 5 of 6")
     logged = await everything_logged(redis_url, tenant)

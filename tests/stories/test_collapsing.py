@@ -60,7 +60,7 @@ async def test_one_approval_is_for_all_that_the_card_showed(
     tickets, card = await asked_thrice(slack, approvals)
     assert (await slack.person("U0KIM").press("Approve", card)).ok
     for ticket in tickets:
-        outcome = await approvals.wait(ticket.id, timeout=5)
+        outcome = await approvals.wait(ticket.id, timeout=20)
         assert (outcome.status, outcome.decided_by) == ("approved", "slack:U0KIM")
         assert (await approvals.claim(ticket.id)).args == REFUND
         (entry,) = await logged(bot, ticket.id, "approved")
@@ -77,7 +77,7 @@ async def test_one_rejection_and_its_words_are_for_all(
     await the_dialog(slack, "U0KIM")
     assert (await kim.fill_and_submit({"words": "Stop asking."})).ok
     for ticket in tickets:
-        outcome = await approvals.wait(ticket.id, timeout=5)
+        outcome = await approvals.wait(ticket.id, timeout=20)
         assert (outcome.status, outcome.text) == ("rejected", "Stop asking.")
 
 
@@ -88,7 +88,7 @@ async def test_an_edit_is_what_each_of_them_runs(slack: Sandbox, approvals: Appr
     await the_dialog(slack, "U0KIM")
     assert (await kim.fill_and_submit({"amount": "900"})).ok
     for ticket in tickets:
-        assert (await approvals.wait(ticket.id, timeout=5)).args == REFUND | {"amount": 900}
+        assert (await approvals.wait(ticket.id, timeout=20)).args == REFUND | {"amount": 900}
 
 
 async def edited(slack: Sandbox, card: Message, amount: str, agreed: str) -> None:
@@ -111,7 +111,7 @@ async def test_when_an_edit_sends_one_to_others_the_rest_wait_on_cards_of_their_
         await logged(bot, ticket.id, "parted")
     await slack.until(lambda: len(slack.messages()) == 3)
     assert (await slack.person("U0KIM").press("Approve", moved)).ok
-    assert (await approvals.wait(tickets[0].id, timeout=5)).args == REFUND | {"amount": 6000}
+    assert (await approvals.wait(tickets[0].id, timeout=20)).args == REFUND | {"amount": 6000}
     for ticket in tickets[1:]:
         request, _ = await bot.store.get(ticket.id)
         assert (request.status, request.args) == (Status.PENDING, REFUND)
@@ -123,7 +123,7 @@ async def test_an_edit_that_ends_it_at_once_ends_them_all_under_the_rule_of_the_
     tickets, card = await asked_thrice(slack, approvals)
     await edited(slack, card, "4000", "Approve")
     for ticket in tickets:
-        assert (await approvals.wait(ticket.id, timeout=5)).args == REFUND | {"amount": 4000}
+        assert (await approvals.wait(ticket.id, timeout=20)).args == REFUND | {"amount": 4000}
         (entry,) = await logged(bot, ticket.id, "edited")
         assert entry.rule == "risky refunds"
         assert (await bot.store.get(ticket.id))[0].terms.use_within_s == 300
@@ -137,7 +137,7 @@ async def test_when_its_agent_revises_one_the_rest_wait_on_cards_of_their_own(
     assert "identical calls" not in (await redrawn(slack, card, "900")).shown
     await slack.until(lambda: len(slack.messages()) == 3)
     assert (await slack.person("U0KIM").press("Approve", await redrawn(slack, card, "900"))).ok
-    assert (await approvals.wait(tickets[0].id, timeout=5)).status == "approved"
+    assert (await approvals.wait(tickets[0].id, timeout=20)).status == "approved"
     assert all([(await bot.store.get(ticket.id))[0].is_pending for ticket in tickets[1:]])
 
 
@@ -151,13 +151,13 @@ async def test_what_came_after_the_card_was_drawn_gets_its_own(
     kim = a_person(id="U0KIM", principals=frozenset({CHANNEL}))
     request, _ = await bot.store.get(first.id)
     await bot.store.change(first.id, Approve(by=kim, seen=request.fingerprint, alike=0))
-    assert (await approvals.wait(first.id, timeout=5)).status == "approved"
+    assert (await approvals.wait(first.id, timeout=20)).status == "approved"
     await logged(bot, other.id, "parted")
     second = await slack.until(lambda: next((m for m in slack.messages() if m.ts != card.ts), None))
     assert second is not None
     assert (await bot.store.get(other.id))[0].is_pending
     assert (await slack.person("U0KIM").press("Approve", second)).ok
-    assert (await approvals.wait(other.id, timeout=5)).status == "approved"
+    assert (await approvals.wait(other.id, timeout=20)).status == "approved"
 
 
 async def test_when_the_first_is_cancelled_the_others_still_wait(
@@ -165,7 +165,7 @@ async def test_when_the_first_is_cancelled_the_others_still_wait(
 ) -> None:
     tickets, _ = await asked_thrice(slack, approvals)
     await approvals.cancel(tickets[0].id)
-    assert (await approvals.wait(tickets[0].id, timeout=5)).status == "cancelled"
+    assert (await approvals.wait(tickets[0].id, timeout=20)).status == "cancelled"
     await slack.until(lambda: len(slack.messages()) == 3)
     for ticket in tickets[1:]:
         assert (await bot.store.get(ticket.id))[0].status is Status.PENDING

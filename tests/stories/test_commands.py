@@ -37,7 +37,7 @@ async def test_an_approval_is_typed_with_as_much_of_the_id_as_is_unique(
     }[spelling]
     assert (await slack.person("U0KIM").slash("/approve", f"{typed} fine, this once")).ok
     await whispered(slack, "U0KIM", f"You approved {short}. billing may run it once.")
-    outcome = await approvals.wait(ticket.id, timeout=5)
+    outcome = await approvals.wait(ticket.id, timeout=20)
     assert (outcome.decided_by, outcome.text) == ("slack:U0KIM", "fine, this once")
     told = await redrawn(slack, card, "fine, this once")
     assert "Kim Osei" in told.shown
@@ -54,7 +54,7 @@ async def test_a_typed_rejection_needs_a_reason_and_the_agent_gets_it(
     assert await events(bot, ticket.id) == ["submitted", "asked"]
     assert (await kim.slash("/reject", f"{ticket.id} already <paid> & done")).ok
     await whispered(slack, "U0KIM", "You rejected")
-    outcome = await approvals.wait(ticket.id, timeout=5)
+    outcome = await approvals.wait(ticket.id, timeout=20)
     assert (outcome.status, outcome.text) == ("rejected", "already <paid> & done")
 
 
@@ -114,7 +114,7 @@ async def test_what_must_be_read_first_is_opened_instead_of_approved(
     dialog = await the_dialog(slack, "U0KIM")
     assert await events(bot, ticket.id) == ["submitted", "asked"]
     assert (await kim.press("Approve", dialog)).ok
-    assert (await approvals.wait(ticket.id, timeout=5)).decided_by == "slack:U0KIM"
+    assert (await approvals.wait(ticket.id, timeout=20)).decided_by == "slack:U0KIM"
 
 
 async def test_a_guest_can_type_no_more_than_click_and_an_outsider_nothing(
@@ -181,7 +181,7 @@ async def test_a_request_is_brought_up_by_its_id_and_decided_there(
     dialog = await the_dialog(slack, "U0KIM")
     assert "c_42" in dialog.shown
     assert (await kim.press("Approve", dialog)).ok
-    assert (await approvals.wait(ticket.id, timeout=5)).decided_by == "slack:U0KIM"
+    assert (await approvals.wait(ticket.id, timeout=20)).decided_by == "slack:U0KIM"
     assert "You approved" in (await the_dialog(slack, "U0KIM")).shown
 
 
@@ -223,7 +223,7 @@ async def test_commands_may_have_other_names_and_every_sentence_uses_them(
     assert (await kim.slash("/yes", "R-ZZZZ")).ok
     assert "/asks" in (await whispered(slack, "U0KIM", "There is no request")).shown
     assert (await kim.slash("/yes", ticket.id)).ok
-    assert (await approvals.wait(ticket.id, timeout=5)).status == "approved"
+    assert (await approvals.wait(ticket.id, timeout=20)).status == "approved"
 
 
 # -- threads, mentions, shortcuts ----------------------------------------------------------------------
@@ -243,7 +243,7 @@ async def test_a_mention_brings_the_card_up_in_a_thread_and_both_copies_follow(
     )
     assert copy is not None
     assert (await slack.person("U0KIM").press("Approve", copy)).ok
-    assert (await approvals.wait(ticket.id, timeout=5)).decided_by == "slack:U0KIM"
+    assert (await approvals.wait(ticket.id, timeout=20)).decided_by == "slack:U0KIM"
     await redrawn(slack, card, "Kim Osei")
     await slack.until(lambda: "Kim Osei" in slack.workspace.message(copy.channel, copy.ts).shown)
 
@@ -294,7 +294,7 @@ async def test_the_message_shortcut_opens_the_request_to_be_decided(
         assert (await kim.shortcut("show_request", message)).ok
         assert "c_42" in (await the_dialog(slack, "U0KIM")).shown
     assert (await kim.press("Approve")).ok
-    assert (await approvals.wait(ticket.id, timeout=5)).decided_by == "slack:U0KIM"
+    assert (await approvals.wait(ticket.id, timeout=20)).decided_by == "slack:U0KIM"
 
 
 @pytest.mark.usefixtures("bot")
@@ -323,7 +323,7 @@ async def test_the_global_shortcut_and_the_home_tab_show_a_persons_queue(
     assert "c_42" in home.shown
     assert (await kim.press("Open", home)).ok
     assert (await kim.press("Approve", await _shows(slack, "U0KIM", "c_42"))).ok
-    assert (await approvals.wait(ticket.id, timeout=5)).decided_by == "slack:U0KIM"
+    assert (await approvals.wait(ticket.id, timeout=20)).decided_by == "slack:U0KIM"
 
 
 async def _shows(slack: Sandbox, person: str, words: str) -> View:

@@ -99,7 +99,7 @@ async def a_days_work(slack: Sandbox, approvals: Approvals) -> None:
     """Ana approves a refund; another still waits."""
     ticket = await approvals.submit("refund", {"customer": "c_42", "amount": 40})
     assert (await slack.person("U0ANA").press("Approve", await the_card(slack, "c_42"))).ok
-    await approvals.wait(ticket.id, timeout=5)
+    await approvals.wait(ticket.id, timeout=20)
     await approvals.submit("refund", {"customer": "c_17", "amount": 35})
     await the_card(slack, "c_17")
 
@@ -107,7 +107,7 @@ async def a_days_work(slack: Sandbox, approvals: Approvals) -> None:
 async def ran(approvals: Approvals, service: str = "api") -> None:
     """A call that runs without asking, and is up for a look."""
     ticket = await approvals.submit("restart", {"service": service})
-    await approvals.wait(ticket.id, timeout=5)
+    await approvals.wait(ticket.id, timeout=20)
     permit = await approvals.claim(ticket.id)
     await approvals.receipt(permit.id, ok=True, result="running again")
 

@@ -54,7 +54,7 @@ async def test_a_deputy_decides_until_the_person_is_back(
     assert "stands in for" in (await the_dialog(slack, "U0KIM")).shown
     assert (await kim.close(clear=True)).ok
     assert (await kim.press("Approve", card)).ok
-    assert (await approvals.wait(first.id, timeout=5)).decided_by == "slack:U0KIM"
+    assert (await approvals.wait(first.id, timeout=20)).decided_by == "slack:U0KIM"
     assert slack.person("U0ANA").open_home().ok
     home = await slack.until(lambda: slack.person("U0ANA").home)
     assert home is not None
@@ -78,7 +78,7 @@ async def test_a_chain_ends_with_who_is_there_and_a_circle_with_nobody(
     await away(slack, "U0KIM", "until tomorrow @max")
     ticket = await approvals.submit("refund", REFUND)
     assert (await slack.person("U0MAX").press("Approve", await the_card(slack, "c_42"))).ok
-    assert (await approvals.wait(ticket.id, timeout=5)).decided_by == "slack:U0MAX"
+    assert (await approvals.wait(ticket.id, timeout=20)).decided_by == "slack:U0MAX"
     await away(slack, "U0MAX", "3d @kim")
     other = await approvals.submit("refund", {"customer": "c_17", "amount": 1})
     card = await the_card(slack, "c_17")
@@ -86,7 +86,7 @@ async def test_a_chain_ends_with_who_is_there_and_a_circle_with_nobody(
         assert (await slack.person(person).press("Approve", card)).ok
         await whispered(slack, person, "You can't decide")
     assert (await slack.person("U0ANA").press("Approve", card)).ok
-    assert (await approvals.wait(other.id, timeout=5)).decided_by == "slack:U0ANA"
+    assert (await approvals.wait(other.id, timeout=20)).decided_by == "slack:U0ANA"
 
 
 async def test_a_deputy_never_counts_twice(slack: Sandbox, approvals: Approvals, bot: Service) -> None:
@@ -160,7 +160,7 @@ async def test_a_status_counts_for_those_who_have_named_a_deputy(
     ana.set_status("Out of office until May")
     await slack.settled()
     assert (await kim.press("Approve", card)).ok
-    assert (await approvals.wait(ticket.id, timeout=5)).decided_by == "slack:U0KIM"
+    assert (await approvals.wait(ticket.id, timeout=20)).decided_by == "slack:U0KIM"
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ async def test_an_edit_that_a_rule_denies_is_refused_in_the_dialog(
     (refused,) = await logged(bot, ticket.id, "refused")
     assert "never so much" in str(refused.detail)
     assert (await max_.fill_and_submit({"amount": "900"})).ok  # the dialog is still there
-    assert (await approvals.wait(ticket.id, timeout=5)).args == {"customer": "c_42", "amount": 900}
+    assert (await approvals.wait(ticket.id, timeout=20)).args == {"customer": "c_42", "amount": 900}
 
 
 async def test_an_edit_that_needs_others_is_sent_to_them_once_agreed(
@@ -102,7 +102,7 @@ async def test_an_edit_that_needs_others_is_sent_to_them_once_agreed(
     assert (await slack.person("U0KIM").press("Approve", card)).ok
     await logged(bot, ticket.id, "voted")
     assert (await slack.person("U0ANA").press("Approve", card)).ok
-    outcome = await approvals.wait(ticket.id, timeout=5)
+    outcome = await approvals.wait(ticket.id, timeout=20)
     assert (outcome.status, outcome.args) == ("approved", {"customer": "c_42", "amount": 6000})
 
 
@@ -124,7 +124,7 @@ async def test_the_yes_of_one_whom_the_new_rule_names_counts(
     assert await approvals_of(bot, ticket.id) == ["U0KIM"]
     card = await the_card(slack, "1 of 2", channel="C0GENERAL")
     assert (await slack.person("U0ANA").press("Approve", card)).ok
-    assert (await approvals.wait(ticket.id, timeout=5)).status == "approved"
+    assert (await approvals.wait(ticket.id, timeout=20)).status == "approved"
 
 
 async def test_an_edit_that_is_only_riskier_is_approved_by_who_agrees_to_that(
@@ -136,7 +136,7 @@ async def test_an_edit_that_is_only_riskier_is_approved_by_who_agrees_to_that(
     assert max_.view is not None
     assert "high risk" in max_.view.shown
     assert (await max_.press("Approve")).ok
-    assert (await approvals.wait(ticket.id, timeout=5)).args == {"customer": "c_42", "amount": 4000}
+    assert (await approvals.wait(ticket.id, timeout=20)).args == {"customer": "c_42", "amount": 4000}
     assert (await logged(bot, ticket.id, "edited"))[0].rule == "risky refunds"
 
 
@@ -151,7 +151,7 @@ async def test_what_is_changed_on_the_second_screen_is_judged_too(
     assert "two directors" in max_.view.shown
     assert await events(bot, ticket.id) == ["submitted", "asked"]
     assert (await max_.fill_and_submit({"amount": "5"})).ok  # a rule would allow it: a yes is enough
-    assert (await approvals.wait(ticket.id, timeout=5)).args == {"customer": "c_42", "amount": 5}
+    assert (await approvals.wait(ticket.id, timeout=20)).args == {"customer": "c_42", "amount": 5}
 
 
 async def test_of_two_who_change_it_at_once_one_is_told_that_it_changed(
@@ -174,7 +174,7 @@ async def test_a_revision_that_a_rule_denies_ends_the_request(
     ticket = await approvals.submit("refund", REFUND)
     card = await the_card(slack)
     await approvals.revise(ticket.id, {"customer": "c_42", "amount": 20000})
-    outcome = await approvals.wait(ticket.id, timeout=5)
+    outcome = await approvals.wait(ticket.id, timeout=20)
     assert (outcome.status, outcome.decided_by) == ("rejected", "policy:never so much")
     await redrawn(slack, card, "Denied by rule “never so much”")
 
@@ -198,5 +198,5 @@ async def test_an_edit_that_leads_nowhere_tells_the_agent_so(
     ticket = await approvals.submit("refund", REFUND)
     await edited(slack, "U0MAX", await the_card(slack), "6000")
     assert (await slack.person("U0MAX").press("Send to them")).ok
-    outcome = await approvals.wait(ticket.id, timeout=5)
+    outcome = await approvals.wait(ticket.id, timeout=20)
     assert (outcome.status, outcome.undeliverable) == ("cancelled", True)

@@ -53,7 +53,7 @@ async def test_a_freeze_stops_what_waits_what_comes_and_what_was_approved(
     approved = await approvals.submit("refund", REFUND)
     card = await the_card(slack, "c_42")
     assert (await slack.person("U0ANA").press("Approve", card)).ok
-    assert (await approvals.wait(approved.id, timeout=5)).status == "approved"
+    assert (await approvals.wait(approved.id, timeout=20)).status == "approved"
     waiting = await approvals.submit("refund", {"customer": "c_17", "amount": 35})
     other = await the_card(slack, "c_17")
     lee = slack.person("U0LEE")
@@ -76,7 +76,7 @@ async def test_a_freeze_stops_what_waits_what_comes_and_what_was_approved(
     await whispered(slack, "U0LEE", "1 approval was given back")
     assert (await approvals.claim(approved.id)).args == REFUND
     assert (await slack.person("U0ANA").press("Approve", other)).ok
-    assert (await approvals.wait(waiting.id, timeout=5)).status == "approved"
+    assert (await approvals.wait(waiting.id, timeout=20)).status == "approved"
     assert await events(bot, reading.id) == ["submitted", "asked"]
     told = [(entry.event, entry.actor) for entry in await bot.store.entries() if entry.request == ""]
     assert told == [("frozen", "slack:U0LEE"), ("thawed", "slack:U0LEE")]
@@ -151,7 +151,7 @@ async def test_a_freeze_outlives_a_restart_and_what_a_crash_left_undone_is_done(
     async with a_connected_bot(slack, env):
         ticket = await approvals.submit("refund", REFUND)
         assert (await slack.person("U0ANA").press("Approve", await the_card(slack, "c_42"))).ok
-        await approvals.wait(ticket.id, timeout=5)
+        await approvals.wait(ticket.id, timeout=20)
     # The worker that was told to freeze dies before it has taken anything away.
     lee = Actor(id="slack:U0LEE", name="Lee Park")
     freeze = Freeze(reach=Reach.ALL, by=lee, at=datetime.now(UTC))
@@ -175,7 +175,7 @@ async def test_an_agent_that_is_rejected_too_often_in_a_row_is_paused(
         ticket = await approvals.submit("refund", {"customer": f"c_{number}", "amount": 1}, risk="low")
         await the_card(slack, f"c_{number}")
         assert (await kim.slash(command, f"{ticket.id} because")).ok
-        await approvals.wait(ticket.id, timeout=5)
+        await approvals.wait(ticket.id, timeout=20)
 
     for number, command in enumerate(["/reject", "/reject", "/approve", "/reject", "/reject"]):
         await decided(number, command)
@@ -189,5 +189,5 @@ async def test_an_agent_that_is_rejected_too_often_in_a_row_is_paused(
     assert (await slack.person("U0LEE").slash("/approvals", "thaw agent billing")).ok
     await whispered(slack, "U0LEE", "Thawed")
     assert (await slack.person("U0ANA").press("Approve", await the_card(slack, "c_42"))).ok
-    assert (await approvals.wait(waiting.id, timeout=5)).status == "approved"
+    assert (await approvals.wait(waiting.id, timeout=20)).status == "approved"
     assert len(slack.messages("C0OPS")) == 2

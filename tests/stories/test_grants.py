@@ -60,7 +60,7 @@ async def granted(slack: Sandbox, approvals: Approvals, **fields: str) -> None:
     chosen = {"limit:0": "up_to", "limit:1": "any", **fields}
     assert (await kim.fill_and_submit(chosen)).ok
     assert kim.view is None
-    assert (await approvals.wait(ticket.id, timeout=5)).decided_by == "slack:U0KIM"
+    assert (await approvals.wait(ticket.id, timeout=20)).decided_by == "slack:U0KIM"
 
 
 async def is_asked(bot: Service, approvals: Approvals, args: Args) -> bool:
@@ -75,7 +75,7 @@ async def test_calls_like_it_go_through_until_they_are_used_up(
 ) -> None:
     await granted(slack, approvals, uses="2")
     ticket = await approvals.submit("refund", refund(60, "c_1"))
-    outcome = await approvals.wait(ticket.id, timeout=5)
+    outcome = await approvals.wait(ticket.id, timeout=20)
     assert outcome.status == "approved"
     assert outcome.decided_by.startswith("grant:G-")
     assert (await approvals.claim(ticket.id)).args == refund(60, "c_1")
@@ -107,7 +107,7 @@ async def test_a_deny_rule_still_denies_and_a_freeze_still_stops(
 ) -> None:
     await granted(slack, approvals)
     denied = await approvals.submit("refund", refund(1, "c_13"))
-    assert (await approvals.wait(denied.id, timeout=5)).status == "rejected"
+    assert (await approvals.wait(denied.id, timeout=20)).status == "rejected"
     assert (await slack.person("U0LEE").slash("/approvals", "freeze all")).ok
     await whispered(slack, "U0LEE", "Frozen: everything")
     assert await is_asked(bot, approvals, refund(2))

@@ -127,7 +127,7 @@ async def test_what_a_row_shows_whole_is_approved_from_it(
     ]
     assert len(approve) == 1 and ticket.id in approve[0]["value"]
     assert (await slack.person("U0KIM").press("Approve", home)).ok
-    assert (await approvals.wait(ticket.id, timeout=5)).decided_by == "slack:U0KIM"
+    assert (await approvals.wait(ticket.id, timeout=20)).decided_by == "slack:U0KIM"
     home = await says(slack, "U0KIM", "What I decided")
     assert "Waiting for you (1)" in home.shown and "Kim Osei approved" in home.shown
     assert not slack.person("U0KIM").views, "the tab itself tells it"
@@ -142,7 +142,7 @@ async def test_a_tab_is_drawn_again_after_a_decision_elsewhere_but_not_at_once(
     await opened(slack, "U0KIM", "Waiting for you (1)")
     drawn = slack.calls[PUBLISH].count
     assert (await slack.person("U0ANA").press("Approve", card)).ok
-    await approvals.wait(ticket.id, timeout=5)
+    await approvals.wait(ticket.id, timeout=20)
     await slack.settled()
     assert slack.calls[PUBLISH].count == drawn, "ten seconds have not passed"
     await may_be_drawn_again(bot, "U0KIM")
@@ -317,7 +317,7 @@ async def test_agents_tell_whether_they_are_at_work(
     env = environment(slack, redis_url, tenant, APPROVALS_POLICY=a_policy(tmp_path, allow))
     async with a_connected_bot(slack, env) as bot:
         ticket = await approvals.submit("refund", REFUND)
-        await approvals.wait(ticket.id, timeout=5)
+        await approvals.wait(ticket.id, timeout=20)
         await approvals.claim(ticket.id)
         await until(lambda: _has(bot, "claimed"))
         await opened(slack, "U0KIM", "at work")

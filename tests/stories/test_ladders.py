@@ -121,7 +121,7 @@ async def test_a_step_brings_in_people_and_another_channel(
     await until(lambda: _is_idle(bot))
     assert not pings(slack.thread("C0GENERAL", elsewhere.ts))  # the card that has come there calls them
     assert (await slack.person("U0LEE").press("Approve", elsewhere)).ok
-    assert (await approvals.wait(ticket.id, timeout=5)).decided_by == "slack:U0LEE"
+    assert (await approvals.wait(ticket.id, timeout=20)).decided_by == "slack:U0LEE"
     for shown in (told, elsewhere):
         await redrawn(slack, shown, "Lee Park approved")
     assert "escalated" in await events(bot, ticket.id)
@@ -135,7 +135,7 @@ async def test_a_step_into_a_channel_that_is_not_there_is_told_to_the_operators_
     card = await the_card(slack)
     await slack.until(lambda: len(pings(slack.thread("C0APPROVALS", card.ts))) == 2)
     assert (await slack.person("U0LEE").press("Approve", card)).ok
-    assert (await approvals.wait(ticket.id, timeout=5)).status == "approved"
+    assert (await approvals.wait(ticket.id, timeout=20)).status == "approved"
     await until(lambda: _is_idle(bot))
     told = [message.shown for message in slack.messages("C0OPS")]
     assert len(told) == 2
@@ -273,8 +273,8 @@ async def test_silence_is_a_yes_only_to_what_was_shown(
 ) -> None:
     shown = await approvals.submit("refund", REFUND)
     await the_card(slack)
-    assert (await approvals.wait(shown.id, timeout=5)).status == "approved"
+    assert (await approvals.wait(shown.id, timeout=20)).status == "approved"
     await until(lambda: _is_idle(bot))
     slack.faults.next_calls("chat.postMessage", "500", times=99)
     hidden = await approvals.submit("refund", REFUND | {"amount": 1})
-    assert (await approvals.wait(hidden.id, timeout=5)).status == "expired"
+    assert (await approvals.wait(hidden.id, timeout=20)).status == "expired"

@@ -36,7 +36,7 @@ async def test_an_override_lets_it_through_aloud(slack: Sandbox, approvals: Appr
     lee = slack.person("U0LEE")
     assert (await lee.slash("/approvals", f"override {ticket.id} {WHY}")).ok
     await whispered(slack, "U0LEE", "past its normal path")
-    outcome = await approvals.wait(ticket.id, timeout=5)
+    outcome = await approvals.wait(ticket.id, timeout=20)
     assert (outcome.status, outcome.text, outcome.decided_by) == ("approved", WHY, "slack:U0LEE")
     told = await redrawn(slack, card, "Let through past its normal path")
     assert WHY in told.shown and told.shown.startswith("⚠")
@@ -79,7 +79,7 @@ async def test_what_is_risky_is_read_before_it_is_let_through(
     assert "c_42" in dialog.shown and "past its normal path" in dialog.shown
     assert await events(bot, ticket.id) == ["submitted", "asked"]
     assert (await lee.press("Let it through", dialog)).ok
-    assert (await approvals.wait(ticket.id, timeout=5)).text == WHY
+    assert (await approvals.wait(ticket.id, timeout=20)).text == WHY
 
 
 async def test_nobody_else_may_and_the_attempt_is_logged(
@@ -109,7 +109,7 @@ async def test_what_expired_stays_on_the_home_tab_until_somebody_has_looked_at_i
     slack: Sandbox, approvals: Approvals, bot: Service
 ) -> None:
     ticket = await approvals.submit("refund", REFUND)
-    assert (await approvals.wait(ticket.id, timeout=5)).status == "expired"
+    assert (await approvals.wait(ticket.id, timeout=20)).status == "expired"
     max_ = slack.person("U0MAX")
     max_.open_home()
     home = await slack.until(

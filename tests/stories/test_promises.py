@@ -56,7 +56,7 @@ async def test_1_the_button_of_a_call_that_was_revised_is_refused_and_says_so(
     assert refused.detail["reason"] == "the call changed after the card was drawn"
     assert await approvals.get(ticket.id) is None
     assert (await slack.person("U0ANA").press("Approve", revised)).ok
-    assert (await approvals.wait(ticket.id, timeout=5)).args == REFUND | {"amount": 94_000}
+    assert (await approvals.wait(ticket.id, timeout=20)).args == REFUND | {"amount": 94_000}
 
 
 @pytest.mark.parametrize(("button", "args"), [("Edit…", REFUND), ("Read all", LONG)])
@@ -81,7 +81,7 @@ async def test_1_what_a_person_made_of_the_call_is_what_runs(slack: Sandbox, app
     ana = slack.person("U0ANA")
     await ana.press("Edit…", await the_card(slack))
     assert (await ana.fill_and_submit({"amount": "900"})).ok
-    await approvals.wait(ticket.id, timeout=5)
+    await approvals.wait(ticket.id, timeout=20)
     assert (await approvals.claim(ticket.id)).args == REFUND | {"amount": 900}
 
 
@@ -100,7 +100,7 @@ async def test_2_of_forty_clicks_on_two_replicas_one_decides_and_the_others_lear
                 for number in range(40)
             ]
         assert all(click.result().ok for click in clicks)
-        outcome = await approvals.wait(ticket.id, timeout=5)
+        outcome = await approvals.wait(ticket.id, timeout=20)
         winner = outcome.decided_by.removeprefix("slack:")
         for loser in set(APPROVERS) - {winner}:
             await whispered(slack, loser, f"{outcome.decided_by_name} approved")
@@ -123,7 +123,7 @@ async def test_2_opposite_buttons_at_once_give_one_outcome(
     async with asyncio.TaskGroup() as people:
         people.create_task(ana.press("Approve", card))
         people.create_task(kim.fill_and_submit({"words": "No."}))
-    outcome = await approvals.wait(ticket.id, timeout=5)
+    outcome = await approvals.wait(ticket.id, timeout=20)
     decided = DECISIONS & set(await events(bot, ticket.id))
     assert decided == {outcome.status}
     loser = kim.view.shown if kim.view else (await whispered(slack, "U0ANA", "rejected")).shown
@@ -164,7 +164,7 @@ async def test_2_an_approval_is_claimed_by_one_of_many_also_while_the_service_is
     async with a_connected_bot(slack, environment(slack, redis_url, tenant)):
         ticket = await approvals.submit("refund", REFUND)
         await slack.person("U0ANA").press("Approve", await the_card(slack))
-        await approvals.wait(ticket.id, timeout=5)
+        await approvals.wait(ticket.id, timeout=20)
 
     async def claimed() -> bool:
         try:
@@ -215,7 +215,7 @@ async def test_3_while_redis_is_away_a_click_fails_visibly_and_works_when_it_is_
         await server.restart()
         assert await events(bot, ticket.id) == ["submitted", "asked"]
         assert (await ana.press("Approve", card)).ok
-        assert (await approvals.wait(ticket.id, timeout=5)).status == "approved"
+        assert (await approvals.wait(ticket.id, timeout=20)).status == "approved"
         assert await events(bot, ticket.id) == ["submitted", "asked", "approved"]
 
 
@@ -257,7 +257,7 @@ async def test_4_a_late_click_explains_itself(slack: Sandbox, approvals: Approva
     card = await the_card(slack)
     ana, kim = slack.person("U0ANA"), slack.person("U0KIM")
     await kim.press("Reject…", card)
-    assert (await approvals.wait(ticket.id, timeout=5)).status == "expired"
+    assert (await approvals.wait(ticket.id, timeout=20)).status == "expired"
     assert (await ana.press("Approve", card)).ok
     told = await whispered(slack, "U0ANA", "expired")
     assert "billing was told nobody answered. It can ask again." in told.shown
@@ -265,7 +265,7 @@ async def test_4_a_late_click_explains_itself(slack: Sandbox, approvals: Approva
     assert "expired" in (await the_dialog(slack, "U0KIM")).shown
     late = await logged(bot, ticket.id, "refused", times=2)
     assert [entry.actor for entry in late] == ["slack:U0ANA", "slack:U0KIM"]
-    assert (await approvals.wait(ticket.id, timeout=5)).status == "expired"
+    assert (await approvals.wait(ticket.id, timeout=20)).status == "expired"
 
 
 async def test_4_silence_is_a_yes_only_where_the_policy_says_so_and_the_card_says_it_before(
@@ -275,7 +275,7 @@ async def test_4_silence_is_a_yes_only_where_the_policy_says_so_and_the_card_say
     async with a_house(slack, redis_url, tenant, tmp_path, policy):
         ticket = await approvals.submit("label", {"issue": 7})
         card = await the_card(slack, "unless someone rejects it")
-        outcome = await approvals.wait(ticket.id, timeout=5)
+        outcome = await approvals.wait(ticket.id, timeout=20)
         assert (outcome.status, outcome.decided_by) == ("approved", "timer")
         await redrawn(slack, card, "nobody objected")
         with pytest.raises(Expired):
@@ -321,7 +321,7 @@ async def test_5_the_person_it_is_asked_for_can_not_decide_it(
     assert refused.detail is not None
     assert refused.detail["reason"] == "U0ANA is the one it is asked for"
     assert (await slack.person("U0KIM").press("Approve", card)).ok
-    assert (await approvals.wait(ticket.id, timeout=5)).decided_by == "slack:U0KIM"
+    assert (await approvals.wait(ticket.id, timeout=20)).decided_by == "slack:U0KIM"
 
 
 async def test_5_a_member_whom_the_policy_does_not_name_can_not_decide(
@@ -337,7 +337,7 @@ async def test_5_a_member_whom_the_policy_does_not_name_can_not_decide(
         assert refused.detail is not None
         assert refused.detail["reason"] == "U0ANA is not an approver"
         assert (await slack.person("U0LEE").press("Approve", card)).ok
-        assert (await approvals.wait(ticket.id, timeout=5)).decided_by == "slack:U0LEE"
+        assert (await approvals.wait(ticket.id, timeout=20)).decided_by == "slack:U0LEE"
 
 
 @pytest.mark.parametrize("change", ["deactivated", "guest", "bot"])
@@ -399,7 +399,7 @@ async def test_5_whom_slack_can_not_tell_us_of_is_refused_until_it_can(
     assert refused.detail["reason"] == "U0MAX is unknown"
     slack.faults.clear()
     assert (await slack.person("U0MAX").press("Approve", card)).ok
-    assert (await approvals.wait(ticket.id, timeout=5)).decided_by == "slack:U0MAX"
+    assert (await approvals.wait(ticket.id, timeout=20)).decided_by == "slack:U0MAX"
 
 
 async def test_5_an_agent_can_do_nothing_with_the_id_of_another_agents_request(
@@ -413,10 +413,10 @@ async def test_5_an_agent_can_do_nothing_with_the_id_of_another_agents_request(
         await _send(mallory, a_submission(id=ticket.id, tool="drop_database", args={}))
         await until(lambda: _refusals(bot, "agent:mallory", 3))
         assert (await slack.person("U0ANA").press("Approve", card)).ok
-        assert (await approvals.wait(ticket.id, timeout=5)).args == REFUND
+        assert (await approvals.wait(ticket.id, timeout=20)).args == REFUND
         with pytest.raises(NotClaimed):
             await mallory.claim(ticket.id)
-        assert (await mallory.wait(ticket.id, timeout=5)).status == "rejected"
+        assert (await mallory.wait(ticket.id, timeout=20)).status == "rejected"
     assert await events(bot, ticket.id) == ["submitted", "asked", "approved"]
     assert (await approvals.claim(ticket.id)).args == REFUND
 
@@ -483,7 +483,7 @@ async def test_6_a_long_call_is_read_whole_before_it_can_be_approved(
     dialog = await the_dialog(slack, "U0ANA")
     assert LONG_TEXT in dialog.shown.replace("\n", "")
     assert (await ana.press("Approve", dialog)).ok
-    assert (await approvals.wait(ticket.id, timeout=5)).args == LONG
+    assert (await approvals.wait(ticket.id, timeout=20)).args == LONG
 
 
 async def test_6_a_typed_approval_of_a_long_call_opens_it_instead(
@@ -513,7 +513,7 @@ async def test_6_a_huge_call_lies_in_the_thread_as_a_file_before_it_can_be_appro
     dialog = await slack.until(lambda: ana.view if ana.view and ana.view.submit else None)
     assert dialog is not None
     assert (await ana.press("Approve", dialog)).ok
-    assert (await approvals.wait(ticket.id, timeout=5)).args == HUGE
+    assert (await approvals.wait(ticket.id, timeout=20)).args == HUGE
 
 
 EVIL = "<!channel> <@U0ANA> <https://evil.example|Safe> *evil* `evil` ```evil``` :white_check_mark:"
@@ -581,7 +581,7 @@ async def test_7_what_nobody_can_answer_is_an_error_to_the_agent_at_once_and_tol
     policy = f'version = 1\n[defaults]\nchannel = "{channel}"\napprovers = {approvers}\n{OPERATORS}'
     async with a_house(slack, redis_url, tenant, tmp_path, policy) as bot:
         with pytest.raises(Undeliverable, match="reached nobody who may decide") as undeliverable:
-            await approvals.request("refund", REFUND, on_behalf_of=on_behalf_of, timeout=5)
+            await approvals.request("refund", REFUND, on_behalf_of=on_behalf_of, timeout=20)
         outcome = undeliverable.value.outcome
         assert outcome is not None
         assert why in (undeliverable.value.feedback or "")
@@ -600,6 +600,6 @@ async def test_7_a_rule_that_denies_says_so_to_the_agent_and_asks_nobody(
     policy = f"version = 1\n[[rule]]\n{rule}"
     async with a_house(slack, redis_url, tenant, tmp_path, policy):
         with pytest.raises(Rejected) as rejected:
-            await approvals.request("drop_database", {}, timeout=5)
+            await approvals.request("drop_database", {}, timeout=20)
     assert rejected.value.feedback == "Not here."
     assert slack.messages() == []

@@ -48,7 +48,7 @@ async def test_a_bot_killed_before_people_see_the_card_shows_it_once_when_it_is_
         await _is_drawn(redis_url, tenant)
         (card,) = slack.messages()
         assert (await slack.person("U0ANA").press("Approve", card)).ok
-        assert (await approvals.wait(ticket.id, timeout=5)).decided_by == "slack:U0ANA"
+        assert (await approvals.wait(ticket.id, timeout=20)).decided_by == "slack:U0ANA"
         assert (await approvals.claim(ticket.id)).args == REFUND
         await _told_as_decided(slack, card)
     assert await _decisions(redis_url, tenant, ticket.id) == ["approved"]
@@ -69,7 +69,7 @@ async def test_a_bot_killed_at_a_click_decides_once_and_the_card_tells_it(
     await let_leases_end(redis_url, tenant)
     async with a_bot_process(slack, env):
         assert (await ana.press("Approve", card)).ok  # who saw it fail clicks again
-        assert (await approvals.wait(ticket.id, timeout=5)).decided_by == "slack:U0ANA"
+        assert (await approvals.wait(ticket.id, timeout=20)).decided_by == "slack:U0ANA"
         await _told_as_decided(slack, card)
         await _is_drawn(redis_url, tenant)
         assert ana.ephemerals() == []

@@ -133,7 +133,7 @@ async def test_an_undo_that_fails_is_told_and_may_be_asked_again(
         assert (await kim.press("Undo…", await the_dialog(slack, "U0KIM"))).ok
         await slack.until(lambda: kim.view is not None and "Why should it be undone?" in kim.view.shown)
         assert (await kim.fill_and_submit({"words": "Open it again."})).ok
-        (asked,) = await approvals.undos(timeout=5)
+        (asked,) = await approvals.undos(timeout=20)
         assert (asked.id, asked.tool, asked.text) == (ticket.id, "close_ticket", "Open it again.")
         assert await approvals.undos(timeout=0) == []
         await approvals.report_undone(asked.id, ok, words)

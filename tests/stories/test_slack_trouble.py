@@ -25,7 +25,7 @@ async def test_a_card_is_posted_once_slack_takes_it(
     await _is_drawn(bot)
     assert slack.messages() == [card]
     assert (await slack.person("U0ANA").press("Approve", card)).ok
-    assert (await approvals.wait(ticket.id, timeout=5)).status == "approved"
+    assert (await approvals.wait(ticket.id, timeout=20)).status == "approved"
 
 
 @pytest.mark.parametrize("fault", ["429", "500"])
@@ -36,7 +36,7 @@ async def test_a_decision_is_drawn_once_slack_takes_it_and_reaches_the_agent_bef
     card = await the_card(slack)
     slack.faults.next_calls("chat.update", fault, times=1, retry_after=1)  # type: ignore[arg-type]
     assert (await slack.person("U0ANA").press("Approve", card)).ok
-    assert (await approvals.wait(ticket.id, timeout=5)).status == "approved"
+    assert (await approvals.wait(ticket.id, timeout=20)).status == "approved"
     await redrawn(slack, card, "Ana Duarte")
     assert slack.messages()[0].ts == card.ts
 
@@ -62,7 +62,7 @@ async def test_a_card_whose_reply_was_lost_is_found_again_and_not_posted_twice(
     await _is_drawn(bot)
     assert len(slack.messages()) == 1
     assert (await slack.person("U0ANA").press("Approve", card)).ok
-    assert (await approvals.wait(ticket.id, timeout=5)).status == "approved"
+    assert (await approvals.wait(ticket.id, timeout=20)).status == "approved"
     await redrawn(slack, card, "Ana Duarte")
 
 
@@ -76,7 +76,7 @@ async def test_a_card_that_an_admin_deleted_comes_back_while_its_request_waits(
     again = await slack.until(lambda: _another_card(slack, card))
     assert again is not None
     assert (await slack.person("U0ANA").press("Approve", again)).ok
-    assert (await approvals.wait(ticket.id, timeout=5)).status == "approved"
+    assert (await approvals.wait(ticket.id, timeout=20)).status == "approved"
     await redrawn(slack, again, "Ana Duarte")
 
 
@@ -97,7 +97,7 @@ async def test_a_card_deleted_after_the_decision_stays_away(
     ticket = await approvals.submit("refund", REFUND)
     card = await the_card(slack)
     await slack.person("U0ANA").press("Approve", card)
-    await approvals.wait(ticket.id, timeout=5)
+    await approvals.wait(ticket.id, timeout=20)
     await redrawn(slack, card, "Ana Duarte")
     await _is_drawn(bot)
     slack.person("U0ANA").delete(card)
@@ -124,7 +124,7 @@ async def test_a_channel_archived_while_a_request_waits_is_an_error_to_the_agent
 
 async def _undeliverable(approvals: Approvals) -> str:
     with pytest.raises(Undeliverable) as undeliverable:
-        await approvals.request("refund", REFUND, timeout=5)
+        await approvals.request("refund", REFUND, timeout=20)
     return undeliverable.value.feedback or ""
 
 
@@ -136,7 +136,7 @@ async def test_a_socket_that_slack_wants_renewed_is_renewed(
     await slack.disconnect("refresh_requested")
     await slack.until(lambda: slack.connections, timeout_s=15)
     assert (await slack.person("U0ANA").press("Approve", card)).ok
-    assert (await approvals.wait(ticket.id, timeout=5)).status == "approved"
+    assert (await approvals.wait(ticket.id, timeout=20)).status == "approved"
 
 
 async def test_a_socket_that_broke_without_a_word_is_made_anew(
@@ -148,7 +148,7 @@ async def test_a_socket_that_broke_without_a_word_is_made_anew(
     slack.abort_connections()
     await slack.until(lambda: slack.connections, timeout_s=30)
     assert (await slack.person("U0ANA").press("Approve", card)).ok
-    assert (await approvals.wait(ticket.id, timeout=5)).status == "approved"
+    assert (await approvals.wait(ticket.id, timeout=20)).status == "approved"
 
 
 async def test_a_click_that_slack_brings_late_counts_once_and_a_lost_one_not_at_all(
@@ -179,7 +179,7 @@ async def test_a_dialog_that_can_not_be_opened_is_no_decision(
     assert await events(bot, ticket.id) == ["submitted", "asked"]
     assert (await ana.press("Reject…", card)).ok
     assert (await ana.fill_and_submit({"words": "No."})).ok
-    assert (await approvals.wait(ticket.id, timeout=5)).status == "rejected"
+    assert (await approvals.wait(ticket.id, timeout=20)).status == "rejected"
 
 
 async def test_with_slack_and_redis_away_at_once_the_service_lives_on(
@@ -197,7 +197,7 @@ async def test_with_slack_and_redis_away_at_once_the_service_lives_on(
         await let_leases_end(redis_url, tenant)
         card = await the_card(slack)
         assert (await slack.person("U0ANA").press("Approve", card)).ok
-        assert (await approvals.wait(ticket.id, timeout=5)).status == "approved"
+        assert (await approvals.wait(ticket.id, timeout=20)).status == "approved"
         await _is_drawn(bot)
 
 

@@ -40,7 +40,7 @@ async def bot(slack: Sandbox, redis_url: str, tenant: str, tmp_path: Path) -> As
 
 async def status_of(approvals: Approvals, tool: str) -> str:
     ticket = await approvals.submit(tool, {"branch": "main"})
-    return str((await approvals.wait(ticket.id, timeout=5)).status)
+    return str((await approvals.wait(ticket.id, timeout=20)).status)
 
 
 async def staged(slack: Sandbox, bot: Service, tool: str, stage: str, *, by: str, approver: str) -> None:
@@ -101,7 +101,7 @@ async def test_no_agent_can_speak_as_the_service(
     async with Approvals.connect(redis_url, agent="countersign", tenant=tenant) as impostor:
         args: Args = {"tool": "drop", "stage": "autonomous", "before": "disabled"}
         ticket = await impostor.submit("set_stage", args)
-        outcome = await impostor.wait(ticket.id, timeout=5)
+        outcome = await impostor.wait(ticket.id, timeout=20)
         assert outcome.status == "rejected"
         assert "no agent may be called countersign" in (outcome.text or "")
     assert slack.messages() == []

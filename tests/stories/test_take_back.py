@@ -21,7 +21,7 @@ async def test_an_approval_is_taken_back_before_it_is_used(
     assert (await ana.press("Take back", approved)).ok
     with pytest.raises(NotClaimed):
         await approvals.claim(ticket.id)
-    assert (await approvals.wait(ticket.id, timeout=5)).status == "cancelled"
+    assert (await approvals.wait(ticket.id, timeout=20)).status == "cancelled"
     told = await redrawn(slack, approved, "took it back")
     assert "in time: billing had not begun" in told.shown
     assert (await ana.press("Take back", approved)).ok  # the card was not redrawn yet: it is no error
@@ -35,7 +35,7 @@ async def test_it_is_too_late_once_the_agent_has_begun(
     ana = slack.person("U0ANA")
     assert (await ana.press("Approve", await the_card(slack))).ok
     approved = await redrawn(slack, await the_card(slack), "Take back")
-    await approvals.wait(ticket.id, timeout=5)
+    await approvals.wait(ticket.id, timeout=20)
     await approvals.claim(ticket.id)
     assert (await ana.press("Take back", approved)).ok
     await whispered(slack, "U0ANA", "It is too late to take")
@@ -50,7 +50,7 @@ async def test_only_who_approved_can_take_it_back(slack: Sandbox, approvals: App
     approved = await redrawn(slack, await the_card(slack), "Take back")
     assert (await slack.person("U0LEE").press("Take back", approved)).ok
     await whispered(slack, "U0LEE", "Only who approved")
-    await approvals.wait(ticket.id, timeout=5)
+    await approvals.wait(ticket.id, timeout=20)
     await approvals.claim(ticket.id)
 
 
@@ -63,7 +63,7 @@ async def test_of_a_claim_and_a_take_back_at_once_one_wins(
         card = await the_card(slack, f"amount     {number}")
         assert (await ana.press("Approve", card)).ok
         approved = await redrawn(slack, card, "Take back")
-        await approvals.wait(ticket.id, timeout=5)
+        await approvals.wait(ticket.id, timeout=20)
         async with asyncio.TaskGroup() as race:
             race.create_task(ana.press("Take back", approved))
             claiming = race.create_task(_claimed(approvals, ticket.id))

@@ -95,7 +95,7 @@ async def test_a_rejection_in_the_walk_asks_why_and_the_walk_goes_on(
     await shows(slack, "Why not?", depth=2)
     assert (await kim.fill_and_submit({"words": "Ask the customer."})).ok
     assert asked_in(await shows(slack, "You rejected")) != first
-    assert (await approvals.wait(first, timeout=5)).text == "Ask the customer."
+    assert (await approvals.wait(first, timeout=20)).text == "Ask the customer."
 
 
 async def test_an_edit_in_the_walk_comes_back_to_it(
@@ -109,7 +109,7 @@ async def test_an_edit_in_the_walk_comes_back_to_it(
     await shows(slack, "amount", depth=2)
     assert (await kim.fill_and_submit({"amount": "9"})).ok
     assert asked_in(await shows(slack, "with your changes")) != first
-    assert ((await approvals.wait(first, timeout=5)).args or {})["amount"] == 9
+    assert ((await approvals.wait(first, timeout=20)).args or {})["amount"] == 9
 
 
 async def test_what_changed_under_the_walk_is_shown_anew_before_it_can_be_approved(
@@ -124,7 +124,7 @@ async def test_what_changed_under_the_walk_is_shown_anew_before_it_can_be_approv
     assert (await kim.press("Approve")).ok
     assert asked_in(await shows(slack, "444")) == first
     assert (await kim.press("Approve")).ok
-    assert (await approvals.wait(first, timeout=5)).args == a_refund(0, amount=444)
+    assert (await approvals.wait(first, timeout=20)).args == a_refund(0, amount=444)
 
 
 async def test_a_question_in_the_walk_is_answered_on_top_of_it(
@@ -236,7 +236,7 @@ async def test_a_row_of_the_list_can_be_approved_and_leaves_it(
     kim = slack.person(KIM)
     assert (await kim.click(view, ids.ROW, "1|approve", block_id=the_row(view, rows[3], rows))).ok
     assert "11 refund" in (await shows(slack, "You approved")).shown
-    assert (await approvals.wait(rows[3], timeout=5)).decided_by == "slack:U0KIM"
+    assert (await approvals.wait(rows[3], timeout=20)).decided_by == "slack:U0KIM"
 
 
 async def test_a_row_that_has_changed_since_the_list_was_drawn_decides_nothing(
