@@ -17,7 +17,7 @@ from approvals.errors import InvalidCall, Unavailable
 from approvals.keys import key
 
 MOST = 16
-WAIT_MS = 800  # twice within the 2 seconds that a change may take
+WAIT_MS = 500  # three times within the 2 seconds that a change may take
 
 
 class NotReplicated(Unavailable):

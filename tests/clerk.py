@@ -202,7 +202,7 @@ async def serving(
     reviewed: Collection[str] = (),
 ) -> AsyncIterator[Clerk]:
     """A clerk at work on the inboxes of `tenant`. `reviewed`: tools that run unasked, to be looked at."""
-    async with open_redis(url) as redis:
+    async with open_redis(url, tenant=tenant) as redis:
         terms = replace(TERMS, deadline_s=deadline_s, action=action)
         clerk = Clerk(Store(redis, tenant), tenant, terms, habit, reviewed)
         inboxes = Inboxes(redis, tenant, "clerk")
