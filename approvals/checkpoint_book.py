@@ -18,7 +18,7 @@ from approvals.witness import Day, Exported, Kept
 TURN_S = 30.0  # after which a worker that was killed has lost its turn
 NEWEST = 2000  # checkpoints that are kept beside those of the days
 REACH = 256  # Redis keeps a stream in blocks of 100 entries; with all in this reach the whole block goes
-_EXPORTED, _TRIMMED = "exported", "trimmed"
+_EXPORTED, _TRIMMED, _ALARM = "exported", "trimmed", "alarm"
 
 
 class CheckpointBook:
@@ -86,6 +86,17 @@ class CheckpointBook:
     async def put_exported(self, exported: Exported) -> None:
         with translated(self._redis):
             await self._redis.hset(self._kept, _EXPORTED, wire.write(wire.EXPORTED, exported))
+
+    async def alarm(self, what: str | None) -> bool:
+        """Keep what is wrong with the log, or that nothing is; whether something is, and was not known."""
+        with translated(self._redis):
+            if what is None:
+                await self._redis.hdel(self._kept, _ALARM)
+                return False
+            if await self._redis.hget(self._kept, _ALARM) == what:
+                return False
+            await self._redis.hset(self._kept, _ALARM, what)
+            return True
 
     async def trimmed(self) -> int:
         """The number of the last entry that was trimmed away; 0: none was."""

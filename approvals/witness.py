@@ -15,6 +15,7 @@ class Kept:
     at: datetime
     size: int
     note: str
+    mac: str = ""  # by which the service knows its own again, whatever became of its signing keys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

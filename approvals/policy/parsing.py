@@ -67,6 +67,7 @@ def _policy(root: Table, lines: Lines, faults: list[Fault], *, version: str) -> 
     digests = sections.digests(table("digests"), language)
     known = entries.Known(sets=sets, calendars=calendars, digests=digests, language=language)
     defaults_table, owners, operators = table("defaults"), table("owners"), table("operators")
+    audit = table("audit")
     rate = defaults_table.read("rate", readers.rate, None)
     pause_after = defaults_table.read("pause_after", readers.whole_number(1), None)
     collapse = defaults_table.read("collapse", readers.flag, DEFAULT.collapse)
@@ -91,9 +92,11 @@ def _policy(root: Table, lines: Lines, faults: list[Fault], *, version: str) -> 
             if (person := operators.read(login, readers.person, None)) is not None
         },
         operators_channel=owners.read("operators_channel", readers.channel, None),
+        audit_channel=audit.read("checkpoints", readers.channel, None),
         language=language,
     )
     owners.close()
+    audit.close()
     root.close()
     uses_conditions = any(rule.when or (rule.budget and rule.budget.amount) for rule in policy.rules)
     return policy if uses_conditions else replace(policy, language=None)

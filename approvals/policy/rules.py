@@ -164,6 +164,7 @@ class Policy:
     retention_s: int = 90 * 24 * 3600
     operators: Mapping[str, PersonId] = field(default_factory=dict)  # login name on a terminal → Slack user
     operators_channel: str | None = None
+    audit_channel: str | None = None  # is told each day's checkpoint of the log; None: the operators' is
     language: Language | None = None  # of its conditions; None where it has none
 
     def view(self, facts: Facts) -> View | None:
