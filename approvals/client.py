@@ -91,13 +91,22 @@ class _Connected:
 class Approvals:
     """An agent's connection. It may be made anywhere and used from any event loop: it connects when used."""
 
-    def __init__(self, url: str, agent: str, tenant: str, patience_s: float, replicas: int = 0) -> None:
+    def __init__(
+        self,
+        url: str,
+        agent: str,
+        tenant: str,
+        patience_s: float,
+        replicas: int = 0,
+        public_keys: Sequence[str] = (),
+    ) -> None:
         keys.check("agent name", agent)
         keys.check("tenant name", tenant)
         open_redis(url, tenant=tenant)  # connects to nothing; a bad address is told here
         self.agent, self.tenant = agent, tenant
         self.background = Background(f"approvals of {agent}")  # for functions that aren't async
         self._url, self._patience_s, self._replicas = url, patience_s, replicas
+        self._anchors = Anchors(pinned=tuple(public_keys))
         self._sessions: dict[asyncio.AbstractEventLoop, _Connected] = {}
         self.undoers: dict[str, Undoer] = {}  # by tool; the gates enter them
         self._revised: dict[RequestId, int] = {}  # in which round this agent has answered what people wanted
@@ -111,11 +120,14 @@ class Approvals:
         tenant: str | None = None,
         patience: Span = PATIENCE,
         replicas: int | None = None,
+        public_keys: Sequence[str] | None = None,
     ) -> Self:
         """Connect as `agent`. What isn't told comes from REDIS_URL, APPROVALS_AGENT, APPROVALS_TENANT.
 
         `patience` is how long a wait bears that Redis is away. What is sent, and a claim, count as done once
-        `replicas` replicas of Redis have them (unless told: APPROVALS_REPLICAS, or none).
+        `replicas` replicas of Redis have them (unless told: APPROVALS_REPLICAS, or none). Approvals are
+        believed that one of `public_keys` has signed, or one that these endorse (unless told:
+        APPROVALS_PUBLIC_KEY, with commas between them, or those that Redis names when first needed).
 
         Raises:
             InvalidCall: something is missing, or isn't written as such things are.
@@ -129,7 +141,11 @@ class Approvals:
         tenant = tenant or os.environ.get("APPROVALS_TENANT") or "default"
         if replicas is None:
             replicas = replicas_of(os.environ.get("APPROVALS_REPLICAS"))
-        return cls(url, agent, tenant, seconds_of("patience", patience) or 0.0, replicas or 0)
+        if public_keys is None:
+            told = os.environ.get("APPROVALS_PUBLIC_KEY") or ""
+            public_keys = [each.strip() for each in told.split(",") if each.strip()]
+        patience_s = seconds_of("patience", patience) or 0.0
+        return cls(url, agent, tenant, patience_s, replicas or 0, public_keys)
 
     async def __aenter__(self) -> Self:
         return self

@@ -10,19 +10,34 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal, NoReturn
 
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError, WatchError
 from redis.typing import KeyT, StreamIdT
 
 from approvals import wire
-from approvals.errors import InvalidCall, KeyReused, NotClaimed, Unavailable
+from approvals.errors import Forged, InvalidCall, KeyReused, NotClaimed, NotSigned, Unavailable
 from approvals.ids import is_id
 from approvals.keys import is_written_as, key
-from approvals.messages import ClaimNotice, Letter, Outcome, Permit, Submission, Ticket, UndoAsk
+from approvals.messages import (
+    ClaimNotice,
+    ForgedNotice,
+    Letter,
+    Outcome,
+    OutcomeStatus,
+    Permit,
+    Submission,
+    Ticket,
+    UndoAsk,
+)
 from approvals.model import AgentName, Fingerprint, RequestId
-from approvals.redis_door import BLOCK_S, StreamEntry, follow, streams, translated
+from approvals.redis_door import BLOCK_S, StreamEntry, follow, moment, streams, translated
+from approvals.signed import Trusted, check_outcome, check_permit
+from approvals.trusted_keys import TrustedKeys
 
 LETTER_BYTES = 1024 * 1024  # four times the largest args; what is longer was not written by us
 KEY_KEPT_S = 90 * 24 * 3600
@@ -40,13 +55,15 @@ NOT_CLAIMED = "there is no leave to run it: never given, used already, taken bac
 class AgentInbox:
     """One agent's door to Redis: letters in, outcomes and permits out. No scripts, and only its own keys."""
 
-    def __init__(self, redis: Redis, tenant: str, agent: str) -> None:
+    def __init__(self, redis: Redis, tenant: str, agent: str, trusted: Trusted | None = None) -> None:
         self._redis, self._tenant, self._agent = redis, tenant, agent
+        self._trusted = TrustedKeys(redis, tenant) if trusted is None else trusted
         self._agents = key(tenant, "agents")
         self._inbox = key(tenant, "inbox", agent)
         self._wake = key(tenant, "wake", agent)
         self._undo = key(tenant, "undo", agent)
         self._has_rung = False
+        self._told_forged: set[tuple[RequestId, str]] = set()
 
     async def put(self, submission: Submission, fingerprint: Fingerprint, key: str | None = None) -> Ticket:
         """Return once the request is durably in the inbox. The same `key` is the same request.
@@ -77,6 +94,7 @@ class AgentInbox:
 
         Raises:
             InvalidCall: one of them is no request id.
+            Forged: an approval or an answer among them is not as the service signed it.
             Unavailable: Redis was away.
         """
         ids = list(request_ids)
@@ -85,12 +103,33 @@ class AgentInbox:
             some = ids[start : start + OUTCOMES_AT_ONCE]
             with translated(self._redis):
                 texts = await self._redis.mget([key(self._tenant, "outcome", self._agent, id) for id in some])
-            found |= {
-                id: wire.read(wire.OUTCOME, text)
-                for id, text in zip(some, texts, strict=True)
-                if text is not None
-            }
+            for id, text in zip(some, texts, strict=True):
+                if text is not None:
+                    found[id] = await self._believed(id, wire.read(wire.OUTCOME, text))
         return found
+
+    async def _believed(self, request_id: RequestId, outcome: Outcome) -> Outcome:
+        """The outcome, if it is signed, or tells nobody to do anything."""
+        if outcome.status not in (OutcomeStatus.APPROVED, OutcomeStatus.ANSWERED):
+            return outcome
+        try:
+            if outcome.id != request_id:
+                raise NotSigned("it is another request's")
+            decision = await self._trusted.decision(outcome.signed)
+            check_outcome(outcome, decision, self._tenant, self._agent)
+        except NotSigned as forged:
+            await self._tell_forged(request_id, "outcome", forged)
+        return outcome
+
+    async def _tell_forged(
+        self, request_id: RequestId, what: Literal["outcome", "permit"], why: NotSigned
+    ) -> NoReturn:
+        """Let the service know, once and if it can be reached, and refuse in any case."""
+        if (request_id, what) not in self._told_forged:
+            with suppress(Unavailable):
+                await self.send(ForgedNotice(id=request_id, what=what, why=str(why)))
+                self._told_forged.add((request_id, what))
+        raise Forged(f"{request_id}: its {what} is not believed, and nothing was run: {why}") from why
 
     async def claim(self, request_id: RequestId) -> Permit:
         """Take the permit, once, and tell the service in the same transaction.
@@ -99,6 +138,7 @@ class AgentInbox:
 
         Raises:
             NotClaimed: there is none.
+            Forged: it is not as the service signed it; it is left there.
             Unavailable: Redis was away; the message says whether the permit may be gone.
         """
         permit_key = key(self._tenant, "permit", self._agent, request_id)
@@ -109,7 +149,7 @@ class AgentInbox:
                 text = await pipe.get(permit_key)
                 if text is None:
                     raise NotClaimed(f"{request_id}: {await self._why_not(request_id)}")
-                permit = wire.read(wire.PERMIT, text)
+                permit = await self._checked(request_id, text, moment(await pipe.time()))
                 pipe.multi()  # type: ignore[no-untyped-call]  # redis-py left it so
                 pipe.getdel(permit_key)
                 pipe.sadd(self._agents, self._agent)
@@ -124,6 +164,19 @@ class AgentInbox:
                     raise Unavailable(
                         f"{request_id} may or may not have been claimed, so it must not be run: {error}"
                     ) from error
+        return permit
+
+    async def _checked(self, request_id: RequestId, text: str | bytes, now: datetime) -> Permit:
+        try:
+            permit = wire.read(wire.PERMIT, text)
+            if permit.id != request_id:
+                raise NotSigned("it is another request's")
+            decision = await self._trusted.decision(permit.signed)
+            check_permit(permit, decision, self._tenant, self._agent, now)
+        except wire.Unreadable as error:
+            await self._tell_forged(request_id, "permit", NotSigned(f"it can't be read: {error}"))
+        except NotSigned as forged:
+            await self._tell_forged(request_id, "permit", forged)
         return permit
 
     async def _why_not(self, request_id: RequestId) -> str:

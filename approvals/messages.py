@@ -94,8 +94,18 @@ class UndoNotice:
     text: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForgedNotice:
+    """What was there for its agent is not what the service signed; it was not used."""
+
+    letter: Literal["forged"] = "forged"
+    id: RequestId
+    what: Literal["outcome", "permit"]
+    why: str
+
+
 Change: TypeAlias = Revision | Cancellation | ClaimNotice | ReceiptNotice | UndoNotice
-Letter: TypeAlias = Submission | Change
+Letter: TypeAlias = Submission | Change | ForgedNotice
 
 
 class OutcomeStatus(StrEnum):

@@ -8,7 +8,17 @@ from dataclasses import dataclass, replace
 from approvals import wire
 from approvals.errors import InvalidCall, Unavailable
 from approvals.inbox import written
-from approvals.messages import Letter, Outcome, OutcomeStatus, Permit, Submission, Ticket, UndoAsk, outcome_of
+from approvals.messages import (
+    ForgedNotice,
+    Letter,
+    Outcome,
+    OutcomeStatus,
+    Permit,
+    Submission,
+    Ticket,
+    UndoAsk,
+    outcome_of,
+)
 from approvals.model import Fingerprint, RequestId
 from approvals.scripted import House, Unscripted
 
@@ -54,6 +64,8 @@ class _Inbox:
             return await self.put_all([letter])
         written(letter)
         self._reach()
+        if isinstance(letter, ForgedNotice):  # nobody forges here
+            return None
         with self._house.lock:
             self._house.heard(self._agent, letter)
         return None

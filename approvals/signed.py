@@ -40,6 +40,22 @@ class Signer(Protocol):
     def envelope(self, payload_type: str, payload: bytes) -> Envelope: ...
 
 
+class Trusted(Protocol):
+    """What opens decisions for those who act on them."""
+
+    async def decision(self, envelope: Envelope | None) -> SignedDecision: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Own:
+    """The service trusts the keys that it has itself."""
+
+    signer: Signer
+
+    async def decision(self, envelope: Envelope | None) -> SignedDecision:
+        return opened(envelope, self.signer.keys)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Voice:
     """One person whose word counted."""

@@ -18,7 +18,16 @@ from approvals.audit import GENESIS, Entry, entry_of, link
 from approvals.brakes import freeze_on, stopped
 from approvals.clock import next_due
 from approvals.commands import Command
-from approvals.errors import AlreadyUsed, AmbiguousId, GrantSpent, Refusal, RequestNotFound, Unavailable
+from approvals.errors import (
+    AlreadyUsed,
+    AmbiguousId,
+    GrantSpent,
+    NeverGiven,
+    NotSigned,
+    Refusal,
+    RequestNotFound,
+    Unavailable,
+)
 from approvals.events import (
     Answered,
     Approved,
@@ -63,6 +72,7 @@ from approvals.places import Posted
 from approvals.redis_door import due_ms, follow, moment, ms, script, translated
 from approvals.registers import held
 from approvals.replicas import confirm
+from approvals.signed import Signer, is_decided_anew, sign, sign_again
 
 CHANGE_TIMEOUT_S = 2.0
 PERMIT_GONE = -1  # what commit.lua answers
@@ -105,10 +115,10 @@ class _Kept:
 
 
 class Store:
-    """The requests of one tenant."""
+    """The requests of one tenant. Without a signer it can read and refuse, and decide nothing."""
 
-    def __init__(self, redis: Redis, tenant: str) -> None:
-        self._redis, self.tenant = redis, Tenant(tenant)
+    def __init__(self, redis: Redis, tenant: str, signer: Signer | None = None) -> None:
+        self._redis, self.tenant, self._signer = redis, Tenant(tenant), signer
         self._audit, self._seq = key(tenant, "audit"), key(tenant, "audit:seq")
         self.freezes = Freezes(redis, tenant)
         self._turns: WeakValueDictionary[RequestId, asyncio.Lock] = WeakValueDictionary()
@@ -154,7 +164,7 @@ class Store:
     ) -> Request | None:
         """The request, or None if it would be let through and what is frozen has changed."""
         submitted, answer = begin(request)
-        after = evolve(request, answer)
+        after = self._signed(None, evolve(request, answer), answer, Via.SERVICE)
         first = link(GENESIS, entry_of(request, request, submitted, via=via))
         second = link(first.hash, entry_of(request, after, answer, via=Via.SERVICE))
         names = ("ids", "shorts")
@@ -459,10 +469,27 @@ class Store:
         """Apply `command`, or return None if somebody else was faster."""
         wanted, kept = await self._wanted(command, await self._kept(request_id))
         event = decide(kept.request, wanted, now=kept.now, freeze=kept.freeze)
-        after = evolve(kept.request, event)
+        after = self._signed(kept.request, evolve(kept.request, event), event, wanted.via)
         entry = link(kept.head, entry_of(kept.request, after, event, via=wanted.via))
         seq = await self._committed(kept, after, event, entry)
         return None if seq is None else Change(request=after, event=event, seq=seq)
+
+    def _signed(self, before: Request | None, after: Request, event: Event, via: Via) -> Request:
+        """With its signature, if this version is an end, or leave to run that ends at another time.
+
+        Raises:
+            NeverGiven: the approval that would be given back is not one that we signed.
+        """
+        if not is_decided_anew(before, after):
+            return after
+        if self._signer is None:
+            raise RuntimeError("a store without a signer can decide nothing")
+        if not (before and before.status is Status.APPROVED and after.status is Status.APPROVED):
+            return replace(after, signed=sign(self._signer, after, event, via))
+        try:
+            return replace(after, signed=sign_again(self._signer, after))
+        except NotSigned as forged:
+            raise NeverGiven(after, str(forged)) from forged
 
     async def _wanted(self, command: Command | Commanding, kept: _Kept) -> tuple[Command, _Kept]:
         """The command, with the request and the clock as they are by then: to look somebody up takes time."""

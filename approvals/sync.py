@@ -36,8 +36,16 @@ class Approvals:
         tenant: str | None = None,
         patience: Span = PATIENCE,
         replicas: int | None = None,
+        public_keys: Sequence[str] | None = None,
     ) -> Self:
-        told = client.Approvals.connect(url, agent=agent, tenant=tenant, patience=patience, replicas=replicas)
+        told = client.Approvals.connect(
+            url,
+            agent=agent,
+            tenant=tenant,
+            patience=patience,
+            replicas=replicas,
+            public_keys=public_keys,
+        )
         return cls(told)
 
     def __enter__(self) -> Self:

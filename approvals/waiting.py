@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections.abc import Iterable
 
-from approvals.errors import ApprovalsError, Unavailable
+from approvals.errors import ApprovalsError, Forged, Unavailable
 from approvals.inbox import AgentInbox
 from approvals.messages import Outcome, OutcomeStatus
 from approvals.model import RequestId
@@ -68,6 +68,7 @@ class Waiting:
             Unavailable: Redis was away for longer than a wait has patience, or when its time was up.
             Unreadable: there is an outcome, and it can't be read.
         """
+            Forged: there is one, and it is not as the service signed it.
         end = None if timeout_s is None else _now() + timeout_s
         wait = _Wait(request_id, after_round)
         self._waits.setdefault(request_id, []).append(wait)
@@ -150,7 +151,7 @@ class Waiting:
         asked = [wait for id in ids for wait in self._waits[id]]
         try:
             found = await self._inbox.outcomes(ids)
-        except Unreadable:
+        except (Unreadable, Forged):
             found = await self._readable(ids)
         for wait in asked:
             wait.is_fresh = False
@@ -158,14 +159,14 @@ class Waiting:
                 wait.hear(found[wait.id])
 
     async def _readable(self, ids: list[RequestId]) -> dict[RequestId, Outcome]:
-        """One that can't be read is the trouble of those who wait for it, and of nobody else."""
+        """One that can't be read or believed is the trouble of those who wait for it, and of nobody else."""
         found: dict[RequestId, Outcome] = {}
         for id in ids:
             try:
                 found |= await self._inbox.outcomes([id])
-            except Unreadable as unreadable:
+            except (Unreadable, Forged) as trouble:
                 for wait in self._waits.get(id, ()):
-                    wait.fail(unreadable)
+                    wait.fail(trouble)
         return found
 
     def _leave(self, wait: _Wait) -> None:

@@ -42,9 +42,12 @@ from approvals.redis_door import translated
 from approvals.stages import Stages
 from approvals.store import Store
 from bot import api, collapsing, durability, listeners, logs, web
+from approvals.signed import Own, Trusted
+from approvals.signing_keys import CannotSign, SigningKeys
 from bot.api.doors import Doors
 from bot.api.events import Tail
 from bot.api.measures import Measures
+from bot import vault as vaults
 from bot.attention import Attention
 from bot.bulk import Bulking
 from bot.bulk_telling import BulkTelling
@@ -57,7 +60,7 @@ from bot.digest_posting import DigestPosting
 from bot.digesting import Amounts, Digesting, Holding
 from bot.freezing import Freezing
 from bot.homes import Homes
-from bot.intake import Intake
+from bot.intake import Intake, nobody
 from bot.judging import Judge
 from bot.operators import Operators
 from bot.own_digests import OwnDigests
@@ -80,6 +83,7 @@ from bot.webhooks import Webhooks, callback_check
 
 logger = logging.getLogger(__name__)
 
+from bot.vault import Vault
 Role: TypeAlias = Literal["all", "web", "worker"]
 SLACK_CALL_S = 8.0
 
@@ -103,6 +107,8 @@ class Service:
     @property
     def policy(self) -> policies.Policy:
         """The one in force at this moment."""
+    vault: Vault | None  # None where nothing is decided
+    signing: SigningKeys | None  # likewise
         return self.policy_file.current
 
 
@@ -130,15 +136,22 @@ async def built(settings: Settings, *, with_slack: bool = True) -> AsyncIterator
         CannotStart: Redis or Slack is not as it must be.
         CannotRead, PolicyFaults: the policy file is not.
     """
+    Without Slack it is for reading: then it needs no secret either.
+
     policy_file = PolicyFile(Path(settings.policy_path) if settings.policy_path else None)
     redis = durability.redis_of(settings)
+        SecretFault, CannotSign: the service's secret is not.
     try:
-        store, cards = Store(redis, settings.tenant), Cards(redis, settings.tenant)
+        vault = vaults.opened(settings.secret, settings.secret_file, settings.state) if with_slack else None
+        signing = SigningKeys(redis, settings.tenant, vault) if vault else None
+        store, cards = Store(redis, settings.tenant, signing), Cards(redis, settings.tenant)
         await _check_redis(redis, settings)
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SLACK_CALL_S)) as session:
             has_slack = with_slack and settings.bot_token is not None
             slack = await _slack(settings, session, redis, store, cards, policy_file) if has_slack else None
             yield Service(
+        if signing is not None:
+            await signing.start()
                 settings=settings,
                 redis=redis,
                 store=store,
@@ -150,6 +163,8 @@ async def built(settings: Settings, *, with_slack: bool = True) -> AsyncIterator
     finally:
         await redis.aclose()
 
+                vault=vault,
+                signing=signing,
 
 async def run(service: Service, role: Role) -> None:
     """Run the loops of a role until cancelled.
@@ -168,6 +183,8 @@ async def run(service: Service, role: Role) -> None:
                 tasks.create_task(_follow_policy_silently(service), name="policy")
             if slack is not None and slack.bolt is not None:
                 tasks.create_task(slack.statistics.run(), name="statistics")
+            if service.signing is not None:
+                tasks.create_task(service.signing.run(), name="signing keys")
             if slack is not None:
                 tasks.create_task(slack.bulking.run(), name="bulk")
             if slack is not None and role != "web":
@@ -214,7 +231,7 @@ def _api(service: Service) -> api.Parts:
     return api.Parts(
         store=store,
         tokens=AgentTokens(redis, settings.tenant),
-        doors=Doors(lambda: durability.redis_like(redis, settings), settings.tenant),
+        doors=Doors(lambda: durability.redis_like(redis, settings), settings.tenant, _trusted(service)),
         tail=Tail(redis, store),
         measures=Measures(redis, settings.tenant),
         judge=_judge(settings, redis, service.policy_file, stages),
@@ -244,6 +261,7 @@ async def _take_letters(service: Service) -> None:
 
 def judging(service: Service) -> tuple[Judge, Stages]:
     """Who says what a changed call needs, for a terminal."""
+        alarm=nobody if service.slack is None else service.slack.operators.tell,
     stages = Stages(service.redis, service.settings.tenant)
     return _judge(service.settings, service.redis, service.policy_file, stages), stages
 
@@ -280,8 +298,14 @@ def _staging(service: Service, slack: Slack) -> Staging:
     deeds = {
         SET_STAGE: staging(Stages(service.redis, tenant)),
         ADOPT_RULE: adopting(ProposalBook(service.redis, tenant), service.policy_file, slack.operators.tell),
+def _trusted(service: Service) -> Trusted:
+    if service.signing is None:
+        raise RuntimeError("a service that was built for reading claims nothing")
+    return Own(signer=service.signing)
+
+
     }
-    return Staging(service.redis, service.store, deeds)
+    return Staging(service.redis, service.store, deeds, _trusted(service))
 
 
 def _proposing(settings: Settings, redis: Redis, store: Store, policy_file: PolicyFile) -> Proposing:

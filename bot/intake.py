@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import groupby
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from approvals.canonical import fingerprint
 from approvals.commands import Cancel, Claim, Command, RecordRefusal, Report, ReportUndo, Revise
@@ -21,6 +22,7 @@ from approvals.messages import (
     Cancellation,
     Change,
     ClaimNotice,
+    ForgedNotice,
     ReceiptNotice,
     Revision,
     Submission,
@@ -39,8 +41,15 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+Alarm: TypeAlias = Callable[[str], Awaitable[None]]
+
+FORGED_CHARS = 300  # of an agent's words on what was wrong
 PAUSE_S = 1.0
 PATIENCE = 5  # deliveries of a letter that fails for a reason we don't know, before its agent is told so
+
+
+async def nobody(_: str) -> None:
+    """Where there are no operators to be told."""
 
 
 class Intake:
@@ -56,10 +65,12 @@ class Intake:
         *,
         environment: str,
         check_callback: CallbackCheck = no_callbacks,
+        alarm: Alarm = nobody,
     ) -> None:
         self._store, self._inboxes = store, inboxes
         self._judge, self._grants, self._stages = judge, grants, stages
         self._environment, self._check_callback = environment, check_callback
+        self._alarm = alarm
 
     async def run(self) -> None:
         """Deal with letters for ever. While Redis is away the loop waits for it."""
@@ -111,6 +122,8 @@ class Intake:
                 await self._store.refuse_letter(taken, f"the letter can't be read: {taken.problem}")
             case Submission():
                 await self._submit(taken)
+            case ForgedNotice():
+                await self._forged(taken, taken.letter)
             case letter:
                 await self._change(taken, letter)
 
@@ -197,6 +210,20 @@ class Intake:
         except RequestRefusal as refusal:
             await self._record(taken, letter.letter, refusal)
         await self._inboxes.ack(taken)
+
+    async def _forged(self, taken: Taken, letter: ForgedNotice) -> None:
+        """An agent has found what we didn't sign: somebody else writes to this Redis."""
+        told = {"agent": taken.agent, "request_id": letter.id}
+        logger.error("an agent was given a forged %s, and did not use it", letter.what, extra=told)
+        actor = Actor(id=f"agent:{taken.agent}", name=taken.agent)
+        why = f"a forged {letter.what}: {letter.why[:FORGED_CHARS]}"
+        with suppress(RequestNotFound):
+            request, _ = await self._store.get(letter.id)
+            if request.agent == taken.agent and taken.deliveries == 1:
+                note = RecordRefusal(by=actor, attempted="claim", reason=why, via=Via.REDIS)
+                await self._store.change(letter.id, note)
+        await self._inboxes.ack(taken)
+        await self._alarm(f"{taken.agent} was given {why}. It ran nothing; somebody else writes to Redis.")
 
     async def _command(self, letter: Change, request: Request) -> Command:
         command = _command(letter, request)

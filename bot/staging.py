@@ -12,12 +12,13 @@ from typing import TypeAlias
 from redis.asyncio import Redis
 
 from approvals.canonical import fingerprint
-from approvals.errors import NotClaimed, Unavailable
+from approvals.errors import Forged, NotClaimed, Unavailable
 from approvals.ids import new_id
 from approvals.inbox import AgentInbox
 from approvals.messages import Permit, ReceiptNotice
 from approvals.model import Action, Actor, AgentName, Args, Kind, PersonId, Request, RequestId, Risk, Terms
 from approvals.policy import Policy, Stage
+from approvals.signed import Trusted
 from approvals.stages import Stages
 from approvals.store import Store
 
@@ -119,9 +120,9 @@ def staging(stages: Stages) -> Deed:
 class Staging:
     """Carries out what was approved. Any number of workers may: a permit is claimed once."""
 
-    def __init__(self, redis: Redis, store: Store, deeds: Mapping[str, Deed]) -> None:
+    def __init__(self, redis: Redis, store: Store, deeds: Mapping[str, Deed], trusted: Trusted) -> None:
         self._store, self._deeds = store, deeds  # by tool
-        self._inbox = AgentInbox(redis, store.tenant, SELF)
+        self._inbox = AgentInbox(redis, store.tenant, SELF, trusted)
 
     async def run(self) -> None:
         """Do so for ever, beginning with what a crash has left."""
@@ -147,8 +148,8 @@ class Staging:
     async def _carry_out(self, request_id: RequestId) -> None:
         try:
             permit = await self._inbox.claim(request_id)
-        except NotClaimed:
-            return  # it was not approved, or another worker is at it
+        except (NotClaimed, Forged):
+            return  # it was not approved, or another worker is at it; of a forgery the inbox has told
         done = await self._done(permit)
         await self._inbox.send(ReceiptNotice(id=request_id, ok=done.ok, result=done.told))
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from approvals.canonical import fingerprint
+from approvals.dsse import SigningKey
 from approvals.ids import new_id
 from approvals.messages import Submission
 from approvals.model import (
@@ -19,6 +20,12 @@ from approvals.model import (
     Tenant,
     Terms,
 )
+from approvals.signed import Own
+from bot.vault import Vault
+
+VAULT = Vault("for tests alone: nobody must use this one")
+SIGNER = SigningKey.of(b"for tests alone, nobody uses it!")
+TRUSTED = Own(signer=SIGNER)
 
 T0 = datetime(2026, 11, 20, 14, 40, tzinfo=UTC)  # for tests that need no Redis, and so no present time
 REFUND: Args = {"customer": "c_42", "amount": 940, "currency": "USD"}

@@ -29,6 +29,7 @@ from approvals.messages import (
     Cancellation,
     Change,
     ClaimNotice,
+    ForgedNotice,
     Letter,
     ReceiptNotice,
     Revision,
@@ -51,7 +52,9 @@ from approvals.model import (
     Terms,
 )
 from approvals.redis_door import open_redis
+from approvals.signing_keys import SigningKeys
 from approvals.store import Store
+from tests.builders import VAULT
 
 ADA = Person(id=PersonId("U0ADA"), name="Ada", principals=frozenset({CHANNEL}))
 TERMS = Terms(
@@ -93,7 +96,7 @@ class Clerk:
         return self.requests[id]
 
     async def until(self, holds: Callable[[], bool]) -> None:
-        async with asyncio.timeout(5), self._changed:
+        async with asyncio.timeout(20), self._changed:
             await self._changed.wait_for(holds)
 
     async def approve(self, request_id: str, edited: Args | None = None) -> None:
@@ -127,6 +130,11 @@ class Clerk:
             request = await self.store.create(await self._asked(taken, letter), letter=taken.ref)
             await self._keep(request, letter)
             await self._decide_by_habit(request.id)
+            return
+        if isinstance(letter, ForgedNotice):
+            async with self._changed:
+                self.letters.append(letter)
+                self._changed.notify_all()
             return
         with contextlib.suppress(Refusal):  # it came too late, which its agent learns from the outcome
             await self.do(letter.id, _command(letter, self.requests[letter.id]))
@@ -204,7 +212,9 @@ async def serving(
     """A clerk at work on the inboxes of `tenant`. `reviewed`: tools that run unasked, to be looked at."""
     async with open_redis(url, tenant=tenant) as redis:
         terms = replace(TERMS, deadline_s=deadline_s, action=action)
-        clerk = Clerk(Store(redis, tenant), tenant, terms, habit, reviewed)
+        signing = SigningKeys(redis, tenant, VAULT)
+        await signing.start()
+        clerk = Clerk(Store(redis, tenant, signing), tenant, terms, habit, reviewed)
         inboxes = Inboxes(redis, tenant, "clerk")
 
         async def work() -> None:

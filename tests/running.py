@@ -11,7 +11,8 @@ from bot.sandbox.model import Message, View
 from bot.sandbox.server import Sandbox
 
 T = TypeVar("T")
-WAIT_S = 5.0
+WAIT_S = 20.0  # a busy machine is not a bug
+SECRET = {"APPROVALS_SECRET": "for tests alone: nobody must use this one"}
 
 
 def environment(slack: Sandbox, redis_url: str, tenant: str, **more: str) -> dict[str, str]:
@@ -24,7 +25,7 @@ def environment(slack: Sandbox, redis_url: str, tenant: str, **more: str) -> dic
         "APPROVALS_TENANT": tenant,
         "APPROVALS_HOST": "127.0.0.1",
         "PORT": "0",  # any that is free
-        "APPROVALS_SECRET": "for tests alone: nobody must use this one",
+        **SECRET,
         **more,
     }
 

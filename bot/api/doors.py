@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 
 from approvals.inbox import AgentInbox
 from approvals.model import AgentName
+from approvals.signed import Trusted
 from approvals.waiting import Waiting
 
 PATIENCE_S = 5.0  # how long a wait bears that Redis is away
@@ -26,15 +27,15 @@ class Door:
 class Doors:
     """They are opened when they are first used; there are as many as there are agents with a token."""
 
-    def __init__(self, open_redis: Callable[[], Redis], tenant: str) -> None:
-        self._open_redis, self._tenant = open_redis, tenant
+    def __init__(self, open_redis: Callable[[], Redis], tenant: str, trusted: Trusted) -> None:
+        self._open_redis, self._tenant, self._trusted = open_redis, tenant, trusted
         self._doors: dict[AgentName, Door] = {}
 
     def of(self, agent: AgentName) -> Door:
         """That agent's own."""
         if agent not in self._doors:
             redis = self._open_redis()
-            inbox = AgentInbox(redis, self._tenant, agent)
+            inbox = AgentInbox(redis, self._tenant, agent, self._trusted)
             self._doors[agent] = Door(redis, inbox, Waiting(inbox, PATIENCE_S))
         return self._doors[agent]
 

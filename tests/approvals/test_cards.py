@@ -17,7 +17,7 @@ from approvals.keys import key
 from approvals.model import Request
 from approvals.redis_door import open_redis
 from approvals.store import Store
-from tests.builders import a_request
+from tests.builders import SIGNER, a_request
 
 CHANNEL = Place("C0APPROVALS")
 CARD = Posted(place=CHANNEL, channel="C0APPROVALS", ts="1699.22", version=2, state="drawn")
@@ -31,7 +31,7 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
 
 @pytest.fixture
 def store(redis: Redis, tenant: str) -> Store:
-    return Store(redis, tenant)
+    return Store(redis, tenant, SIGNER)
 
 
 @pytest.fixture

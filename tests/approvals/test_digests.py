@@ -20,7 +20,7 @@ from approvals.model import Request, RequestId
 from approvals.places import Posted, digests_in, is_somewhere
 from approvals.redis_door import open_redis
 from approvals.store import Store
-from tests.builders import a_request, terms
+from tests.builders import SIGNER, a_request, terms
 
 REFUNDS, FLOOD = Queue("refunds", "C0APPROVALS"), Queue("burst", "C0APPROVALS")
 SOON = datetime.now(UTC) - timedelta(seconds=1)
@@ -45,7 +45,7 @@ def cards(redis: Redis, tenant: str) -> Cards:
 
 @pytest.fixture
 async def three(redis: Redis, tenant: str) -> list[Request]:
-    store = Store(redis, tenant)
+    store = Store(redis, tenant, SIGNER)
     return [await store.create(a_request(id=new_id(), tenant=tenant, terms=terms(burst=2))) for _ in range(3)]
 
 

@@ -19,7 +19,7 @@ from approvals.messages import Cancellation, ClaimNotice, Permit, Ticket
 from approvals.model import Fingerprint, Request, RequestId
 from approvals.redis_door import open_redis
 from approvals.store import Store
-from tests.builders import a_person, a_request, a_submission, terms
+from tests.builders import SIGNER, TRUSTED, a_person, a_request, a_submission, terms
 from tests.lossy_line import LossyLine
 
 ONE, OTHER = Fingerprint("1" * 64), Fingerprint("2" * 64)
@@ -33,7 +33,7 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
 
 @pytest.fixture
 def billing(redis: Redis, tenant: str) -> AgentInbox:
-    return AgentInbox(redis, tenant, "billing")
+    return AgentInbox(redis, tenant, "billing", TRUSTED)
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def approved(redis: Redis, tenant: str) -> Callable[..., Awaitable[Request]]:
     """Makes a request of billing's that a person has approved; `use_within_s` is in its terms."""
 
     async def approve(**changes: int) -> Request:
-        store = Store(redis, tenant)
+        store = Store(redis, tenant, SIGNER)
         asked = a_request(id=new_id(), tenant=tenant, created_at=datetime.now(UTC), terms=terms(**changes))
         request = await store.create(asked)
         yes = Approve(by=a_person(), seen=request.fingerprint)
@@ -92,7 +92,7 @@ async def test_a_key_used_for_another_call_is_refused(billing: AgentInbox, redis
     with pytest.raises(KeyReused) as reused:
         await billing.put(a_submission(), OTHER, "inv-881")
     assert reused.value.request_id == first.id
-    another = await AgentInbox(redis, tenant, "shipping").put(a_submission(), OTHER, "inv-881")
+    another = await AgentInbox(redis, tenant, "shipping", TRUSTED).put(a_submission(), OTHER, "inv-881")
     assert another.is_new
 
 
@@ -111,7 +111,7 @@ async def test_what_json_cannot_carry_is_refused_before_it_is_sent(billing: Agen
 @pytest.mark.parametrize("name", ["", "Billing", "a:b", "a{b}", "é", "a\n", "-a", "a" * 64])
 def test_an_agents_name_cannot_reach_into_anothers_keys(redis: Redis, tenant: str, name: str) -> None:
     with pytest.raises(InvalidCall):
-        AgentInbox(redis, tenant, name)
+        AgentInbox(redis, tenant, name, TRUSTED)
     with pytest.raises(InvalidCall):
         AgentInbox(redis, name.upper() + ":", "billing")
 
@@ -129,7 +129,7 @@ async def test_an_id_cannot_reach_into_anothers_keys(billing: AgentInbox) -> Non
 
 async def test_each_letter_goes_to_one_of_many_consumers(redis: Redis, tenant: str) -> None:
     for name in ("billing", "shipping", "ops"):
-        await AgentInbox(redis, tenant, name).put_all([a_submission() for _ in range(20)])
+        await AgentInbox(redis, tenant, name, TRUSTED).put_all([a_submission() for _ in range(20)])
     async with asyncio.TaskGroup() as group:
         tasks = [
             group.create_task(everything(Inboxes(redis, tenant, consumer))) for consumer in ("a", "b", "c")
@@ -145,7 +145,7 @@ async def test_a_waiting_service_hears_of_an_agent_that_is_new(
     await everything(inboxes)
     async with asyncio.TaskGroup() as group:
         wait = group.create_task(inboxes.take(10, 3000))
-        await AgentInbox(redis, tenant, "shipping").send(Cancellation(id=new_id()))
+        await AgentInbox(redis, tenant, "shipping", TRUSTED).send(Cancellation(id=new_id()))
     [taken] = wait.result() or await inboxes.take(10, 3000)
     assert taken.agent == "shipping"
 
@@ -268,7 +268,7 @@ async def test_a_permit_cannot_be_taken_under_another_name(
 ) -> None:
     request = await approved()
     with pytest.raises(NotClaimed):
-        await AgentInbox(redis, tenant, "thief").claim(request.id)
+        await AgentInbox(redis, tenant, "thief", TRUSTED).claim(request.id)
 
 
 async def test_a_claim_whose_reply_is_lost_counts_as_used(
@@ -278,7 +278,7 @@ async def test_a_claim_whose_reply_is_lost_counts_as_used(
     async with LossyLine(redis_url) as line, open_redis(line.url) as far:
         line.lose_reply_to(b"GETDEL")
         with pytest.raises(Unavailable, match="must not be run"):
-            await AgentInbox(far, tenant, "billing").claim(request.id)
+            await AgentInbox(far, tenant, "billing", TRUSTED).claim(request.id)
     with pytest.raises(NotClaimed):
         await billing.claim(request.id)
 
@@ -290,7 +290,7 @@ async def test_a_claim_that_never_reached_redis_can_be_made_again(
     async with LossyLine(redis_url) as line, open_redis(line.url) as far:
         line.lose_reply_to(b"WATCH")
         with pytest.raises(Unavailable) as away:
-            await AgentInbox(far, tenant, "billing").claim(request.id)
+            await AgentInbox(far, tenant, "billing", TRUSTED).claim(request.id)
     assert "must not be run" not in str(away.value)
     assert (await billing.claim(request.id)).id == request.id
 

@@ -13,7 +13,7 @@ from approvals.model import AgentName, Request
 from approvals.past import past_decisions
 from approvals.redis_door import open_redis
 from approvals.store import Store
-from tests.builders import REFUND, a_person, a_request
+from tests.builders import REFUND, SIGNER, a_person, a_request
 
 KIM = a_person(id="U0KIM", name="Kim")
 
@@ -21,7 +21,7 @@ KIM = a_person(id="U0KIM", name="Kim")
 @pytest.fixture
 async def store(redis_url: str, tenant: str) -> AsyncIterator[Store]:
     async with open_redis(redis_url) as redis:
-        yield Store(redis, tenant)
+        yield Store(redis, tenant, SIGNER)
 
 
 async def asked(store: Store, **changes: Any) -> Request:

@@ -48,7 +48,7 @@ from approvals.policy.explaining import answer
 from approvals.redis_door import open_redis
 from approvals.reviewing import UNDO_PATIENCE, is_sampled
 from approvals.store import Store
-from tests.builders import T0, a_person, a_request, terms
+from tests.builders import SIGNER, T0, TRUSTED, a_person, a_request, terms
 
 ANA, KIM = a_person(), a_person(id=PersonId("U0KIM"), name="Kim Osei")
 OUT = a_person(id=PersonId("U0OUT"), principals=frozenset())
@@ -308,7 +308,7 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
 
 @pytest.fixture
 def store(redis: Redis, tenant: str) -> Store:
-    return Store(redis, tenant)
+    return Store(redis, tenant, SIGNER)
 
 
 async def a_run(store: Store, **changes: Any) -> Request:
@@ -348,7 +348,7 @@ class TestTheStore:
     ) -> None:
         request = await a_run(store)
         await store.change(request.id, UNDO)
-        box = AgentInbox(redis, store.tenant, "billing")
+        box = AgentInbox(redis, store.tenant, "billing", TRUSTED)
         (asked,) = await box.undos()
         assert asked.id == request.id and asked.args == request.args
         assert await box.take_undo(request.id) == asked

@@ -36,7 +36,7 @@ from approvals.places import Place, Posted
 from approvals.redis_door import open_redis
 from approvals.store import Store
 from bot.redis_server import RedisServer
-from tests.builders import a_person, a_request, a_submission, terms
+from tests.builders import SIGNER, TRUSTED, a_person, a_request, a_submission, terms
 from tests.lossy_line import LossyLine
 
 ANA = a_person().actor
@@ -51,12 +51,12 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
 
 @pytest.fixture
 def store(redis: Redis, tenant: str) -> Store:
-    return Store(redis, tenant)
+    return Store(redis, tenant, SIGNER)
 
 
 @pytest.fixture
 def billing(redis: Redis, tenant: str) -> AgentInbox:
-    return AgentInbox(redis, tenant, "billing")
+    return AgentInbox(redis, tenant, "billing", TRUSTED)
 
 
 def new(tenant: str, **changes: Any) -> Request:
@@ -132,7 +132,7 @@ async def test_an_agent_cannot_use_the_id_of_another_agents_request(
     store: Store, billing: AgentInbox, redis: Redis, tenant: str
 ) -> None:
     request = await store.create(new(tenant))
-    thief = AgentInbox(redis, tenant, "thief")
+    thief = AgentInbox(redis, tenant, "thief", TRUSTED)
     await thief.send(a_submission(id=request.id))
     [taken] = await Inboxes(redis, tenant, "one").take()
     with pytest.raises(RequestNotFound):
@@ -182,7 +182,7 @@ async def test_a_commit_whose_reply_was_lost_is_found_and_not_doubled(
     async with LossyLine(redis_url) as line, open_redis(line.url) as far:
         line.lose_reply_to(b"EVALSHA")
         yes = Approve(by=a_person(), seen=request.fingerprint)
-        change = await Store(far, tenant).change(request.id, yes)
+        change = await Store(far, tenant, SIGNER).change(request.id, yes)
     assert change.seq == await store.last_seq() == 3
     assert (await store.get(request.id))[0] == change.request
     assert await redis.xlen(key(tenant, "wake", "billing")) == 1
@@ -195,14 +195,14 @@ async def test_creating_again_after_the_reply_was_lost_creates_once(
     async with LossyLine(redis_url) as line, open_redis(line.url) as far:
         line.lose_reply_to(request.id.encode())
         with pytest.raises(Unavailable):
-            await Store(far, tenant).create(request)
+            await Store(far, tenant, SIGNER).create(request)
     assert (await store.create(request)).version == 2
     assert await store.last_seq() == 2
 
 
 async def test_a_change_is_two_round_trips(redis_url: str, tenant: str) -> None:
     async with LossyLine(redis_url) as line, open_redis(line.url) as far:
-        store = Store(far, tenant)
+        store = Store(far, tenant, SIGNER)
         first, second = await store.create(new(tenant)), await store.create(new(tenant))
         await store.change(first.id, Cancel())  # and now Redis knows the scripts
         sent = line.sent
@@ -277,7 +277,7 @@ async def test_unknown_and_misspelt_ids_are_not_found(store: Store) -> None:
 
 
 async def test_requests_of_another_tenant_are_not_found(store: Store, redis: Redis, tenant: str) -> None:
-    theirs = await Store(redis, f"{tenant}2").create(new(f"{tenant}2"))
+    theirs = await Store(redis, f"{tenant}2", SIGNER).create(new(f"{tenant}2"))
     with pytest.raises(RequestNotFound):
         await store.get(theirs.id)
     with pytest.raises(RequestNotFound):
@@ -323,7 +323,7 @@ async def test_what_is_due_is_claimed_by_one_of_many(store: Store, redis: Redis,
         await store.create(new(tenant, terms=terms(deadline_s=0)))
     await store.create(new(tenant))
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(Store(redis, tenant).due(3)) for _ in range(8)]
+        tasks = [group.create_task(Store(redis, tenant, SIGNER).due(3)) for _ in range(8)]
     claimed = [id for task in tasks for id in task.result()]
     assert len(claimed) == len(set(claimed)) == 10
 
@@ -431,7 +431,7 @@ async def test_a_redis_that_restarts_has_lost_its_scripts_and_nothing_else(
     tmp_path: Path, tenant: str
 ) -> None:
     async with RedisServer(tmp_path, appendfsync="always") as server, open_redis(server.url) as redis:
-        store = Store(redis, tenant)
+        store = Store(redis, tenant, SIGNER)
         request = await store.create(new(tenant))
         await server.kill()
         with pytest.raises(Unavailable) as unavailable:

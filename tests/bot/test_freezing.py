@@ -20,7 +20,7 @@ from approvals.model import Action, Freeze, OnDeadline, Reach, Remind, Request, 
 from approvals.redis_door import open_redis
 from approvals.store import Store
 from bot.freezing import Freezing, Swept
-from tests.builders import T0, a_person, a_request, terms
+from tests.builders import SIGNER, T0, TRUSTED, a_person, a_request, terms
 
 ANA = a_person()
 
@@ -33,12 +33,12 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
 
 @pytest.fixture
 def store(redis: Redis, tenant: str) -> Store:
-    return Store(redis, tenant)
+    return Store(redis, tenant, SIGNER)
 
 
 @pytest.fixture
 def billing(redis: Redis, tenant: str) -> AgentInbox:
-    return AgentInbox(redis, tenant, "billing")
+    return AgentInbox(redis, tenant, "billing", TRUSTED)
 
 
 def a_freeze(reach: Reach = Reach.ALL, name: str = "") -> Freeze:

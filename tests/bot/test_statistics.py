@@ -11,7 +11,7 @@ from approvals.redis_door import open_redis
 from approvals.stats import Only
 from approvals.store import Store
 from bot import statistics
-from tests.builders import T0, a_request
+from tests.builders import SIGNER, T0, a_request
 
 HOUR = timedelta(hours=1)
 HOURS = 40
@@ -20,7 +20,7 @@ HOURS = 40
 @pytest.fixture
 async def store(redis_url: str, tenant: str) -> AsyncIterator[Store]:
     async with open_redis(redis_url) as redis:
-        yield Store(redis, tenant)
+        yield Store(redis, tenant, SIGNER)
 
 
 async def a_request_an_hour(store: Store) -> None:

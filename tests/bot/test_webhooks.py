@@ -33,7 +33,7 @@ from approvals.redis_door import open_redis
 from approvals.store import Store
 from bot.addresses import Receivers
 from bot.webhooks import RETRIES_S, Webhooks
-from tests.builders import QUESTION, a_request, terms
+from tests.builders import QUESTION, SIGNER, a_request, terms
 from tests.clerk import ADA
 from tests.receiver import Receiver, receiving
 from tests.running import until
@@ -100,7 +100,7 @@ async def a_ground(redis_url: str, tenant: str, **more: Any) -> AsyncIterator[Gr
         told.append(sentence)
 
     async with open_redis(redis_url) as redis, receiving() as receiver:
-        store, signing = Store(redis, tenant), CallbackSecrets(redis, tenant)
+        store, signing = Store(redis, tenant, SIGNER), CallbackSecrets(redis, tenant)
         callbacks = Callbacks(redis, tenant, lease_s=more.pop("lease_s", LEASE_S))
         receivers = more.pop("receivers", None) or Receivers(receiver.url)
         yield Ground(

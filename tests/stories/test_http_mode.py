@@ -17,7 +17,7 @@ from approvals.model import RequestId
 from bot.app import Service
 from bot.redis_server import RedisServer
 from bot.sandbox.server import Sandbox
-from tests.running import a_bot, redrawn, the_card, the_dialog, until
+from tests.running import SECRET, a_bot, redrawn, the_card, the_dialog, until
 from tests.stories.signing import (
     House,
     a_click,
@@ -39,7 +39,7 @@ async def test_a_click_a_dialog_and_a_command_work_over_http(house: House, appro
     clicked = await approvals.submit("refund", REFUND)
     card = await the_card(slack)
     assert (await slack.person("U0ANA").press("Approve", card)).ok
-    assert (await approvals.wait(clicked.id, timeout=5)).decided_by == "slack:U0ANA"
+    assert (await approvals.wait(clicked.id, timeout=20)).decided_by == "slack:U0ANA"
     await redrawn(slack, card, "Ana Duarte")
 
     filled = await approvals.submit("deploy", {"service": "checkout"})
@@ -48,13 +48,13 @@ async def test_a_click_a_dialog_and_a_command_work_over_http(house: House, appro
     await the_dialog(slack, "U0KIM")
     assert (await kim.fill_and_submit({"words": "Not on a Friday."})).ok
     assert kim.view is None
-    assert (await approvals.wait(filled.id, timeout=5)).text == "Not on a Friday."
+    assert (await approvals.wait(filled.id, timeout=20)).text == "Not on a Friday."
 
     typed = await approvals.submit("deploy", {"service": "search"})
     await the_card(slack, "search")
     assert (await slack.person("U0LEE").slash("/approve", f"{typed.id} go")).ok
     await whispered(slack, "U0LEE", "You approved")
-    assert (await approvals.wait(typed.id, timeout=5)).text == "go"
+    assert (await approvals.wait(typed.id, timeout=20)).text == "go"
 
 
 async def test_an_answer_written_in_a_thread_arrives_over_http(house: House, approvals: Approvals) -> None:
@@ -79,7 +79,7 @@ async def test_a_late_click_that_is_faster_than_the_timer_finds_the_deadlines_de
             await until(lambda: _is_overdue(service, ticket.id))  # and no worker to notice
             assert (await slack.person("U0ANA").press("Approve", card)).ok
             await whispered(slack, "U0ANA", "expired")
-            assert (await approvals.wait(ticket.id, timeout=5)).status == "expired"
+            assert (await approvals.wait(ticket.id, timeout=20)).status == "expired"
             assert await events(service, ticket.id) == ["submitted", "asked", "expired", "refused"]
 
 
@@ -214,7 +214,7 @@ async def test_a_private_answer_goes_to_slack_and_to_no_other_address(
 async def test_web_alone_tells_its_health_and_that_redis_is_away(tmp_path: Path, tenant: str) -> None:
     url = f"http://127.0.0.1:{free_port()}"
     async with RedisServer(tmp_path / "redis") as server, aiohttp.ClientSession(url) as session:
-        env = {"REDIS_URL": server.url, "APPROVALS_TENANT": tenant, "PORT": url.rpartition(":")[2]}
+        env = {"REDIS_URL": server.url, "APPROVALS_TENANT": tenant, "PORT": url.rpartition(":")[2], **SECRET}
         async with a_bot(env, role="web"):
             await until(lambda: is_serving(url))
             assert await status_of(session, "/readyz") == 200

@@ -10,7 +10,7 @@ from approvals.agent_tokens import AgentTokens, Role
 from approvals.model import Actor
 from approvals.redis_door import open_redis
 from tests.clerk import Clerk, serving
-from tests.running import a_bot, until
+from tests.running import SECRET, a_bot, until
 from tests.stories.signing import free_port, is_serving
 
 OPERATOR = Actor(id="operator:ops", name="ops")
@@ -44,7 +44,7 @@ async def clerk(redis_url: str, tenant: str) -> AsyncIterator[Clerk]:
 async def url(redis_url: str, tenant: str) -> AsyncIterator[str]:
     """Where `python -m bot web` serves the API, without Slack."""
     url = f"http://127.0.0.1:{free_port()}"
-    env = {"REDIS_URL": redis_url, "APPROVALS_TENANT": tenant, "PORT": url.rpartition(":")[2]}
+    env = {"REDIS_URL": redis_url, "APPROVALS_TENANT": tenant, "PORT": url.rpartition(":")[2], **SECRET}
     async with a_bot(env, role="web"):
         await until(lambda: is_serving(url))
         yield url

@@ -14,7 +14,7 @@ from tests.bot.api.calling import REFUND, get, post
 from tests.bot.api.conftest import OPERATOR
 from tests.clerk import Clerk
 from tests.lossy_line import LossyLine
-from tests.running import a_bot, until
+from tests.running import SECRET, a_bot, until
 from tests.stories.signing import free_port, is_serving
 
 
@@ -124,7 +124,7 @@ async def test_while_redis_is_away_everything_is_unavailable_and_nothing_else(
 ) -> None:
     url = f"http://127.0.0.1:{free_port()}"
     async with RedisServer(tmp_path / "redis") as server:
-        env = {"REDIS_URL": server.url, "APPROVALS_TENANT": tenant, "PORT": url.rpartition(":")[2]}
+        env = {"REDIS_URL": server.url, "APPROVALS_TENANT": tenant, "PORT": url.rpartition(":")[2], **SECRET}
         async with a_bot(env, role="web") as service:
             await until(lambda: is_serving(url))
             token = await AgentTokens(service.redis, tenant).add("billing", Role.AGENT, OPERATOR)
@@ -150,7 +150,7 @@ async def test_a_claim_whose_reply_was_lost_says_that_it_must_not_be_run(
     url = f"http://127.0.0.1:{free_port()}"
     async with LossyLine(redis_url) as line, ClientSession(url) as session:
         session.headers["Authorization"] = f"Bearer {token}"
-        env = {"REDIS_URL": line.url, "APPROVALS_TENANT": tenant, "PORT": url.rpartition(":")[2]}
+        env = {"REDIS_URL": line.url, "APPROVALS_TENANT": tenant, "PORT": url.rpartition(":")[2], **SECRET}
         async with a_bot(env, role="web"):
             await until(lambda: is_serving(url))
             id = (await post(session, "/v1/requests", REFUND)).body["id"]

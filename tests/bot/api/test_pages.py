@@ -10,7 +10,7 @@ from bot import api as bot_api
 from bot.api.problems import KINDS
 from tests.bot.api.calling import REFUND, get, post
 from tests.clerk import Clerk
-from tests.running import a_bot, until
+from tests.running import SECRET, a_bot, until
 from tests.stories.signing import free_port, is_serving
 
 
@@ -71,7 +71,7 @@ async def test_the_process_ends_at_once_although_somebody_waits(
     redis_url: str, tenant: str, token: str, clerk: Clerk
 ) -> None:
     url = f"http://127.0.0.1:{free_port()}"
-    env = {"REDIS_URL": redis_url, "APPROVALS_TENANT": tenant, "PORT": url.rpartition(":")[2]}
+    env = {"REDIS_URL": redis_url, "APPROVALS_TENANT": tenant, "PORT": url.rpartition(":")[2], **SECRET}
     headers = {"Authorization": f"Bearer {token}"}
     async with (
         asyncio.timeout(10) as bound,
