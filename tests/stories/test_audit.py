@@ -1,14 +1,9 @@
 """Who let what happen: the log of whole lives, and the operator's terminal."""
 
-import asyncio
 import json
 import os
 import pwd
-import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,40 +11,14 @@ from approvals import Approvals
 from approvals.keys import key
 from bot.app import Service
 from bot.sandbox.server import Sandbox
+from tests.operator import countersign, countersign_process
 from tests.running import a_policy, environment, the_card, the_dialog
-from tests.stories.processes import ROOT
 from tests.stories.watching import REFUND, events, logged, whispered
 
-COUNTERSIGN = str(Path(sys.executable).with_name("countersign"))
 LOGIN = pwd.getpwuid(os.getuid()).pw_name
 FIELDS = (
     "seq at tenant request event actor via tool args fingerprint rule policy latency_ms detail previous hash"
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def entries(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.out.splitlines()]
-
-
-async def countersign(env: Mapping[str, str], *arguments: str, typed: str = "") -> Said:
-    """Run the command as an operator does."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(
-        COUNTERSIGN, *arguments, cwd=ROOT, env={**kept, **env}, stdin=pipe, stdout=pipe, stderr=pipe
-    )
-    async with asyncio.timeout(20):
-        out, err = await process.communicate(typed.encode())
-    assert process.returncode is not None
-    assert "Traceback" not in err.decode()
-    return Said(code=process.returncode, out=out.decode(), err=err.decode())
 
 
 @pytest.fixture
@@ -142,7 +111,7 @@ async def test_the_log_is_exported_and_the_export_verifies(
             await slack.person("U0ANA").press("Approve", await the_card(slack, f"amount     {number}"))
         ).ok
         await approvals.wait(ticket.id, timeout=20)
-    exported = await countersign(env, "audit", "export")
+    exported = await countersign_process(env, "audit", "export")
     assert exported.code == 0
     assert [entry["seq"] for entry in exported.entries] == list(range(1, 13))
     assert all(" ".join(entry) == FIELDS for entry in exported.entries)
@@ -255,7 +224,7 @@ async def test_an_operator_who_is_nobody_in_slack_is_refused_and_logged(
 ) -> None:
     ticket = await approvals.submit("refund", REFUND)
     await the_card(slack)
-    told = await countersign(env | {"USER": "kim", "LOGNAME": "kim"}, verb, ticket.id, "please")
+    told = await countersign_process(env | {"USER": "kim", "LOGNAME": "kim"}, verb, ticket.id, "please")
     assert told.code == 1
     assert "[operators]" in told.err
     assert await events(bot, ticket.id) in (["submitted", "asked"], ["submitted", "asked", "refused"])

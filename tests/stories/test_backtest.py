@@ -8,8 +8,8 @@ import pytest
 from approvals import Approvals
 from bot.app import Service
 from bot.sandbox.server import Sandbox
+from tests.operator import countersign
 from tests.running import a_policy, environment, the_card, the_dialog
-from tests.stories.test_audit import countersign
 from tests.stories.watching import REFUND, logged
 
 CANDIDATE = 'version = 1\n[[rule]]\nname = "refunds"\ntools = ["refund"]\naction = "allow"\n'

@@ -17,8 +17,8 @@ from bot.app import Service
 from bot.proposing import Proposing, place_of
 from bot.sandbox.model import Message
 from bot.sandbox.server import Sandbox
+from tests.operator import countersign
 from tests.running import environment, redrawn, the_card, the_dialog, until
-from tests.stories.test_audit import countersign
 from tests.stories.watching import REFUND, logged, whispered
 
 POLICY = """

@@ -10,9 +10,9 @@ from approvals.model import Args
 from bot.app import Service
 from bot.sandbox.model import File, Message
 from bot.sandbox.server import Sandbox
+from tests.operator import countersign
 from tests.running import environment, the_card, the_dialog
 from tests.stories.signing import House
-from tests.stories.test_audit import countersign
 from tests.stories.watching import logged, whispered
 
 PNG = b"\x89PNG\r\n\x1a\n"
