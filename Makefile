@@ -11,7 +11,8 @@ FRAMEWORKS := claude langchain openai pydantic-ai
 IN_VENV := .venv/bin/python
 TESTS := $(IN_VENV) -m pytest -m "not long"
 PIP := $(IN_VENV) -m pip --quiet --disable-pip-version-check --no-input
-INSTALL := $(PIP) install --require-hashes
+# What is imported compiles itself then; a third of the install would go into what never is.
+INSTALL := $(PIP) install --require-hashes --no-compile
 COMPILE := .venv/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
 	--custom-compile-command "make pins" $(UPGRADE)
 
@@ -28,10 +29,11 @@ demo: .venv/.service redis ## Try it: a Slack in a browser tab, the bot, a sampl
 	@$(IN_VENV) -m bot demo
 
 test: .venv/.frameworks redis ## Run the checks: lint, format, types and tests; the tests as well when others have failed
-	@$(MAKE) --no-print-directory check; checked=$$?; \
+	@$(MAKE) --no-print-directory check & checking=$$!; \
 		$(TESTS) --numprocesses $(WORKERS) || { \
 			echo "What failed runs once more, alone: a machine that is busy makes waits too short."; \
-			$(TESTS) --last-failed --last-failed-no-failures none; } && exit $$checked
+			$(TESTS) --last-failed --last-failed-no-failures none; }; tested=$$?; \
+		wait $$checking && exit $$tested
 
 test-long: .venv/.frameworks .venv-moto/.ready redis ## Run the tests that take long: floods, the API's every edge, the benchmark itself
 	@$(IN_VENV) -m pytest -m long --numprocesses auto
@@ -97,7 +99,7 @@ clean: ## Remove what was built (what the demo keeps stays)
 .venv-moto/.ready: .venv/pyvenv.cfg requirements/moto.txt
 	@echo "Installing a server that speaks S3 …"
 	@$(IN_VENV) -m venv .venv-moto
-	@.venv-moto/bin/python -m pip --quiet --disable-pip-version-check --no-input install --require-hashes \
+	@.venv-moto/bin/python -m pip --quiet --disable-pip-version-check --no-input install --require-hashes --no-compile \
 		-r requirements/moto.txt
 	@touch $@
 
@@ -106,7 +108,7 @@ clean: ## Remove what was built (what the demo keeps stays)
 		"CrewAI needs a Python older than 3.14: say where one is with PYTHON=/path/to/python3." >&2; exit 1; }
 	@echo "Installing CrewAI …"
 	@$(IN_VENV) -m venv .venv-crewai
-	@.venv-crewai/bin/python -m pip --quiet --disable-pip-version-check --no-input install --require-hashes \
+	@.venv-crewai/bin/python -m pip --quiet --disable-pip-version-check --no-input install --require-hashes --no-compile \
 		-r requirements/crewai.txt
 	@touch $@
 
