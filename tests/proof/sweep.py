@@ -1,0 +1,154 @@
+"""The fault-counter sweep: each scenario again and again, with one more step of it failing each time.
+
+Every command to Redis, call of Slack and await of a process fails once, in every way that it can, until a
+scenario comes to its end unharmed. After each trial all is healed, and everybody's history is held against
+what was kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import tempfile
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TypeAlias
+
+from redis.asyncio import Redis
+
+from bot import app
+from bot.redis_server import RedisServer
+from bot.sandbox.server import Sandbox
+from tests.proof.figures import WRONGS, Figures
+from tests.proof.history import Wrong, wrongs
+from tests.proof.sweep_faults import KINDS, Fault, Where
+from tests.proof.sweep_house import Door, OurHouse
+from tests.proof.sweep_more import MORE
+from tests.proof.sweep_scenarios import SCENARIOS, Scenario, Stage
+
+ALL = (*SCENARIOS, *MORE)
+PROCESSES = 2
+TRIAL_S = 30.0
+PATIENCE_S = 0.5  # instead of eight seconds, where a call of Slack is to be never answered
+SHOWN = 12  # sentences of one scenario
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """What came of one."""
+
+    fault: str
+    has_struck: bool
+    acknowledged: int
+    wrongs: Sequence[Wrong]
+    cards: int = 0
+    expected_cards: int = 1  # more are harmless, and worth knowing
+
+
+@dataclass(slots=True)
+class Ground:
+    """What the trials of one process share."""
+
+    redis: Redis
+    url: str
+    door: Door
+    directory: Path
+
+    async def trial(self, scenario: Scenario, fault: Fault) -> Trial:
+        policy = self.directory / f"{scenario.name}.toml"
+        if not policy.exists():
+            policy.write_text(f"version = 1\n\n{scenario.policy}")
+        sandbox = Sandbox(rate_limits=False, request_url=self.door.url, events=())
+        sandbox.faults.take_call = fault.of_call  # type: ignore[method-assign]  # the k-th, whichever it is
+        more = {"APPROVALS_POLICY": str(policy)}
+        theirs = OurHouse(sandbox, self.door, self.redis, self.url, fault, loops=scenario.loops, more=more)
+        async with sandbox, theirs as house:
+            try:
+                async with asyncio.timeout(TRIAL_S):
+                    await scenario.play(Stage(house))
+            except Exception as error:  # whatever breaks off the scenario is a wrong
+                house.history.bugs.append(f"{type(error).__name__}: {error}")
+            await house.heal()
+            found = wrongs(house.history, await house.books(), scenario.rules)
+            told = [Wrong(each.kind, f"{scenario.name}, {fault}: {each.sentence}") for each in found]
+            return Trial(
+                fault=str(fault),
+                has_struck=fault.has_struck,
+                acknowledged=house.history.acknowledged,
+                wrongs=told,
+                cards=len(sandbox.messages()),
+                expected_cards=scenario.cards,
+            )
+
+
+@asynccontextmanager
+async def a_ground(kind: str = "") -> AsyncIterator[Ground]:
+    app.SLACK_CALL_S = PATIENCE_S if kind == "timeout" else 8.0
+    logging.disable(logging.CRITICAL)  # everything that goes wrong here is meant to
+    with tempfile.TemporaryDirectory(prefix="sweep-") as directory:
+        async with (
+            RedisServer(Path(directory) / "redis", appendfsync="no") as server,
+            Redis.from_url(server.url, decode_responses=True) as redis,
+            Door.open() as door,
+        ):
+            await redis.config_set("hz", 500)  # how often it looks whose blocking read has lasted long enough
+            yield Ground(redis=redis, url=server.url, door=door, directory=Path(directory))
+
+
+async def swept(
+    scenario: Scenario, where: Where, kind: str, *, step: int = 1, most: int = 10_000
+) -> list[Trial]:
+    """Every `step`-th thing of that kind fails, one in each trial, until none is left to fail."""
+    trials: list[Trial] = []
+    async with a_ground(kind) as ground:
+        for at in range(1, most, step):
+            trial = await ground.trial(scenario, Fault(where=where, kind=kind, at=at))
+            trials.append(trial)
+            if not trial.has_struck:
+                break
+    return trials
+
+
+Job: TypeAlias = tuple[str, Where, str, int]  # of which scenario, what fails, and every how manieth
+
+
+def run(scale: int) -> Figures:
+    """All of it; at scale 1 every second await, else every one."""
+    jobs: list[Job] = [
+        (scenario.name, where, kind, 2 if where == "awaits" and scale == 1 else 1)
+        for scenario in ALL
+        for where, kinds in KINDS.items()
+        for kind in kinds
+    ]
+    with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
+        trials = [trial for some in pool.map(_job, jobs) for trial in some]
+    return figures("sweep", trials)
+
+
+def _job(job: Job) -> list[Trial]:
+    name, where, kind, step = job
+    scenario = next(each for each in ALL if each.name == name)
+    return asyncio.run(swept(scenario, where, kind, step=step))
+
+
+def figures(part: str, trials: Sequence[Trial]) -> Figures:
+    """What they came to. A trial that no fault struck is the last of its kind, and shows the way unharmed."""
+    struck = [trial for trial in trials if trial.has_struck]
+    found = [wrong for trial in trials for wrong in trial.wrongs]
+    kinds = Counter(wrong.kind for wrong in found)
+    counts = {"trials": len(struck), "acknowledged": sum(trial.acknowledged for trial in trials)}
+    counts |= {kind: kinds[kind] for kind in (*WRONGS[:5], "violations")}
+    twins = sum(trial.cards > trial.expected_cards for trial in trials)
+    by_place = Counter(trial.fault.partition(" ")[0] for trial in struck)
+    told = ", ".join(f"{count:,} of {place}" for place, count in by_place.items())
+    return Figures(
+        part=part,
+        counts=counts,
+        sentences=tuple(wrong.sentence for wrong in found[:SHOWN]),
+        notes=(f"faults: {told}; trials in which a card was posted twice: {twins}",),
+    )

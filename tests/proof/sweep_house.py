@@ -1,0 +1,412 @@
+"""Our house in one process, a step at a time, so that the k-th command, call or await is the same each time.
+
+The parts are the service's own, as `bot/app.py` joins them, against the sandbox and a real Redis. Only the
+loops around them are the harness's: *take one, do one, tick it off*, until there is nothing left to do.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, Literal, TypeAlias, TypeVar
+
+import aiohttp
+from aiohttp import web
+from redis.asyncio import Redis
+from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
+from slack_sdk.errors import SlackApiError
+
+from approvals import Approvals
+from approvals.audit import verify
+from approvals.bulks import Bulks
+from approvals.callback_secrets import CallbackSecrets
+from approvals.callbacks import Callbacks
+from approvals.errors import Unavailable
+from approvals.grant_book import GrantBook
+from approvals.inbox import GROUP, Inboxes
+from approvals.keys import key
+from approvals.messages import Outcome
+from approvals.model import Actor, Args, RequestId
+from approvals.stages import Stages
+from approvals.store import Store
+from bot import app, settings
+from bot.bulk import Job
+from bot.freezing import Freezing
+from bot.intake import Intake
+from bot.people import LookupFailed
+from bot.sandbox.server import Sandbox
+from bot.sending import Limited
+from bot.webhooks import callback_check
+from tests.proof.history import Books, History, Kept, Line
+from tests.proof.relay import CommandLine
+from tests.proof.sweep_faults import Died, Fault, lived
+
+T = TypeVar("T")
+Loop: TypeAlias = Literal["deadlines", "digests", "freezing", "bulk", "webhooks"]
+AGENT = "billing"
+TAKEN = 16
+TURNS = 40  # of the loops, before what goes on for ever is a wrong
+LEASES = ("draw", "due", "queues", "bulks", "callbacks")
+# What the loops of the service know to happen; whatever else is raised is a bug of ours.
+TROUBLE = (Unavailable, Limited, SlackApiError, LookupFailed, aiohttp.ClientError, TimeoutError)
+
+
+class Unknown(Exception):
+    """Whoever asked can't tell whether it was done."""
+
+
+class Door:
+    """Where the sandbox brings what people do: to whichever service lives now."""
+
+    def __init__(self) -> None:
+        self.handler: Callable[[web.Request], Awaitable[web.StreamResponse]] | None = None
+        self.url = ""
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        try:
+            if self.handler is not None:
+                return await self.handler(request)
+        except Died:
+            pass
+        if request.transport is not None:
+            request.transport.abort()
+        return web.Response(status=503)
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls) -> AsyncIterator[Door]:
+        door, served = cls(), web.Application()
+        served.router.add_post("/slack/events", door._handle)
+        runner = web.AppRunner(served, access_log=None)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        door.url = f"http://127.0.0.1:{runner.addresses[0][1]}/slack/events"
+        try:
+            yield door
+        finally:
+            await runner.cleanup()
+
+
+class OurHouse:
+    """One tenant: a service that may die and is started again, an agent likewise, and what both have kept."""
+
+    def __init__(
+        self,
+        slack: Sandbox,
+        door: Door,
+        redis: Redis,
+        redis_url: str,
+        fault: Fault,
+        *,
+        loops: Sequence[Loop] = (),
+        more: Mapping[str, str],
+    ) -> None:
+        self.slack, self.history = slack, History()
+        self.tenant = f"t{secrets.token_hex(5)}"
+        self._door, self._redis, self._url, self._fault = door, redis, redis_url, fault
+        self._env = {
+            "SLACK_BOT_TOKEN": "xoxb-sandbox",
+            "SLACK_SIGNING_SECRET": "sandbox-signing-secret",
+            "APPROVALS_TENANT": self.tenant,
+            **more,
+        }
+        self._store = Store(redis, self.tenant)
+        self._life: _Life | None = None
+        self._loops = loops
+        self._ahead_s = 0
+        self._agent: tuple[Approvals, CommandLine] | None = None
+
+    async def __aenter__(self) -> OurHouse:
+        await self._start()
+        self._fault.is_on = True
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._door.handler = None
+        if self._life is not None:
+            await self._life.end()
+        await self._end_agent()
+
+    # -- the service ----------------------------------------------------------------------------------
+
+    async def _start(self) -> None:
+        was_on, self._fault.is_on = self._fault.is_on, False
+        env = {"SLACK_API_URL": self.slack.api_url, **self._env}
+        self._life = await _Life.begin(env, self._url, self._fault, self._loops, self._ahead_s)
+        self._door.handler = self._handle
+        self._fault.is_on = was_on
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        life = self._life
+        if life is None or life.is_over:
+            raise Died
+        answer = life.bolt.async_dispatch(await to_bolt_request(request))
+        return await to_aiohttp_response(await life.lived(answer))
+
+    async def pump(self) -> None:
+        """Let the service do all there is to do; one that has died is started again."""
+        for _ in range(TURNS):
+            if self._life is None or self._life.is_over:
+                await self._end_leases()
+                await self._start()
+            life = self._life
+            assert life is not None
+            try:
+                if not await life.lived(life.once_around()):
+                    return
+            except Died:
+                continue
+            except TROUBLE:
+                await self._end_leases()
+            except Exception as error:
+                self.history.bugs.append(f"{type(error).__name__}: {error}")
+                await self._end_leases()
+        self.history.bugs.append("the service finds no end of what it has to do")
+
+    async def _end_leases(self) -> None:
+        """Turn the clock forward to when what was taken is free for others."""
+        for queue in LEASES:
+            await self._earlier(queue, 10_000)
+        inbox = key(self.tenant, "inbox", AGENT)
+        if await self._redis.exists(inbox):
+            groups = await self._redis.xinfo_groups(inbox)
+            held = await self._redis.xpending_range(inbox, GROUP, "-", "+", 100) if groups else []
+            for each in held:
+                await self._redis.xclaim(
+                    inbox, GROUP, "dead", 0, [each["message_id"]], idle=60_000, justid=True
+                )
+        if self._life is not None and not self._life.is_over:
+            self._life.look_around()
+
+    async def turn_clock(self, seconds: int) -> None:
+        """By Redis's clock it is so much later from now on."""
+        self._ahead_s += seconds
+        if self._life is not None:
+            self._life.line.ahead_s = self._ahead_s
+        for queue in ("due", "queues"):
+            await self._earlier(queue, seconds * 1000)
+
+    async def _earlier(self, queue: str, ms: int) -> None:
+        name = key(self.tenant, queue)
+        for member in await self._redis.zrange(name, 0, -1):
+            await self._redis.zincrby(name, -ms, str(member))
+
+    async def heal(self) -> None:
+        """Nothing goes wrong any more; let all that was begun come to its end."""
+        self._fault.is_on = False
+        await self._end_leases()
+        await self.pump()
+
+    # -- the agent ------------------------------------------------------------------------------------
+
+    async def agent(self, does: Callable[[Approvals], Coroutine[Any, Any, T]]) -> T:
+        """One call of the agent's. Raises Unknown, and whatever the call raises that is known."""
+        if self._agent is None:
+            line = await CommandLine(self._url, self._fault.of_command).__aenter__()
+            self._agent = (Approvals.connect(line.url, agent=AGENT, tenant=self.tenant), line)
+        approvals, line = self._agent
+        try:
+            return await lived(does(approvals), self._fault)
+        except Unavailable:
+            raise Unknown from None
+        except Died:
+            line.is_dead = True
+            await self._end_agent()
+            raise Unknown from None
+
+    async def _end_agent(self) -> None:
+        if self._agent is not None:
+            approvals, line = self._agent
+            self._agent = None
+            line.drop()
+            await approvals.aclose()
+            await line.__aexit__(None, None, None)
+
+    async def submit(self, call: str, tool: str, args: Args, **options: Any) -> str:
+        ticket = await self.agent(lambda agent: agent.submit(tool, args, key=call, **options))
+        return ticket.id
+
+    async def outcome(self, request: str) -> Outcome | None:
+        return await self.agent(lambda agent: agent.get(request))
+
+    async def claim(self, request: str) -> Args:
+        permit = await self.agent(lambda agent: agent.claim(request))
+        return permit.args
+
+    async def report(self, request: str) -> None:
+        await self.agent(lambda agent: agent.receipt(request, True, "done"))
+
+    async def revise(self, request: str, args: Args) -> None:
+        await self.agent(lambda agent: agent.revise(request, args))
+
+    async def cancel(self, request: str) -> None:
+        await self.agent(lambda agent: agent.cancel(request))
+
+    async def surely_told(self, request: str) -> Outcome | None:
+        """What has become of it, asked until there is an answer: a fault strikes once."""
+        try:
+            return await self.outcome(request)
+        except Unknown:
+            return await self.outcome(request)
+
+    async def is_frozen(self) -> bool:
+        return bool((await self._store.freezes.now()).freezes)
+
+    async def allow_callbacks(self, url: str) -> None:
+        """Agents may be called there from now on; the service is started anew, as it reads that once."""
+        operator = Actor(id="operator:root", name="root")
+        await CallbackSecrets(self._redis, self.tenant).newest(AGENT, operator)
+        self._env["APPROVALS_CALLBACKS"] = url
+        if self._life is not None:
+            await self._life.end()
+        await self._start()
+
+    # -- afterwards -----------------------------------------------------------------------------------
+
+    async def books(self) -> Books:
+        ids = await self._redis.zrange(key(self.tenant, "ids"), 0, -1)
+        requests = await self._store.get_many([RequestId(str(id)) for id in ids])
+        log = [entry async for entry in self._store.log()]
+        fault = verify(log, last_seq=await self._store.last_seq())
+        kept: dict[str, Kept] = {}
+        for request in requests.values():
+            by: set[str] = {vote.person for vote in request.votes}
+            by |= {request.decision.by.id.removeprefix("slack:")} if request.decision else set()
+            kept[request.id] = Kept(
+                id=request.id, status=request.status, entries=request.version, by=frozenset(by)
+            )
+        lines = [
+            Line(request=each.request, event=each.event, actor=each.actor, fingerprint=each.fingerprint)
+            for each in log
+        ]
+        return Books(requests=kept, log=lines, faults=(str(fault),) if fault else ())
+
+    async def delete_all(self) -> None:
+        async for name in self._redis.scan_iter(f"cs:{{{self.tenant}}}:*", count=1000):
+            await self._redis.delete(name)
+
+
+class _Life:
+    """One process of the service, from its start to its end."""
+
+    def __init__(
+        self,
+        service: app.Service,
+        line: CommandLine,
+        fault: Fault,
+        loops: Sequence[Loop],
+        open_: AsyncExitStack,
+    ) -> None:
+        assert service.slack is not None
+        assert service.slack.bolt is not None
+        self.line, self.bolt, self.is_over = line, service.slack.bolt, False
+        self._service, self._slack, self._fault, self._open = service, service.slack, fault, open_
+        redis, tenant = service.redis, service.settings.tenant
+        self._posting = app._posting(service, service.slack)
+        self._deadlines, self._digesting = app._deadlines(service), app._digesting(service)
+        self._freezing = Freezing(service.store, service.cards)
+        self._callbacks, self._bulks = Callbacks(redis, tenant), Bulks(redis, tenant)
+        self._frozen = "0"
+        stages, signing = Stages(redis, tenant), CallbackSecrets(redis, tenant)
+        self._intake = Intake(
+            service.store,
+            Inboxes(redis, tenant, "unused"),
+            app._judge(service.settings, redis, service.policy_file, stages),
+            GrantBook(redis, tenant),
+            stages,
+            environment="default",
+            check_callback=callback_check(service.settings.callbacks, signing),
+        )
+        known: dict[Loop, Callable[[], Awaitable[bool]]] = {
+            "deadlines": self._due,
+            "digests": self._gathered,
+            "freezing": self._frozen_anew,
+            "bulk": self._many_rows,
+            "webhooks": self._called_back,
+        }
+        self._loops = [known[name] for name in loops]
+        self.look_around()
+
+    @classmethod
+    async def begin(
+        cls, env: dict[str, str], redis_url: str, fault: Fault, loops: Sequence[Loop], ahead_s: int
+    ) -> _Life:
+        async with AsyncExitStack() as open_:
+            line = await open_.enter_async_context(CommandLine(redis_url, fault.of_command))
+            line.ahead_s = ahead_s
+            read = settings.read({**env, "REDIS_URL": line.url}, needs="workspace")
+            service = await open_.enter_async_context(app.built(read))
+            return cls(service, line, fault, loops, open_.pop_all())
+        raise AssertionError  # for the type checker: nothing above suppresses
+
+    async def end(self) -> None:
+        self.is_over = self.line.is_dead = True
+        self.line.drop()
+        await self._open.aclose()
+
+    def look_around(self) -> None:
+        """See who is an agent, and what was abandoned, when letters are taken next."""
+        tenant = self._service.settings.tenant
+        self._inboxes = Inboxes(self._service.redis, tenant, f"bot-{secrets.token_hex(3)}")
+
+    async def lived(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do it, unless we die of it."""
+        try:
+            return await lived(work, self._fault)
+        except Died:
+            await self.end()
+            raise
+
+    async def once_around(self) -> bool:
+        """Let each loop do what it finds; False: none found anything."""
+        found = await self._letters()
+        for loop in self._loops:
+            found |= await loop()
+        for id in await self._service.cards.claim(TAKEN, 10.0):
+            await self._posting.draw(id)
+            found = True
+        return found
+
+    async def _letters(self) -> bool:
+        taken = await self._inboxes.take(block_ms=1)
+        for letter in taken:
+            await self._intake.deal(letter)
+        return bool(taken)
+
+    async def _due(self) -> bool:
+        due = await self._service.store.due(TAKEN)
+        for id in due:
+            await self._deadlines.settle(id)
+        return bool(due)
+
+    async def _gathered(self) -> bool:
+        queues = await self._service.digests.due(TAKEN)
+        for queue in queues:
+            await self._digesting.gather(queue)
+        return bool(queues)
+
+    async def _called_back(self) -> bool:
+        webhooks = app._webhooks(self._service, self._slack)
+        callbacks = await self._callbacks.claim(TAKEN)
+        for callback in callbacks:
+            await webhooks.call(callback)
+        return bool(callbacks)
+
+    async def _many_rows(self) -> bool:
+        """Carry out the clicks on many rows that were begun here, or left undone by a life before."""
+        bulking, jobs = self._slack.bulking, []
+        while not bulking._begun.empty():
+            jobs.append(bulking._begun.get_nowait())
+        jobs += [Job(id, None) for id in await self._bulks.claim(TAKEN)]
+        for job in jobs:
+            await bulking._carry_out_safely(job)
+        return bool(jobs)
+
+    async def _frozen_anew(self) -> bool:
+        frozen = await self._service.store.freezes.now()
+        if frozen.version == self._frozen:
+            return False
+        await self._freezing.sweep(frozen)
+        self._frozen = frozen.version
+        return True
