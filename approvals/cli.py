@@ -27,8 +27,8 @@ from approvals.errors import (
     Unavailable,
 )
 from approvals.messages import Outcome, OutcomeStatus
-from approvals.model import Args, Risk
-from approvals.submitting import Options
+from approvals.model import Args, Json, Risk
+from approvals.submitting import About
 
 FINE, NO, USAGE, UNAVAILABLE, NOT_FOUND, PENDING, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
 _CODES: tuple[tuple[type[ApprovalsError], int], ...] = (
@@ -42,7 +42,7 @@ _CODES: tuple[tuple[type[ApprovalsError], int], ...] = (
 )
 
 COMMANDS = "countersign.commands"  # the entry points that add commands: register(subparsers) -> None
-OURS = ("request", "ask", "wait", "claim", "receipt", "cancel", "hook", "mcp", "mcp-gateway")
+OURS = ("request", "ask", "reply", "wait", "claim", "receipt", "cancel", "hook", "mcp", "mcp-gateway")
 
 ABOUT = "People approve what AI agents want to do, in Slack, before it happens."
 NOTES = """\
@@ -97,6 +97,7 @@ def _parser(*, with_service: bool) -> argparse.ArgumentParser:
     for add in (
         _add_request,
         _add_ask,
+        _add_reply,
         _add_wait,
         _add_claim,
         _add_receipt,
@@ -168,7 +169,7 @@ def _add_request(commands: Subparsers) -> None:
 
 
 async def _request(approvals: Approvals, arguments: argparse.Namespace) -> int:
-    ticket = await approvals.submit(arguments.tool, _args(arguments.args), **_options(arguments))
+    ticket = await approvals.submit(arguments.tool, _args(arguments.args), **_about(arguments))
     if not arguments.wait:
         _out(_json({"id": ticket.id, "is_new": ticket.is_new}) if arguments.json else ticket.id)
         return FINE
@@ -181,6 +182,7 @@ def _add_ask(commands: Subparsers) -> None:
         "ask",
         _ask,
         help="ask people a question, and print the answer",
+        more="With --many it is a JSON list, with --schema a JSON object.",
         example='countersign ask "Which region?" --option eu --option us --timeout 1h',
     )
     parser.add_argument("question", metavar="QUESTION")
@@ -188,22 +190,60 @@ def _add_ask(commands: Subparsers) -> None:
         "--option", action="append", metavar="TEXT", help="one to choose from; may be repeated"
     )
     parser.add_argument("--free-text", action="store_true", help="with options: other words will do as well")
+    parser.add_argument("--many", action="store_true", help="with options: several may be chosen")
+    parser.add_argument(
+        "--schema", metavar="JSON", help="a form instead, from this JSON Schema; - reads it from stdin"
+    )
     parser.add_argument("--context", metavar="TEXT", help="what one must know to answer")
     _add_options(parser)
 
 
 async def _ask(approvals: Approvals, arguments: argparse.Namespace) -> int:
-    with _waiting("people to answer"):
-        answer = await approvals.ask(
-            arguments.question,
-            arguments.option,
-            arguments.context,
-            True if arguments.free_text else None,
-            timeout=arguments.timeout,
-            **_options(arguments),
-        )
-    _out(_json({"answer": answer}) if arguments.json else printable(answer))
+    question, options, context = arguments.question, arguments.option, arguments.context
+    about, timeout = _about(arguments), arguments.timeout
+    asking: Awaitable[object]
+    if arguments.many:
+        asking = approvals.ask(question, options or (), context, many=True, timeout=timeout, **about)
+    else:
+        schema = None if arguments.schema is None else _object("--schema", arguments.schema)
+        free_text = True if arguments.free_text else None
+        asking = approvals.ask(question, options, context, free_text, schema=schema, timeout=timeout, **about)
+    return await _answered(asking, arguments)
+
+
+async def _answered(asking: Awaitable[object], arguments: argparse.Namespace) -> int:
+    """Print the answer; of anything else that people say, with --json, the outcome."""
+    try:
+        with _waiting("people to answer"):
+            answer = await asking
+    except NotApproved as no:
+        if arguments.json and no.outcome is not None:
+            _out(_told(no.outcome))
+        raise
+    if arguments.json:
+        _out(_json({"answer": answer}))
+    else:
+        _out(printable(answer) if isinstance(answer, str) else _json(answer))
     return FINE
+
+
+def _add_reply(commands: Subparsers) -> None:
+    parser = _command(
+        commands,
+        "reply",
+        _reply,
+        help="answer what a person has asked back, and wait for the decision",
+        more="The request stays as it is; people read the reply on its card.",
+        example='countersign reply "$id" "Both cost the same."',
+    )
+    _add_id(parser)
+    parser.add_argument("text", metavar="TEXT", help="the reply")
+    _add_timeout(parser)
+
+
+async def _reply(approvals: Approvals, arguments: argparse.Namespace) -> int:
+    await approvals.reply(arguments.id, arguments.text)
+    return await _await(approvals, arguments.id, arguments)
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
@@ -218,7 +258,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     _add_timeout(parser)
 
 
-def _options(arguments: argparse.Namespace) -> Options:
+def _about(arguments: argparse.Namespace) -> About:
     return {
         "reason": arguments.reason,
         "key": arguments.key,
@@ -230,11 +270,15 @@ def _options(arguments: argparse.Namespace) -> Options:
 
 
 def _args(text: str) -> Args:
+    return _object("ARGS_JSON", text)
+
+
+def _object(name: str, text: str) -> dict[str, Json]:
     try:
-        args: Args = json.loads(sys.stdin.read() if text == "-" else text)
+        found: dict[str, Json] = json.loads(sys.stdin.read() if text == "-" else text)
     except (ValueError, RecursionError) as error:
-        raise InvalidCall(f"ARGS_JSON is not JSON: {error}") from error
-    return args
+        raise InvalidCall(f"{name} is not JSON: {error}") from error
+    return found
 
 
 # -- waiting ------------------------------------------------------------------------------------------

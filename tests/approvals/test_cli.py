@@ -9,7 +9,7 @@ import pytest
 
 from approvals.cli import FINE, NO, PENDING, UNAVAILABLE, USAGE, main
 from approvals.ids import new_id
-from approvals.model import Status
+from approvals.model import I_TAKE_OVER, Status
 from tests.clerk import serving, yes
 
 DEPLOY = '{"version": "v2.1"}'
@@ -88,6 +88,55 @@ async def test_a_question_prints_the_answer(
     assert capsys.readouterr().out == "us\n"
 
 
+async def test_several_options_and_forms_are_answered_in_json(
+    redis_url: str, tenant: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    form = '{"type": "object", "properties": {"copies": {"type": "integer"}}, "required": ["copies"]}'
+    several = ("ask", "Which?", "--option", "eu", "--option", "us", "--many")
+    for arguments, answer, printed in (
+        (several, '["eu", "us"]', ["eu", "us"]),
+        (("ask", "How?", "--schema", form), '{"copies": 3}', {"copies": 3}),
+        ((*several, "--json"), '["us"]', {"answer": ["us"]}),
+    ):
+        async with serving(redis_url, tenant) as clerk, asyncio.TaskGroup() as group:
+            asking = group.create_task(run(*arguments))
+            [question] = await clerk.arrived()
+            await clerk.answer(question.id, answer)
+            assert await asking == FINE
+        assert json.loads(capsys.readouterr().out) == printed
+
+
+async def test_a_question_that_is_asked_back_is_replied_to(
+    redis_url: str, tenant: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with serving(redis_url, tenant) as clerk, asyncio.TaskGroup() as group:
+        asking = group.create_task(run("ask", "Which region?", "--json"))
+        [question] = await clerk.arrived()
+        await clerk.send_back(question.id, "for whom?")
+        assert await asking == NO
+        back = json.loads(capsys.readouterr().out)
+        assert (back["status"], back["text"]) == ("changes_requested", "for whom?")
+        replying = group.create_task(run("reply", back["id"], "for the shop"))
+        await clerk.until(lambda: clerk.requests[question.id].sent_back is None)
+        assert clerk.requests[question.id].reason == "for the shop"
+        await clerk.answer(question.id, "eu")
+        assert await replying == FINE
+    assert capsys.readouterr().out == "eu\n"
+
+
+async def test_a_person_who_takes_over_ends_the_script(
+    redis_url: str, tenant: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with serving(redis_url, tenant) as clerk, asyncio.TaskGroup() as group:
+        asking = group.create_task(run("ask", "Which region?"))
+        [question] = await clerk.arrived()
+        await clerk.answer(question.id, I_TAKE_OVER)
+        assert await asking == NO
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "Ada has taken over" in said.err
+
+
 async def test_a_request_is_taken_back(
     redis_url: str, tenant: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -115,6 +164,10 @@ async def test_args_may_come_from_stdin(redis_url: str, tenant: str, monkeypatch
         (("request", "deploy", '["v2.1"]'), "args must be a JSON object"),
         (("request", "deploy", '{"n": NaN}'), "args.n is nan"),
         (("request", "deploy", "{}", "--deadline", "soon"), "write it as 90s, 30m"),
+        (("request", "deploy", "{}", "--callback-url", "hooks"), "callback_url"),
+        (("ask", "Which?", "--many"), "many=True is for questions with options"),
+        (("ask", "Which?", "--schema", "{"), "--schema is not JSON"),
+        (("ask", "Which?", "--schema", "{}", "--option", "eu"), "a form, or options and words"),
         (("request", "deploy", "{}", "--on-behalf-of", "ada"), "Slack id"),
         (("wait", "R-7K2M"), "is no request id"),
         (("wait", new_id(), "--timeout", "soon"), "timeout"),
@@ -151,7 +204,7 @@ def test_no_command_prints_the_help(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["request", "ask", "wait", "claim", "receipt", "cancel", "hook", "mcp", "mcp-gateway"]
+    "command", ["request", "ask", "reply", "wait", "claim", "receipt", "cancel", "hook", "mcp", "mcp-gateway"]
 )
 def test_every_command_has_help_with_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
