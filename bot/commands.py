@@ -18,7 +18,7 @@ from approvals.errors import ApprovalsError, Refusal
 from approvals.model import Person, PersonId, Request, Via
 from blocks.action import headline
 from blocks.request import whole_call
-from bot import agent_commands, app, policy_commands, settings, stats_command, webhook_commands
+from bot import agent_commands, app, doctor, policy_commands, settings, stats_command, webhook_commands
 from bot.columns import show_table
 from bot.desk import Decides, Verdict
 from bot.login import operator
@@ -40,6 +40,7 @@ def register(commands: Subparsers) -> None:
     stats_command.register(commands)
     agent_commands.register(commands)
     webhook_commands.register(commands)
+    doctor.register(commands)
 
 
 # -- what waits ---------------------------------------------------------------------------------------

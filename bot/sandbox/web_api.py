@@ -76,7 +76,10 @@ class WebApi:
             wait = self._world.rates.take(name, method.tier) if self._world.rates else None
             if wait is not None:
                 raise chat.TooFast(wait)
-            return _success(method.handle(self._world, args))
+            response = _success(method.handle(self._world, args))
+            if (scopes := self._world.app.scopes) is not None:
+                response.headers["X-OAuth-Scopes"] = ",".join(sorted(scopes))
+            return response
         except SlackError as error:
             calls.failed += 1
             calls.last_error = error.code
