@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from rich.console import Console
 
-from approvals import wire
+from approvals import receipts, wire
 from approvals.client import Approvals, not_approved
 from approvals.errors import (
     AmbiguousId,
@@ -28,6 +28,7 @@ from approvals.errors import (
 )
 from approvals.messages import Outcome, OutcomeStatus
 from approvals.model import Args, Json, Risk
+from approvals.signed import SIGNED_DECISION
 from approvals.submitting import About
 
 FINE, NO, USAGE, UNAVAILABLE, NOT_FOUND, PENDING, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
@@ -42,7 +43,20 @@ _CODES: tuple[tuple[type[ApprovalsError], int], ...] = (
 )
 
 COMMANDS = "countersign.commands"  # the entry points that add commands: register(subparsers) -> None
-OURS = ("request", "ask", "reply", "wait", "claim", "receipt", "cancel", "hook", "mcp", "mcp-gateway")
+TWO_WORDS = ("receipt show", "receipt verify")  # beside `receipt ID ok`, which scripts use
+OURS = (
+    "receipt verify",
+    "request",
+    "ask",
+    "reply",
+    "wait",
+    "claim",
+    "receipt",
+    "cancel",
+    "hook",
+    "mcp",
+    "mcp-gateway",
+)
 
 ABOUT = "People approve what AI agents want to do, in Slack, before it happens."
 NOTES = """\
@@ -69,7 +83,7 @@ Command: TypeAlias = Callable[[Approvals, argparse.Namespace], Awaitable[int]]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code. Errors are one sentence on stderr."""
-    given = list(sys.argv[1:] if argv is None else argv)
+    given = _joined(list(sys.argv[1:] if argv is None else argv))
     parser = _parser(with_service=given[:1] == [] or given[0] not in OURS)
     arguments = parser.parse_args(given)
     if not hasattr(arguments, "run"):
@@ -88,6 +102,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
+def _joined(given: list[str]) -> list[str]:
+    two = " ".join(given[:2])
+    return [two, *given[2:]] if two in TWO_WORDS else given
+
+
 def _parser(*, with_service: bool) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="countersign", description=ABOUT, epilog=NOTES, formatter_class=argparse.RawTextHelpFormatter
@@ -101,6 +120,7 @@ def _parser(*, with_service: bool) -> argparse.ArgumentParser:
         _add_wait,
         _add_claim,
         _add_receipt,
+        _add_verify,
         _add_cancel,
         _add_hook,
         _add_mcp,
@@ -373,6 +393,48 @@ async def _receipt(approvals: Approvals, arguments: argparse.Namespace) -> int:
     await approvals.receipt(arguments.id, arguments.how == "ok", arguments.result)
     if arguments.json:
         _out(_json({"id": arguments.id}))
+    return FINE
+
+
+def _add_verify(commands: Subparsers) -> None:
+    parser = commands.add_parser(
+        "receipt verify",
+        help="check a signed decision, without Redis",
+        description=(
+            "Check that a decision receipt was signed by the service, and tell what was decided by whom."
+            " FILE holds it alone, or the outcome, the permit or the entry of the audit log that carries it."
+        ),
+        epilog="Exit codes: 0 it holds, 1 it doesn't, 2 usage.\n\nexample:\n"
+        "  countersign receipt show R-7K2M > receipt.json\n"
+        "  countersign receipt verify receipt.json --key 'uRq…='",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("file", metavar="FILE", help="the receipt (- for standard input)")
+    parser.add_argument(
+        "--key",
+        action="append",
+        default=[],
+        metavar="KEY",
+        help="a public key that counts, as `countersign keys list` has it; may be repeated"
+        " (unless told: APPROVALS_PUBLIC_KEY)",
+    )
+    parser.add_argument("--json", action="store_true", help="print what was signed, as one JSON object")
+    parser.set_defaults(run=_verify)
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    keys = receipts.keys_of(arguments.key, os.environ.get("APPROVALS_PUBLIC_KEY"))
+    try:
+        with sys.stdin if arguments.file == "-" else open(arguments.file, encoding="utf-8") as file:  # noqa: PTH123 - both are files
+            text = file.read()
+    except (OSError, ValueError) as error:
+        raise InvalidCall(f"{arguments.file}: {error}") from error
+    decision = receipts.checked(text, keys)
+    _out(
+        _json(SIGNED_DECISION.dump_python(decision, mode="json"))
+        if arguments.json
+        else printable(receipts.told(decision))
+    )
     return FINE
 
 

@@ -102,7 +102,7 @@ class SignedDecision:
     expires_at: datetime | None  # when the leave to run it ends
 
 
-_DECISION = TypeAdapter(SignedDecision)
+SIGNED_DECISION = TypeAdapter(SignedDecision)
 
 
 def is_decided_anew(before: Request | None, after: Request) -> bool:
@@ -143,7 +143,7 @@ def opened(envelope: Envelope | None, keys: PublicKeys) -> SignedDecision:
     payload = verified(envelope, DECISION, keys)
     unambiguous(payload)
     try:
-        return wire.read(_DECISION, payload)
+        return wire.read(SIGNED_DECISION, payload)
     except wire.Unreadable as error:
         raise NotSigned(f"what was signed can't be read: {error}") from error
 

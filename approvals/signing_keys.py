@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NoReturn, Protocol
@@ -12,7 +13,7 @@ from pydantic import TypeAdapter
 from redis.asyncio import Redis
 
 from approvals import wire
-from approvals.dsse import Envelope, PublicKeys, SigningKey, named
+from approvals.dsse import Envelope, PublicKeys, SigningKey
 from approvals.errors import ApprovalsError, InvalidCall, Unavailable
 from approvals.keys import key
 from approvals.model import Actor, Via
@@ -96,6 +97,10 @@ class SigningKeys:
             await self._add(1, self._current or SigningKey.made(), None, "signing_key_made", _SERVICE)
             kept = await self._kept()
         self._current = self._opened(kept[max(kept)])
+        self._keys = self._current.keys
+        for one in kept.values():  # what we can't open we never made, whoever wrote it there
+            with suppress(CannotSign):
+                self._keys = {**self._keys, **self._opened(one).keys}
         await self._tell()
 
     async def run(self) -> None:
@@ -109,7 +114,7 @@ class SigningKeys:
             except ApprovalsError:  # we go on with what was opened before
                 logger.exception("the signing keys can't be opened")
 
-    async def rotate(self, by: Actor, *, is_lost: bool = False) -> PublicKey:
+    async def rotate(self, by: Actor, *, is_lost: bool = False) -> Listed:
         """Make the next one, which the one before endorses; `is_lost`: that can't be opened any more.
 
         Raises:
@@ -128,7 +133,7 @@ class SigningKeys:
         if not await self._add(newest + 1, made, endorsement, word, by):
             raise InvalidCall("somebody else has just made a key; look at `countersign keys list`")
         await self.start()
-        return next(each.public for each in await self.all() if each.public.key == made.public)
+        return next(each for each in await self.all() if each.public.key == made.public)
 
     async def retire(self, number: int, by: Actor) -> None:
         """Take one out: what it has signed is believed no longer, nor what it has endorsed.
@@ -182,9 +187,7 @@ class SigningKeys:
 
     async def _tell(self) -> None:
         """Write the list for agents; it follows from what is kept, so whoever writes it writes the same."""
-        listed = tuple(each.public for each in await self.all())
-        self._keys = named([each.key for each in listed])
-        text = wire.write(PUBLIC_KEYS, listed)
+        text = wire.write(PUBLIC_KEYS, tuple(each.public for each in await self.all()))
         with translated(self._redis):
             if await self._redis.get(self._public) != text:
                 await self._redis.set(self._public, text)

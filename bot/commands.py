@@ -29,6 +29,7 @@ from bot.watch import watch
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
+from bot.keys_commands import register as register_keys
 def register(commands: Subparsers) -> None:
     """Add the service's commands to `countersign`."""
     _pending(commands)
@@ -47,6 +48,7 @@ def register(commands: Subparsers) -> None:
 
 
 def _pending(commands: Subparsers) -> None:
+    register_keys(commands)
     parser = commands.add_parser(
         "pending",
         help="list the requests that wait for people",

@@ -1,0 +1,67 @@
+"""Decision receipts as files: checked without Redis, by keys that were told, and put in words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+from approvals.dsse import Envelope, named, read, unambiguous
+from approvals.errors import InvalidCall, NotSigned
+from approvals.signed import SignedDecision, opened
+
+_WITHIN = ("signed", "receipt", "detail")  # of an outcome or a permit; of an entry of the log
+
+
+def checked(text: str, keys: Sequence[str]) -> SignedDecision:
+    """What a receipt says: alone, or within the outcome, the permit or the entry of the log that carries it.
+
+    Raises:
+        NotSigned: it doesn't hold, with what is wrong.
+        InvalidCall: one of `keys` is no public key.
+    """
+    return opened(_found(text), named(keys))
+
+
+def told(decision: SignedDecision) -> str:
+    """A receipt for people to read."""
+    lines = [
+        f"{decision.request}: {decision.status}, {_by(decision)}",
+        f"  {decision.agent} asked for {decision.tool} {json.dumps(decision.args, ensure_ascii=False)}",
+        f"  fingerprint {decision.fingerprint}" + (", edited" if decision.edited else ""),
+        *(f"  {vote.name} ({vote.by}) on {vote.at:%Y-%m-%d %H:%M:%S} UTC" for vote in decision.votes),
+        f"  by rule {decision.rule!r} of policy {decision.policy}, tenant {decision.tenant}",
+    ]
+    if decision.assurance is not None:
+        lines.append(f"  assurance: level {decision.assurance.level}, {decision.assurance.means}")
+    if decision.expires_at is not None:
+        lines.append(f"  to be run by {decision.expires_at:%Y-%m-%d %H:%M:%S} UTC")
+    return "\n".join(lines)
+
+
+def _by(decision: SignedDecision) -> str:
+    at = f"{decision.decided_at:%Y-%m-%d %H:%M:%S} UTC"
+    word = "" if decision.decision == decision.status else f" ({decision.decision})"
+    return f"by {decision.decided_by_name} ({decision.decided_by}){word} on {at}"
+
+
+def _found(text: str) -> Envelope:
+    value = unambiguous(text)
+    for _ in _WITHIN:
+        if isinstance(value, Mapping) and "payloadType" not in value:
+            value = next((value[name] for name in _WITHIN if value.get(name)), value)
+    try:
+        return read(json.dumps(value))
+    except ValueError as error:
+        raise NotSigned(f"it is no JSON: {error}") from error
+
+
+def keys_of(told: Sequence[str], variable: str | None) -> list[str]:
+    """The public keys to check by: as told, or else as APPROVALS_PUBLIC_KEY has them.
+
+    Raises:
+        InvalidCall: there are none.
+    """
+    keys = [each.strip() for each in told or (variable or "").split(",") if each.strip()]
+    if not keys:
+        raise InvalidCall("whose signature counts? Say --key KEY, or set APPROVALS_PUBLIC_KEY")
+    return keys
