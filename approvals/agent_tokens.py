@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -14,9 +15,10 @@ from redis.asyncio import Redis
 
 from approvals import wire
 from approvals.errors import Refusal
+from approvals.gathering import Gathered
 from approvals.keys import check, is_written_as, key
 from approvals.model import Actor, AgentName, Via
-from approvals.redis_door import translated
+from approvals.redis_door import moment, translated
 from approvals.registers import Note, Register
 
 SECRET_BYTES = 32
@@ -68,6 +70,8 @@ class AgentTokens:
     def __init__(self, redis: Redis, tenant: str) -> None:
         self._redis, self._tenant = redis, tenant
         self._register = Register(redis, tenant, "tokens")
+        self._holders = Gathered(self._look_up)
+        self._counted = Gathered(self._count)
 
     async def all(self) -> list[Holder]:
         """Everybody who has one, by name.
@@ -124,31 +128,43 @@ class AgentTokens:
 
     async def holder_of(self, token: str) -> Holder | None:
         """Whose token this is; None: nobody's (any more)."""
-        prefix, _, rest = token.partition("~")
-        name = rest.partition("~")[0]
-        if prefix != _PREFIX or not is_written_as("agent name", name):
+        prefix = token.partition("~")[0]
+        if prefix != _PREFIX or not is_written_as("agent name", _name_in(token)):
             return None
-        text = await self._register.get(_field(name))
-        if text is None:
-            return None
-        holder, hashed = wire.read(_HOLDER, text), _hash(token)
-        found = [each for each in holder.tokens if hmac.compare_digest(each.sha256, hashed)]
-        if not found:
-            return None
-        if found[0].until is not None and found[0].until <= await self._register.now():
-            return None
-        return holder
+        return await self._holders.get(token)
 
     async def calls(self, holder: Holder) -> tuple[int, float]:
         """Count one more call of this minute; returns how many those are, and in how many seconds it ends."""
-        counter = key(self._tenant, "calls", holder.name)
+        return await self._counted.get(holder.name)
+
+    async def _look_up(self, tokens: list[str]) -> list[Holder | None]:
+        fields = [_field(_name_in(token)) for token in tokens]
+        with translated(self._redis):
+            async with self._redis.pipeline(transaction=False) as pipe:
+                pipe.hmget(key(self._tenant, "tokens"), fields)
+                pipe.time()
+                texts, time = await pipe.execute()
+        return [_holder(token, text, moment(time)) for token, text in zip(tokens, texts, strict=True)]
+
+    async def _count(self, names: list[AgentName]) -> list[tuple[int, float]]:
+        calls = Counter(names)
         with translated(self._redis):
             async with self._redis.pipeline() as pipe:
-                pipe.set(counter, 0, px=WINDOW_MS, nx=True)
-                pipe.incr(counter)
-                pipe.pttl(counter)
-                _, count, left_ms = await pipe.execute()
-        return int(count), max(0, int(left_ms)) / 1000
+                for name, count in calls.items():
+                    counter = key(self._tenant, "calls", name)
+                    pipe.set(counter, 0, px=WINDOW_MS, nx=True)
+                    pipe.incrby(counter, count)
+                    pipe.pttl(counter)
+                found = await pipe.execute()
+        left_s = {name: max(0, int(ms)) / 1000 for name, ms in zip(calls, found[2::3], strict=True)}
+        counted = Counter(
+            {name: int(all) - calls[name] for name, all in zip(calls, found[1::3], strict=True)}
+        )
+        answers = []
+        for name in names:  # each is told its own place among them
+            counted[name] += 1
+            answers.append((counted[name], left_s[name]))
+        return answers
 
     async def _known(self, name: str) -> Holder:
         text = await self._register.get(_field(name))
@@ -159,6 +175,20 @@ class AgentTokens:
     async def _put(self, holder: Holder, event: str, by: Actor, *, only_new: bool = False) -> bool:
         text, note = wire.write(_HOLDER, holder), _note(event, holder, by)
         return await self._register.put(_field(holder.name), text, note, only_new=only_new)
+
+
+def _holder(token: str, text: str | None, now: datetime) -> Holder | None:
+    if text is None:
+        return None
+    holder, hashed = wire.read(_HOLDER, text), _hash(token)
+    found = [each for each in holder.tokens if hmac.compare_digest(each.sha256, hashed)]
+    if not found or (found[0].until is not None and found[0].until <= now):
+        return None
+    return holder
+
+
+def _name_in(token: str) -> str:
+    return token.partition("~")[2].partition("~")[0]
 
 
 def _note(event: str, holder: Holder, by: Actor) -> Note:

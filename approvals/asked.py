@@ -9,6 +9,8 @@ from redis.asyncio import Redis
 
 from approvals import wire
 from approvals.errors import InvalidCall, RequestNotFound
+from approvals.gathering import Gathered
+from approvals.ids import is_id
 from approvals.inbox import KEY_KEPT_S
 from approvals.keys import key
 from approvals.messages import Letter, Submission
@@ -29,6 +31,7 @@ class Asked:
     def __init__(self, redis: Redis, store: Store, agent: AgentName) -> None:
         self._redis, self._store, self.agent = redis, store, agent
         self._index = key(store.tenant, "asked", agent)
+        self._stored = Gathered(self._look_up)
 
     async def get(self, request_id: RequestId) -> Request | Submission:
         """The request; or its letter, as long as the service has not taken it in.
@@ -37,8 +40,8 @@ class Asked:
             RequestNotFound: there is none, or it is another agent's: nobody learns which.
             Unavailable: Redis was away. So for all that follow.
         """
-        found = await self._stored(request_id) or await self._letter(request_id)
-        found = found or await self._stored(request_id)  # it may have been taken in just between
+        found = await self._stored.get(request_id) or await self._letter(request_id)
+        found = found or await self._stored.get(request_id)  # it may have been taken in just between
         if found is None:
             raise RequestNotFound(request_id)
         return found
@@ -101,12 +104,10 @@ class Asked:
             raise RequestNotFound(batch_id)
         return wire.read(_IDS, text)
 
-    async def _stored(self, request_id: RequestId) -> Request | None:
-        try:
-            request, _ = await self._store.get(request_id)
-        except RequestNotFound:
-            return None
-        return request if request.agent == self.agent else None
+    async def _look_up(self, ids: list[RequestId]) -> list[Request | None]:
+        kept = await self._store.get_many(id for id in ids if is_id(id))
+        found = [kept.get(id) for id in ids]
+        return [one if one is not None and one.agent == self.agent else None for one in found]
 
     async def _letter(self, request_id: RequestId) -> Submission | None:
         inbox = key(self._store.tenant, "inbox", self.agent)

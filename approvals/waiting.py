@@ -24,7 +24,6 @@ class _Wait:
         self.id, self._after_round = request_id, after_round
         self.outcome: Outcome | None = None
         self.trouble: ApprovalsError | None = None
-        self.is_fresh = True  # nobody has looked yet what is known about it
         self.nudge = asyncio.Event()
 
     @property
@@ -52,6 +51,8 @@ class Waiting:
     def __init__(self, inbox: AgentInbox, patience_s: float) -> None:
         self._inbox, self._patience_s = inbox, patience_s
         self._waits: dict[RequestId, list[_Wait]] = {}
+        self._open: dict[_Wait, None] = {}  # those that aren't over, in the order in which they came
+        self._fresh: dict[_Wait, None] = {}  # of which nobody has looked yet what is known
         self._reader: _Wait | None = None
         self._looking = asyncio.Lock()
         self._place: str | None = None  # in the stream of hints; None: look at everything first
@@ -67,11 +68,12 @@ class Waiting:
         Raises:
             Unavailable: Redis was away for longer than a wait has patience, or when its time was up.
             Unreadable: there is an outcome, and it can't be read.
-        """
             Forged: there is one, and it is not as the service signed it.
+        """
         end = None if timeout_s is None else _now() + timeout_s
         wait = _Wait(request_id, after_round)
         self._waits.setdefault(request_id, []).append(wait)
+        self._open[wait] = self._fresh[wait] = None
         try:
             await self._step(wait, end)
             while not wait.is_over and (end is None or _now() < end):
@@ -85,24 +87,25 @@ class Waiting:
 
     def close(self) -> None:
         """End all waits."""
-        for wait in self._all():
-            wait.fail(Unavailable("this client was closed while it waited"))
+        self._fail_all(Unavailable("this client was closed while it waited"))
 
     async def _step(self, wait: _Wait, end: float | None) -> None:
-        if self._place is not None and wait.is_fresh:
-            await self._look_up()
+        if self._place is not None and wait in self._fresh:
+            await self._look_up(wait)
         elif self._reader is None:
             await self._lead(wait, end)
         else:
             await _nudged(wait, end)
 
-    async def _look_up(self) -> None:
+    async def _look_up(self, wait: _Wait) -> None:
         """See what is known about all fresh waits; those who come meanwhile do so together afterwards."""
         async with self._looking:
+            if wait not in self._fresh:  # whoever looked before has looked for this one too
+                return
             if self._place is None:  # whoever reads has found Redis away, and will look at everything
                 return
             try:
-                await self._tell({wait.id for wait in self._all() if wait.is_fresh})
+                await self._tell({each.id for each in self._fresh})
                 self._trouble = None
             except Unavailable as trouble:
                 self._trouble = trouble
@@ -125,9 +128,8 @@ class Waiting:
             await self._tell(self._waits)
             self._place, self._away_since, self._trouble = place, None, None
             self._pause_s = SHORTEST_PAUSE_S
-            for wait in self._all():
-                if wait.is_fresh:  # it came while we looked, and may look for itself now
-                    wait.nudge.set()
+            for wait in self._fresh:  # it came while we looked, and may look for itself now
+                wait.nudge.set()
             return
         ids, place = await self._inbox.wakes(self._place, timeout_s)
         await self._tell(self._waits.keys() & set(ids))
@@ -139,8 +141,7 @@ class Waiting:
         self._away_since = self._away_since or _now()
         if _now() - self._away_since >= self._patience_s:
             self._away_since = None  # the next wait has its own patience
-            for wait in self._all():
-                wait.fail(trouble)
+            self._fail_all(trouble)
             return
         pause_s = self._pause_s * random.uniform(0.5, 1)  # noqa: S311  # so that agents don't come back in step
         self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
@@ -154,9 +155,11 @@ class Waiting:
         except (Unreadable, Forged):
             found = await self._readable(ids)
         for wait in asked:
-            wait.is_fresh = False
+            self._fresh.pop(wait, None)
             if wait.id in found:
                 wait.hear(found[wait.id])
+            if wait.is_over:
+                self._open.pop(wait, None)
 
     async def _readable(self, ids: list[RequestId]) -> dict[RequestId, Outcome]:
         """One that can't be read or believed is the trouble of those who wait for it, and of nobody else."""
@@ -169,18 +172,20 @@ class Waiting:
                     wait.fail(trouble)
         return found
 
+    def _fail_all(self, trouble: ApprovalsError) -> None:
+        for wait in self._open:
+            wait.fail(trouble)
+        self._open.clear()
+
     def _leave(self, wait: _Wait) -> None:
+        self._open.pop(wait, None)
+        self._fresh.pop(wait, None)
         waits = self._waits[wait.id]
         waits.remove(wait)
         if not waits:
             del self._waits[wait.id]
-        if self._reader is None:
-            heir = next((other for other in self._all() if not other.is_over), None)
-            if heir is not None:
-                heir.nudge.set()
-
-    def _all(self) -> list[_Wait]:
-        return [wait for waits in self._waits.values() for wait in waits]
+        if self._reader is None and self._open:
+            next(iter(self._open)).nudge.set()
 
 
 async def _nudged(wait: _Wait, end: float | None) -> None:

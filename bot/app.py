@@ -9,6 +9,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -41,7 +42,7 @@ from approvals.proposal_book import ProposalBook
 from approvals.redis_door import translated
 from approvals.stages import Stages
 from approvals.store import Store
-from bot import api, collapsing, durability, listeners, logs, redis_checks, web
+from bot import api, collapsing, durability, listeners, logs, web
 from approvals.signed import Own, Trusted
 from approvals.signing_keys import CannotSign, SigningKeys
 from bot.api.doors import Doors
@@ -173,7 +174,6 @@ async def run(service: Service, role: Role) -> None:
         CannotStart: there is no listening where HTTP is to be served.
     """
     settings, slack = service.settings, service.slack
-    await redis_checks.warn(service.redis)
     parts = _api(service)
     runner = await _serve(service, parts) if role in ("all", "web") else None
     async with asyncio.TaskGroup() as tasks:
@@ -238,7 +238,7 @@ def _api(service: Service) -> api.Parts:
         judge=_judge(settings, redis, service.policy_file, stages),
         stages=stages,
         desk=None if service.slack is None else service.slack.desk,
-        asked=lambda holder: Asked(redis, store, holder.name),
+        asked=cache(lambda agent: Asked(redis, store, agent)),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
+from approvals.errors import Unavailable
 from approvals.inbox import AgentInbox
 from approvals.model import AgentName
 from approvals.signed import Trusted
@@ -30,9 +31,16 @@ class Doors:
     def __init__(self, open_redis: Callable[[], Redis], tenant: str, trusted: Trusted) -> None:
         self._open_redis, self._tenant, self._trusted = open_redis, tenant, trusted
         self._doors: dict[AgentName, Door] = {}
+        self._is_closed = False
 
     def of(self, agent: AgentName) -> Door:
-        """That agent's own."""
+        """That agent's own.
+
+        Raises:
+            Unavailable: they are closed.
+        """
+        if self._is_closed:
+            raise Unavailable("this process is about to end")
         if agent not in self._doors:
             redis = self._open_redis()
             inbox = AgentInbox(redis, self._tenant, agent, self._trusted)
@@ -41,6 +49,7 @@ class Doors:
 
     async def close(self) -> None:
         """Let nobody wait any longer: the process is about to end."""
+        self._is_closed = True
         while self._doors:
             _, door = self._doors.popitem()
             door.waiting.close()

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from approvals.agent_tokens import AgentTokens, Holder, Role
 from approvals.asked import Asked
 from approvals.errors import Unavailable
-from approvals.model import RequestId
+from approvals.model import AgentName, RequestId
 from approvals.stages import Stages
 from approvals.store import Store
 from bot.api.doors import Door, Doors
@@ -48,7 +48,7 @@ class Parts:
     judge: Judge
     stages: Stages
     desk: Desk | None  # None where Slack can't be asked who somebody is
-    asked: Callable[[Holder], Asked]
+    asked: Callable[[AgentName], Asked]  # always the same for one agent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +75,7 @@ class Call(Generic[B, Q]):
 
     @property
     def asked(self) -> Asked:
-        return self.parts.asked(self.holder)
+        return self.parts.asked(self.holder.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

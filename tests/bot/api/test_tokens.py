@@ -171,3 +171,15 @@ async def test_a_front_end_cannot_ask_and_an_agent_cannot_decide(
     decision = {"person": "U0ANA", "decision": "approve", "fingerprint": "0" * 64}
     said = await post(api, f"/v1/requests/{id}/decisions", decision)
     assert (said.status, said.body["type"]) == (403, "/docs#wrong-role")
+
+
+async def test_calls_at_once_are_counted_one_by_one(tokens: AgentTokens, token: str) -> None:
+    other = await tokens.add("support", Role.AGENT, OPERATOR)
+    billing, support = await tokens.holder_of(token), await tokens.holder_of(other)
+    assert billing is not None
+    assert support is not None
+    async with asyncio.TaskGroup() as group:
+        calls = [group.create_task(tokens.calls(billing)) for _ in range(20)]
+        others = [group.create_task(tokens.calls(support)) for _ in range(10)]
+    assert [call.result()[0] for call in calls] == list(range(1, 21))
+    assert [call.result()[0] for call in others] == list(range(1, 11))
