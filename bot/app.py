@@ -42,7 +42,7 @@ from approvals.proposal_book import ProposalBook
 from approvals.redis_door import translated
 from approvals.stages import Stages
 from approvals.store import Store
-from bot import api, collapsing, durability, listeners, logs, web
+from bot import api, collapsing, durability, listeners, logs, redis_checks, web
 from approvals.signed import Own, Trusted
 from approvals.signing_keys import CannotSign, SigningKeys
 from bot.api.doors import Doors
@@ -174,6 +174,7 @@ async def run(service: Service, role: Role) -> None:
         CannotStart: there is no listening where HTTP is to be served.
     """
     settings, slack = service.settings, service.slack
+    await redis_checks.warn(service.redis)
     parts = _api(service)
     runner = await _serve(service, parts) if role in ("all", "web") else None
     async with asyncio.TaskGroup() as tasks:
