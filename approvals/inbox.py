@@ -362,6 +362,16 @@ class Inboxes:
                     pipe.xdel(inbox, taken.entry_id)
                 await pipe.execute()
 
+    async def has_earlier(self, taken: Taken) -> bool:
+        """Whether some consumer has a letter of the same agent's that came before this one.
+
+        Raises:
+            Unavailable: Redis was away.
+        """
+        inbox = key(self._tenant, "inbox", taken.agent)
+        with translated(self._redis):
+            return bool(await self._redis.xpending_range(inbox, GROUP, "-", f"({taken.entry_id}", 1))
+
     async def _take(self, count: int, block_ms: int) -> list[Taken]:
         now = asyncio.get_running_loop().time()
         if now >= self._next_round:

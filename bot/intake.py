@@ -46,6 +46,7 @@ Alarm: TypeAlias = Callable[[str], Awaitable[None]]
 FORGED_CHARS = 300  # of an agent's words on what was wrong
 PAUSE_S = 1.0
 PATIENCE = 5  # deliveries of a letter that fails for a reason we don't know, before its agent is told so
+EARLIER_S = (0.0, 0.02, 0.2)  # pauses in which another worker is done with the letter before, if it lives
 
 
 async def nobody(_: str) -> None:
@@ -200,16 +201,36 @@ class Intake:
 
     async def _change(self, taken: Taken, letter: Change) -> None:
         try:
-            request, _ = await self._store.get(letter.id)
-            if request.agent != taken.agent:  # the same answer as for an id that never was
-                raise RequestNotFound(letter.id)
-            await self._store.change(letter.id, partial(self._command, letter))
+            if not await self._carried_out(taken, letter):
+                logger.info("a letter waits for an earlier one", extra={"agent": taken.agent})
+                return
         except (InvalidCall, RequestNotFound) as error:
             await self._store.refuse_letter(taken, str(error))
             return
         except RequestRefusal as refusal:
             await self._record(taken, letter.letter, refusal)
         await self._inboxes.ack(taken)
+
+    async def _carried_out(self, taken: Taken, letter: Change) -> bool:
+        """Carry it out. False: not yet, since another worker is at a letter that came before it, and may die
+        over that; then both come again. Whether there is one is looked up before each attempt.
+        """
+        for pause_s in (None, *EARLIER_S):
+            is_first = False
+            if pause_s is not None:
+                await asyncio.sleep(pause_s)
+                is_first = not await self._inboxes.has_earlier(taken)
+            try:
+                request, _ = await self._store.get(letter.id)
+                if request.agent != taken.agent:  # the same answer as for an id that never was
+                    raise RequestNotFound(letter.id)
+                await self._store.change(letter.id, partial(self._command, letter))
+            except (RequestNotFound, RequestRefusal):
+                if is_first or taken.deliveries >= PATIENCE:
+                    raise
+            else:
+                return True
+        return False
 
     async def _forged(self, taken: Taken, letter: ForgedNotice) -> None:
         """An agent has found what we didn't sign: somebody else writes to this Redis."""
