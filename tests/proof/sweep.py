@@ -11,9 +11,9 @@ import asyncio
 import logging
 import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -29,11 +29,12 @@ from tests.proof.history import Wrong, wrongs
 from tests.proof.sweep_faults import KINDS, Fault, Where
 from tests.proof.sweep_house import Door, OurHouse
 from tests.proof.sweep_more import MORE
-from tests.proof.sweep_scenarios import SCENARIOS, Scenario, Stage
+from tests.proof.sweep_scenarios import SCENARIOS, House, Scenario, Stage
 
 ALL = (*SCENARIOS, *MORE)
 PROCESSES = 2
 TRIAL_S = 30.0
+MOST = 10_000  # steps of one scenario
 PATIENCE_S = 0.5  # instead of eight seconds, where a call of Slack is to be never answered
 SHOWN = 12  # sentences of one scenario
 
@@ -59,15 +60,10 @@ class Ground:
     door: Door
     directory: Path
 
-    async def trial(self, scenario: Scenario, fault: Fault) -> Trial:
-        policy = self.directory / f"{scenario.name}.toml"
-        if not policy.exists():
-            policy.write_text(f"version = 1\n\n{scenario.policy}")
+    async def trial(self, scenario: Scenario, fault: Fault, make: Make) -> Trial:
         sandbox = Sandbox(rate_limits=False, request_url=self.door.url, events=())
         sandbox.faults.take_call = fault.of_call  # type: ignore[method-assign]  # the k-th, whichever it is
-        more = {"APPROVALS_POLICY": str(policy)}
-        theirs = OurHouse(sandbox, self.door, self.redis, self.url, fault, loops=scenario.loops, more=more)
-        async with sandbox, theirs as house:
+        async with sandbox, make(self, scenario, fault, sandbox) as house:
             try:
                 async with asyncio.timeout(TRIAL_S):
                     await scenario.play(Stage(house))
@@ -86,6 +82,18 @@ class Ground:
             )
 
 
+Make: TypeAlias = Callable[[Ground, Scenario, Fault, Sandbox], AbstractAsyncContextManager[House]]
+
+
+def ours(ground: Ground, scenario: Scenario, fault: Fault, slack: Sandbox) -> OurHouse:
+    """The house that a scenario is tried on."""
+    policy = ground.directory / f"{scenario.name}.toml"
+    if not policy.exists():
+        policy.write_text(f"version = 1\n\n{scenario.policy}")
+    more = {"APPROVALS_POLICY": str(policy)}
+    return OurHouse(slack, ground.door, ground.redis, ground.url, fault, loops=scenario.loops, more=more)
+
+
 @asynccontextmanager
 async def a_ground(kind: str = "") -> AsyncIterator[Ground]:
     app.SLACK_CALL_S = PATIENCE_S if kind == "timeout" else 8.0
@@ -101,13 +109,13 @@ async def a_ground(kind: str = "") -> AsyncIterator[Ground]:
 
 
 async def swept(
-    scenario: Scenario, where: Where, kind: str, *, step: int = 1, most: int = 10_000
+    scenario: Scenario, where: Where, kind: str, *, make: Make = ours, step: int = 1
 ) -> list[Trial]:
     """Every `step`-th thing of that kind fails, one in each trial, until none is left to fail."""
     trials: list[Trial] = []
     async with a_ground(kind) as ground:
-        for at in range(1, most, step):
-            trial = await ground.trial(scenario, Fault(where=where, kind=kind, at=at))
+        for at in range(1, MOST, step):
+            trial = await ground.trial(scenario, Fault(where=where, kind=kind, at=at), make)
             trials.append(trial)
             if not trial.has_struck:
                 break
@@ -136,19 +144,22 @@ def _job(job: Job) -> list[Trial]:
     return asyncio.run(swept(scenario, where, kind, step=step))
 
 
-def figures(part: str, trials: Sequence[Trial]) -> Figures:
+def figures(part: str, trials: Sequence[Trial], *, must_fail: bool = False) -> Figures:
     """What they came to. A trial that no fault struck is the last of its kind, and shows the way unharmed."""
     struck = [trial for trial in trials if trial.has_struck]
     found = [wrong for trial in trials for wrong in trial.wrongs]
     kinds = Counter(wrong.kind for wrong in found)
     counts = {"trials": len(struck), "acknowledged": sum(trial.acknowledged for trial in trials)}
-    counts |= {kind: kinds[kind] for kind in (*WRONGS[:5], "violations")}
+    counts |= {kind: kinds[kind] for kind in WRONGS[:5]}
+    if not must_fail:
+        counts["violations"] = kinds["violations"]
     twins = sum(trial.cards > trial.expected_cards for trial in trials)
     by_place = Counter(trial.fault.partition(" ")[0] for trial in struck)
     told = ", ".join(f"{count:,} of {place}" for place, count in by_place.items())
     return Figures(
         part=part,
         counts=counts,
-        sentences=tuple(wrong.sentence for wrong in found[:SHOWN]),
+        sentences=() if must_fail else tuple(wrong.sentence for wrong in found[:SHOWN]),
+        must_fail=must_fail,
         notes=(f"faults: {told}; trials in which a card was posted twice: {twins}",),
     )
