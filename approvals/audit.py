@@ -96,6 +96,8 @@ def _brings_args(event: Event) -> bool:
 
 def _detail(before: Request, after: Request, event: Event) -> dict[str, Json] | None:
     detail: dict[str, Json] = {"by": event.by.name}
+    if event.by.through is not None:
+        detail["through"] = event.by.through
     text = getattr(event, "text", None)
     if text is not None:
         detail["text"] = text

@@ -151,7 +151,10 @@ def _apply(request: Request, event: Event) -> Request:  # noqa: C901  # one line
 
 
 def _vote(event: Voted | Objected, groups: tuple[str, ...] = ()) -> Vote:
-    vote = Vote(person=event.person, name=event.by.name, at=event.at, note=event.text, groups=groups)
+    by = event.by
+    vote = Vote(
+        person=event.person, name=by.name, at=event.at, note=event.text, groups=groups, through=by.through
+    )
     if isinstance(event, Objected):
         return vote
     return replace(vote, alike=event.alike, stands_for=event.stands_for)

@@ -379,6 +379,7 @@ def _redirect(request: Request, command: Redirect, now: datetime) -> Event:
             groups=groups_of(command.terms, person),
             alike=command.alike,
             stands_for=person.stands_for,
+            through=person.through,
         )
     if vote is not None and is_met(command.terms, (vote,)):
         return Edited(

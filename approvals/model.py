@@ -100,6 +100,7 @@ class Actor:
 
     id: str  # "slack:U…", "agent:NAME", "policy:RULE", "timer", "operator:NAME"
     name: str
+    through: str | None = None  # of a person: the approver front end on which they did it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,10 +113,11 @@ class Person:
     lent: frozenset[Principal] = frozenset()  # those of them that this person has as a deputy only
     stands_for: tuple[PersonId, ...] = ()  # who lent them
     barred: Barred | None = None
+    through: str | None = None  # the approver front end on which they do it
 
     @property
     def actor(self) -> Actor:
-        return Actor(id=f"slack:{self.id}", name=self.name)
+        return Actor(id=f"slack:{self.id}", name=self.name, through=self.through)
 
 
 class Remind(StrEnum):
@@ -187,6 +189,7 @@ class Vote:
     groups: tuple[str, ...] = ()  # of the quorum, for one of which it counts
     alike: int = 0  # how many calls like it the card showed
     stands_for: tuple[PersonId, ...] = ()  # whose deputy voted, with what they had lent
+    through: str | None = None  # the approver front end on which they did
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

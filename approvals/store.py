@@ -570,6 +570,8 @@ class Store:
         """Chain an entry onto the tenant's own chain; `keys` and `args` are refuse.lua's from 4 on."""
         head_key = key(self.tenant, "audit:head")
         detail: dict[str, Json] = {"by": by.name, "attempted": attempted, "reason": reason}
+        if by.through is not None:
+            detail["through"] = by.through
         if typed:
             detail["typed"] = typed[:TYPED_CHARS].encode(errors="backslashreplace").decode()
         entry = Entry(

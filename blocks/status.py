@@ -99,8 +99,8 @@ def _votes(request: Request) -> list[Told]:
 
 
 def _voted(request: Request, vote: Vote) -> Line:
-    by = Actor(id=f"slack:{vote.person}", name=vote.name)
-    return (Strong(name(vote.name)), f" {_approved(request, by)}, ", _at(request, vote.at))
+    by = Actor(id=f"slack:{vote.person}", name=vote.name, through=vote.through)
+    return (Strong(name(vote.name)), f" {_approved(request, by)}{_through(by)}, ", _at(request, vote.at))
 
 
 def _approved(request: Request, by: Actor) -> str:
@@ -108,11 +108,23 @@ def _approved(request: Request, by: Actor) -> str:
     return "approved their own request" if by.id == f"slack:{request.on_behalf_of}" else "approved"
 
 
+def _through(by: Actor) -> str:
+    """On which screen other than Slack they did it."""
+    return "" if by.through is None else f" through {name(by.through)}"
+
+
 def _objections(request: Request) -> list[Told]:
     needed = request.terms.rejections
     return [
         Told(
-            (f"{number} of {needed} rejections · ", Strong(name(no.name)), ", ", _at(request, no.at)), no.note
+            (
+                f"{number} of {needed} rejections · ",
+                Strong(name(no.name)),
+                _through(Actor(id=no.person, name=no.name, through=no.through)),
+                ", ",
+                _at(request, no.at),
+            ),
+            no.note,
         )
         for number, no in list(enumerate(request.objections, 1))[-VOTES:]
     ]
@@ -134,6 +146,7 @@ def ending(request: Request, decision: Decision) -> Told:
     rule = one_line(request.terms.rule, RULE_CHARS)
     because = f": {one_line(request.terms.because, BECAUSE_CHARS)}"
     by = Strong(name(decision.by.name))
+    through = _through(decision.by)
     after = f" (after {tell_duration((decision.at - request.created_at).total_seconds())})"
     match decision.word:
         case "allowed":
@@ -148,7 +161,7 @@ def ending(request: Request, decision: Decision) -> Told:
         case "approved" if decision.by.id == "timer":
             return Told((Strong("Approved"), " by its rule at the deadline, ", at, ": nobody objected."))
         case "answered" if request.kind is Kind.ACTION:
-            return Told((by, " answered instead of letting it run, ", at, after), decision.text)
+            return Told((by, f" answered{through} instead of letting it run, ", at, after), decision.text)
         case "cancelled":
             return Told((by, " cancelled it, ", at, after), decision.text)
         case "overridden":
@@ -156,9 +169,11 @@ def ending(request: Request, decision: Decision) -> Told:
             return Told(past, decision.text)
         case "approved" | "edited":
             changed = " with changes" if decision.word == "edited" else ""
-            return Told((by, f" {_approved(request, decision.by)}{changed}, ", at, after), decision.text)
+            did = f" {_approved(request, decision.by)}{changed}{through}, "
+            return Told((by, did, at, after), decision.text)
         case word:
-            return Told((by, f" {one_line(word.replace('_', ' '), RULE_CHARS)}, ", at, after), decision.text)
+            did = f" {one_line(word.replace('_', ' '), RULE_CHARS)}{through}, "
+            return Told((by, did, at, after), decision.text)
 
 
 def _afterwards(request: Request, decision: Decision) -> list[Told]:
@@ -264,4 +279,5 @@ def _trail_line(request: Request, line: TrailLine) -> Told:
     did = _DID.get(line.word, one_line(line.word.replace("_", " "), RULE_CHARS))
     if line.word in ("voted", "approved", "edited"):
         did = did.replace("approved", _approved(request, line.by))
+    did += _through(line.by)
     return Told((_at(request, line.at), "  ", Strong(name(line.by.name)), f" {did}"), line.text)

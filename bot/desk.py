@@ -284,7 +284,8 @@ class Desk:
             offset += len(requests)
 
     async def person(self, who: Who, request: Request) -> Person:
-        return await self._people.person(who.id, request, await self.shown_in(request), team=who.team)
+        found = await self._people.person(who.id, request, await self.shown_in(request), team=who.team)
+        return found if who.through is None else replace(found, through=who.through)
 
     async def standing_in(self, request: Request) -> dict[PersonId, PersonId]:
         """Who of its approvers is away, and who stands in; nobody where Slack doesn't tell."""
@@ -317,7 +318,8 @@ class Desk:
         return Verdict(request=None, refusal=told)
 
     async def _actor(self, who: Who) -> Actor:
-        return Actor(id=f"slack:{who.id}", name=await self._people.name_of(who.id))
+        name = await self._people.name_of(who.id)
+        return Actor(id=f"slack:{who.id}", name=name, through=who.through)
 
 
 def _came_late(event: Event) -> bool:

@@ -24,6 +24,7 @@ class Who:
 
     id: PersonId
     team: str | None
+    through: str | None = None  # the approver front end on which they do it; None: Slack, or a terminal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -82,6 +82,7 @@ class Recorded:
 
     id: RequestId
     status: Status
+    event: Annotated[str, Field(description="The audit log's word: approved, voted, redirected, …")]
     words: str
 
 

@@ -1,17 +1,19 @@
 """Approver front ends: other screens than Slack, on which people decide whom they have authenticated.
 
-Who may decide is looked up and judged exactly as for a click; the log says that it came over HTTP.
+Who may decide is looked up and judged exactly as for a click; the log says that it came over HTTP, and
+through which front end.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from approvals.agent_tokens import Role
 from approvals.commands import Answer as Respond
 from approvals.commands import Approve, Reject, RequestChanges
 from approvals.errors import InvalidCall, RequestNotFound, Unavailable
-from approvals.model import Action, Fingerprint, Person, PersonId, Request, RequestId, Via
+from approvals.model import Fingerprint, Person, PersonId, Request, Terms, Via
 from approvals.submitting import own_args
 from blocks.ids import Seen
 from bot.api.answers import Page, Recorded, Shown
@@ -22,6 +24,7 @@ from bot.api.shapes import NewDecision
 from bot.desk import Decides, Desk, Verdict
 from bot.payloads import Who
 from bot.plain import plain
+from bot.redirecting import Redirecting
 
 VERBS = {"request_changes": "request changes"}
 
@@ -42,29 +45,49 @@ async def _one(call: Call[None, None]) -> Answer:
 async def _decide(call: Call[NewDecision, None]) -> Answer:
     desk, said = _desk(call), call.body
     verb = VERBS.get(said.decision, said.decision)
-    who, seen = Who(id=PersonId(said.person), team=None), Fingerprint(said.fingerprint)
+    who, seen = _who(call, said.person), Seen(request_id=call.id, fingerprint=Fingerprint(said.fingerprint))
     _check(said)
-    admitted = await desk.admit(who, Seen(request_id=call.id, fingerprint=seen), verb, via=Via.HTTP)
-    request = _let_through(call.id, seen, admitted)
-    if said.decision == "edit":
-        await _check_edit(call, desk, who, request)
+    request = _let_through(seen, await desk.admit(who, seen, verb, via=Via.HTTP))
+    if said.args is not None:
+        redirecting = Redirecting(desk, call.parts.judge, call.parts.stages)
+        terms = await redirecting.terms(request, said.args)
+        if terms is not None:
+            return await _redirected(redirecting, who, seen, request, terms, said)
+    verdict = await desk.decide(who, call.id, verb, partial(_command, said), via=Via.HTTP)
+    return _recorded(seen, verdict)
 
-    def command(person: Person, _: Request) -> Decides:
-        match said.decision:
-            case "approve":
-                return Approve(by=person, seen=seen, note=said.note)
-            case "edit":
-                return Approve(by=person, seen=seen, note=said.note, edited=said.args)
-            case "reject":
-                return Reject(by=person, seen=seen, feedback=said.note)
-            case "respond":
-                return Respond(by=person, seen=seen, text=said.note or "")
-            case "request_changes":
-                return RequestChanges(by=person, feedback=said.note or "")
 
-    verdict = await desk.decide(who, call.id, verb, command, via=Via.HTTP)
-    after = _let_through(call.id, seen, verdict)
-    return Answer(status=200, value=Recorded(id=after.id, status=after.status, words=plain(verdict.words)))
+def _command(said: NewDecision, person: Person, request: Request) -> Decides:
+    seen = Fingerprint(said.fingerprint)
+    match said.decision:
+        case "approve":
+            return Approve(by=person, seen=seen, note=said.note)
+        case "edit":
+            return Approve(by=person, seen=seen, note=said.note, edited=said.args)
+        case "reject":
+            return Reject(by=person, seen=seen, feedback=said.note)
+        case "respond":
+            return Respond(by=person, seen=seen, text=said.note or "")
+        case "request_changes":
+            return RequestChanges(by=person, feedback=said.note or "")
+
+
+async def _redirected(
+    redirecting: Redirecting, who: Who, seen: Seen, request: Request, terms: Terms, said: NewDecision
+) -> Answer:
+    """Others decide the changed call, or nobody can."""
+    if why := await redirecting.denied(who, request, terms, via=Via.HTTP):
+        raise Trouble("refused", why)
+    assert said.args is not None  # noqa: S101 - what was judged
+    verdict = await redirecting.redirect(who, seen, request, said.args, terms, note=said.note, via=Via.HTTP)
+    return _recorded(seen, verdict)
+
+
+def _recorded(seen: Seen, verdict: Verdict) -> Answer:
+    after = _let_through(seen, verdict)
+    event = after.trail[-1].word  # a second click of the same person has caused none
+    told = Recorded(id=after.id, status=after.status, event=event, words=plain(verdict.words))
+    return Answer(status=200, value=told)
 
 
 def _check(said: NewDecision) -> None:
@@ -76,26 +99,12 @@ def _check(said: NewDecision) -> None:
             raise InvalidCall(f"{said.decision}: args are for edit")
 
 
-async def _check_edit(call: Call[NewDecision, None], desk: Desk, who: Who, request: Request) -> None:
-    """A changed call goes through the policy again: it may be denied, or be for others than it was before."""
-    assert call.body.args is not None  # noqa: S101 - checked before
-    await call.parts.stages.refresh()
-    terms = call.parts.judge.of_edit(request, call.body.args, await desk.store.now())
-    if terms is None:
-        return
-    why = f"rule “{terms.rule}” denies the changed call: {terms.because}"
-    if terms.action is not Action.DENY:
-        why = f"the changed call is for others to decide, so it can't be changed here: {terms.because}"
-    await desk.deny(who, request, "edit", why, via=Via.HTTP)
-    raise Trouble("refused", why)
-
-
-def _let_through(request_id: RequestId, seen: Fingerprint, verdict: Verdict) -> Request:
+def _let_through(seen: Seen, verdict: Verdict) -> Request:
     request = verdict.request
     if request is None:
-        raise RequestNotFound(request_id)
+        raise RequestNotFound(seen.request_id)
     if verdict.refusal is not None:
-        is_as_it_was = request.is_pending and request.fingerprint == seen
+        is_as_it_was = request.is_pending and seen.fits(request)
         raise Trouble("refused" if is_as_it_was else "conflict", plain(verdict.refusal))
     return request
 
@@ -106,8 +115,9 @@ def _desk(call: Call[Any, Any]) -> Desk:
     return call.parts.desk
 
 
-def _who(call: Call[Any, Any]) -> Who:
-    return Who(id=PersonId(call.request.match_info["person"]), team=None)
+def _who(call: Call[Any, Any], person: str | None = None) -> Who:
+    name = call.request.match_info["person"] if person is None else person
+    return Who(id=PersonId(name), team=None, through=call.holder.name)
 
 
 OPERATIONS: tuple[Operation[Any, Any], ...] = (

@@ -6,15 +6,14 @@ A changed call goes through the policy again: it may be denied, or be for others
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 
 from slack_bolt.async_app import AsyncApp
 
 from approvals.canonical import encode, fingerprint
-from approvals.commands import Approve, Redirect
+from approvals.commands import Approve
 from approvals.machine import may_count
-from approvals.model import Action, Args, Person, Request, Terms
-from approvals.policy import who_decides, why_unanswerable
+from approvals.model import Args, Person, Request, Terms
+from approvals.policy import who_decides
 from blocks import edit, ids
 from blocks.edit import Edited
 from blocks.ids import Seen
@@ -22,6 +21,7 @@ from bot.desk import Verdict
 from bot.listeners.decisions import Next, on_click, on_submit, open_dialog
 from bot.listeners.parts import Errors, Json, Parts
 from bot.payloads import Click, Submitted, Who
+from bot.redirecting import Redirecting, asked_anew
 
 MARK_CHARS = 16
 
@@ -47,9 +47,10 @@ async def _edited(parts: Parts, submitted: Submitted) -> Verdict | Errors | Next
     read = edit.read_edit(verdict.request, submitted.values)
     if not isinstance(read, Edited):
         return read
-    terms = await _judged(parts, verdict.request, read.args)
+    redirecting = Redirecting(parts.desk, parts.judge, parts.stages)
+    terms = await redirecting.terms(verdict.request, read.args)
     if terms is not None:
-        return await _under(parts, submitted.who, verdict.request, seen, read, terms, agreed)
+        return await _under(redirecting, submitted.who, verdict.request, seen, read, terms, agreed)
 
     def approve(person: Person, _: Request) -> Approve:
         return Approve(by=person, seen=seen.fingerprint, alike=seen.alike, edited=read.args, note=read.note)
@@ -57,42 +58,27 @@ async def _edited(parts: Parts, submitted: Submitted) -> Verdict | Errors | Next
     return await parts.desk.decide(submitted.who, seen.request_id, "edit", approve)
 
 
-async def _judged(parts: Parts, request: Request, args: Args) -> Terms | None:
-    """What the policy wants of the changed call, if that is more than who approves it can give."""
-    await parts.stages.refresh()
-    return parts.judge.of_edit(request, args, await parts.desk.store.now())
-
-
 async def _under(
-    parts: Parts, who: Who, request: Request, seen: Seen, edited: Edited, terms: Terms, agreed: str
+    redirecting: Redirecting,
+    who: Who,
+    request: Request,
+    seen: Seen,
+    edited: Edited,
+    terms: Terms,
+    agreed: str,
 ) -> Verdict | Errors | Next:
     """Deny it, ask whether it is meant so, or change it: whatever was agreed to must be what holds now."""
-    why = why_unanswerable(terms, request.on_behalf_of)
-    if terms.action is Action.DENY:
-        why = f"Rule “{terms.rule}” denies this: {terms.because}"
+    why = await redirecting.denied(who, request, terms)
     if why is not None:
-        await parts.desk.deny(who, request, "edit", why)
         return edit.why_not(request, edited, why)
-    anew = replace(request, terms=terms, added=(), votes=(), objections=())
-    voter = await parts.desk.person(who, anew)
     mark = _mark(request, edited.args, terms)
-    if mark != agreed:
-        is_own = request.on_behalf_of == who.id
-        counted = voter if may_count(anew, voter) else None
-        return Next(edit.redirect_view(request, edited, terms, mark, voter=counted, is_own=is_own))
-
-    def redirect(person: Person, _: Request) -> Redirect:
-        return Redirect(
-            by=person,
-            voter=voter,
-            seen=seen.fingerprint,
-            alike=seen.alike,
-            edited=edited.args,
-            terms=terms,
-            note=edited.note,
-        )
-
-    return await parts.desk.decide(who, request.id, "edit", redirect)
+    if mark == agreed:
+        return await redirecting.redirect(who, seen, request, edited.args, terms, note=edited.note)
+    anew = asked_anew(request, terms)
+    voter = await redirecting.desk.person(who, anew)
+    counted = voter if may_count(anew, voter) else None
+    is_own = request.on_behalf_of == who.id
+    return Next(edit.redirect_view(request, edited, terms, mark, voter=counted, is_own=is_own))
 
 
 def _mark(request: Request, args: Args, terms: Terms) -> str:
