@@ -1,28 +1,44 @@
-"""An app in a process of its own, as it is deployed; it tells what it has used of the processor when asked.
+"""An app in a process of its own, as it is deployed; it tells what it has used so far when asked.
 
-`python -m tests.bench.child service|bolt|bolt-default`, with the service's environment: a line of input asks,
-a line of output answers in seconds, the end of input ends it.
+`python -m tests.bench.child service|web|bolt|bolt-default|waits`, with the service's environment: a line of
+input asks, a line of output answers in JSON, the end of input ends it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 import resource
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_sdk.web.async_client import AsyncWebClient
 
+from approvals import Approvals
+from approvals.keys import key
 from approvals.redis_door import open_redis
 from bot import app, settings
 from bot.sandbox.server import Sandbox
 from tests.bench.bare import bolt_app
 
 END_S = 10.0
+LINE_BYTES = 8 * 1024 * 1024  # ten thousand wakes are told in one
+PAGE_BYTES = resource.getpagesize()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Used:
+    """What a process has used, or holds, of the machine."""
+
+    cpu_s: float
+    memory_bytes: int
 
 
 class Child:
@@ -31,25 +47,36 @@ class Child:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
 
-    async def cpu_s(self) -> float:
-        """What it has used of the processor so far."""
+    async def used(self) -> Used:
+        """What it has used so far."""
+        return Used(**json.loads(await self._asked(b"used")))
+
+    async def begin(self) -> None:
+        """Have those wait in it that are to."""
+        await self._asked(b"begin")
+
+    async def woken(self) -> dict[str, float]:
+        """Of those that wait in it: who was woken, and when."""
+        return dict(json.loads(await self._asked(b"woken")))
+
+    async def _asked(self, word: bytes) -> bytes:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(b"cpu\n")
-        return float(await asyncio.wait_for(self._process.stdout.readline(), END_S))
+        self._process.stdin.write(word + b"\n")
+        return await asyncio.wait_for(self._process.stdout.readline(), END_S)
 
 
 @asynccontextmanager
-async def a_child(kind: str, slack: Sandbox, env: dict[str, str]) -> AsyncIterator[Child]:
-    """Start one, wait until it is connected to the sandbox, and end it."""
+async def a_process(kind: str, env: dict[str, str]) -> AsyncIterator[Child]:
+    """Start one, and end it."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tests.bench.child", kind),
         env={**os.environ, **env},
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
+        limit=LINE_BYTES,
     )
     try:
-        await slack.until(lambda: slack.connections > 0, timeout_s=30)
         yield Child(process)
     finally:
         if process.stdin is not None:
@@ -60,18 +87,72 @@ async def a_child(kind: str, slack: Sandbox, env: dict[str, str]) -> AsyncIterat
             process.kill()
 
 
+@asynccontextmanager
+async def a_child(kind: str, slack: Sandbox, env: dict[str, str]) -> AsyncIterator[Child]:
+    """Start one, wait until it is connected to the sandbox, and end it."""
+    async with a_process(kind, env) as child:
+        await slack.until(lambda: slack.connections > 0, timeout_s=30)
+        yield child
+
+
 async def _run(kind: str) -> None:
+    woken: dict[str, float] = {}
+    begin = asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
-        working = tasks.create_task(_service() if kind == "service" else _bolt(kind == "bolt-default"))
-        async for _ in await _input():
-            used = resource.getrusage(resource.RUSAGE_SELF)
-            print(used.ru_utime + used.ru_stime, flush=True)
+        working = tasks.create_task(_work(kind, begin, woken))
+        async for word in await _input():
+            if word == b"begin\n":
+                begin.set()
+            print(json.dumps(woken if word == b"woken\n" else asdict(_used())), flush=True)
         working.cancel()
 
 
-async def _service() -> None:
-    async with app.built(settings.read(os.environ, needs="workspace")) as service:
-        await app.run(service, "all")
+def _used() -> Used:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return Used(cpu_s=used.ru_utime + used.ru_stime, memory_bytes=_memory_bytes(used.ru_maxrss))
+
+
+def _memory_bytes(most: int) -> int:
+    """What it holds of the memory; where that isn't told, the most that it ever has."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE_BYTES
+    except OSError:  # not Linux; macOS counts in bytes
+        return most
+
+
+async def _work(kind: str, begin: asyncio.Event, woken: dict[str, float]) -> None:
+    match kind:
+        case "service":
+            await _service("all")
+        case "web":
+            await _service("web")
+        case "waits":
+            await _waits(begin, woken)
+        case _:
+            await _bolt(kind == "bolt-default")
+
+
+async def _service(role: app.Role) -> None:
+    read = settings.read(os.environ, needs="redis" if role == "web" else "workspace")
+    async with app.built(read) as service:
+        await app.run(service, role)
+
+
+async def _waits(begin: asyncio.Event, woken: dict[str, float]) -> None:
+    """Wait for all that is pending at once, as one agent."""
+    url, tenant = os.environ["REDIS_URL"], os.environ["APPROVALS_TENANT"]
+    async with open_redis(url) as redis:
+        pending = await redis.zrange(key(tenant, "pending"), 0, -1)
+    async with Approvals.connect(url, agent="billing", tenant=tenant) as approvals:
+
+        async def wait(id: str) -> None:
+            await approvals.wait(id)
+            woken[id] = time.perf_counter()
+
+        await begin.wait()
+        async with asyncio.TaskGroup() as waits:
+            for id in pending:
+                waits.create_task(wait(str(id)))
 
 
 async def _bolt(is_ack_first: bool) -> None:

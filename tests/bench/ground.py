@@ -14,12 +14,13 @@ from redis.asyncio import Redis
 from approvals.canonical import encode
 from approvals.cards import Cards, Place, Posted
 from approvals.keys import key
-from approvals.model import Args, Request, Tenant
+from approvals.model import Args, Request, RequestId, Tenant
 from approvals.redis_door import open_redis
+from approvals.signing_keys import SigningKeys
 from approvals.store import Store
 from bot.redis_server import RedisServer
 from bot.sandbox.server import Sandbox
-from tests.builders import a_request, terms
+from tests.builders import VAULT, a_request, terms
 from tests.running import environment, until
 
 TENANT = Tenant("bench")
@@ -33,10 +34,15 @@ AT_ONCE = 64
 class Ground:
     """One Redis, with the doors that the service has to it."""
 
-    url: str
+    server: RedisServer
     redis: Redis
+    signing: SigningKeys
     store: Store
     cards: Cards
+
+    @property
+    def url(self) -> str:
+        return self.server.url
 
     async def one_more(self) -> Request:
         """A request that waits for a click, and is drawn nowhere."""
@@ -63,6 +69,12 @@ class Ground:
         await self.draw_nothing()
         # So many at once make Redis rewrite its file, which slows whatever comes meanwhile.
         await until(self._is_quiet, timeout_s=300)
+
+    async def waiting(self, count: int) -> list[RequestId]:
+        """The ids of `count` requests that are pending, of which so many are made as there aren't."""
+        pending = key(TENANT, "pending")
+        await self.fill(count - await self.redis.zcard(pending))
+        return [RequestId(str(id)) for id in await self.redis.zrange(pending, 0, count - 1)]
 
     async def draw_nothing(self) -> None:
         """Take everything off the list of what is to be drawn, as if it had been."""
@@ -93,7 +105,10 @@ class Ground:
 async def a_ground(directory: Path) -> AsyncIterator[Ground]:
     """An empty ground. The service's own default of Redis, and the promise, is appendfsync always."""
     async with RedisServer(directory, appendfsync="always") as server, open_redis(server.url) as redis:
-        yield Ground(url=server.url, redis=redis, store=Store(redis, TENANT), cards=Cards(redis, TENANT))
+        signing = SigningKeys(redis, TENANT, VAULT)
+        await signing.start()
+        store, cards = Store(redis, TENANT, signing), Cards(redis, TENANT)
+        yield Ground(server=server, redis=redis, signing=signing, store=store, cards=cards)
 
 
 def one_by_one(slack: Sandbox, redis_url: str, **more: str) -> dict[str, str]:

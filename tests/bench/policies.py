@@ -121,7 +121,7 @@ async def quorum(ground: Ground, count: int) -> Contended:
         request = a_request(tenant=TENANT, terms=terms(quorum=QUORUM))
         made.append((await ground.store.create(request)).id)
     async with _connections(ground) as connections:
-        stores = [Store(redis, TENANT) for redis in connections]
+        stores = [Store(redis, TENANT, ground.signing) for redis in connections]
 
         async def approve(writer: int) -> int:
             return sum([await _approved(stores[writer % REPLICAS], id, writer) for id in made])

@@ -16,12 +16,13 @@ from approvals.cards import Cards
 from approvals.digests import Digests
 from approvals.model import Request, RequestId
 from approvals.redis_door import open_redis
+from approvals.signing_keys import SigningKeys
 from approvals.store import Store
 from bot.deadlines import Deadlines
 from bot.shown import Shown
 from tests.bench.ground import AT_ONCE, TENANT, Ground
 from tests.bench.times import Times
-from tests.builders import a_request
+from tests.builders import VAULT, a_request
 from tests.running import until
 
 LATE = "Timer due → kept, two workers"
@@ -110,7 +111,10 @@ async def _workers(ground: Ground) -> AsyncIterator[None]:
 async def _work(url: str) -> None:
     async with open_redis(url) as redis:
         print("ready", flush=True)
-        await Deadlines(Store(redis, TENANT), Shown(Cards(redis, TENANT), Digests(redis, TENANT))).run()
+        signing = SigningKeys(redis, TENANT, VAULT)
+        await signing.start()
+        shown = Shown(Cards(redis, TENANT), Digests(redis, TENANT))
+        await Deadlines(Store(redis, TENANT, signing), shown).run()
 
 
 if __name__ == "__main__":

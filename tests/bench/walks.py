@@ -135,14 +135,14 @@ async def _throughput(scene: Scene, service: Child, ground: Ground, count: int) 
         for number in numbers:
             await _walk(scene, f"fast_{number}_")
 
-    used, redis_used, began = await service.cpu_s(), await ground.cpu_s(), time.perf_counter()
+    used, redis_used, began = (await service.used()).cpu_s, await ground.cpu_s(), time.perf_counter()
     async with asyncio.TaskGroup() as tasks:
         for _ in range(AT_ONCE):
             tasks.create_task(some())
     took = time.perf_counter() - began
     return Throughput(
         per_s=count / took,
-        service_cpu_s=(await service.cpu_s() - used) / count,
+        service_cpu_s=((await service.used()).cpu_s - used) / count,
         redis_cpu_s=(await ground.cpu_s() - redis_used) / count,
     )
 
