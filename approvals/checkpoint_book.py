@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import date
 
@@ -10,15 +10,17 @@ from redis.asyncio import Redis
 from redis.exceptions import LockError
 
 from approvals import wire
-from approvals.audit import Entry
+from approvals.audit import Entry, erased
 from approvals.keys import key
+from approvals.model import Actor, Json, Via
 from approvals.redis_door import script, translated
+from approvals.registers import Note, Register
 from approvals.witness import Day, Exported, Kept
 
 TURN_S = 30.0  # after which a worker that was killed has lost its turn
 NEWEST = 2000  # checkpoints that are kept beside those of the days
 REACH = 256  # Redis keeps a stream in blocks of 100 entries; with all in this reach the whole block goes
-_EXPORTED, _TRIMMED, _ALARM = "exported", "trimmed", "alarm"
+_EXPORTED, _TRIMMED, _ERASED, _ALARM = "exported", "trimmed", "erased", "alarm"
 
 
 class CheckpointBook:
@@ -28,6 +30,7 @@ class CheckpointBook:
         self._redis, self._tenant = redis, tenant
         self._checkpoints, self._days = key(tenant, "audit:checkpoints"), key(tenant, "audit:days")
         self._kept = key(tenant, "audit:kept")
+        self._register = Register(redis, tenant, "audit:kept")
         self._erase = script(redis, "erase")
 
     @asynccontextmanager
@@ -103,17 +106,36 @@ class CheckpointBook:
         with translated(self._redis):
             return int(await self._redis.hget(self._kept, _TRIMMED) or 0)
 
-    async def trim(self, through: int) -> None:
-        """Take entries out of the log, up to this one. That they are kept elsewhere is the caller's care."""
+    async def trim(self, through: int, by: Actor, detail: Mapping[str, Json]) -> None:
+        """Log that entries up to this one are taken out of the log, and do so.
+
+        That they are kept elsewhere is the caller's care. To do it again after a crash is harmless.
+        """
+        note = Note(event="trimmed", by=by, via=Via.CLI, detail={"through": through, **detail})
+        await self._register.put(_TRIMMED, str(through), note)
         with translated(self._redis):
             async with self._redis.pipeline() as pipe:
-                pipe.hset(self._kept, _TRIMMED, str(through))
                 pipe.xtrim(key(self._tenant, "audit"), minid=f"{through + 1}-0", approximate=False)
                 pipe.zremrangebyscore(key(self._tenant, "audit:beside"), "-inf", through)
                 await pipe.execute()
 
-    async def replace(self, entries: Mapping[int, Entry]) -> None:
-        """Put entries in the place of those with their numbers, of which nothing stays in Redis's memory."""
+    async def erase(self, request: str, entries: Iterable[Entry], by: Actor, because: str) -> None:
+        """Log that a request's args, names and words are erased, and do so: nothing stays in Redis's memory.
+
+        To do it again after a crash is harmless.
+        """
+        erasing = {entry.seq: erased(entry) for entry in entries}
+        detail: dict[str, Json] = {"request": request, "entries": len(erasing), "because": because}
+        note = Note(event="erased", by=by, via=Via.CLI, detail=detail)
+        await self._register.put(f"{_ERASED} {request}", str(len(erasing)), note)
+        await self._replace(erasing)
+
+    async def erasures(self) -> int:
+        """How many entries were erased, as far as it is recorded."""
+        texts = (await self._register.read()).texts
+        return sum(int(text) for name, text in texts.items() if name.startswith(f"{_ERASED} "))
+
+    async def _replace(self, entries: Mapping[int, Entry]) -> None:
         args: list[str | int] = [REACH]
         for seq, entry in entries.items():
             args += [seq, wire.write(wire.ENTRY, entry)]

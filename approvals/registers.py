@@ -30,6 +30,7 @@ Name: TypeAlias = Literal[
     "tokens",
     "callbacks:secrets",
     "signing",
+    "audit:kept",
 ]
 
 

@@ -31,7 +31,7 @@ class LogCheck:
     def __init__(
         self, first: int = 1, checkpoints: Iterable[Checkpoint] = (), edge: Frontier | None = None
     ) -> None:
-        """`edge`: the tree over the entries before the first, for checkpoints over a log that begins later."""
+        """`edge`: the tree over what came before the first, for checkpoints over a log that begins later."""
         self.first, self._expected = first, first
         self._heads: dict[str, str] = {}
         self._erased = 0
@@ -86,9 +86,12 @@ class LogCheck:
 
 
 def check(
-    entries: Iterable[Entry], checkpoints: Sequence[Checkpoint] = (), edge: Frontier | None = None
+    entries: Iterable[Entry],
+    checkpoints: Sequence[Checkpoint] = (),
+    edge: Frontier | None = None,
+    last: int | None = None,
 ) -> Findings | Fault:
-    """Check a log that is there as a whole; the number of its first entry is believed."""
+    """Check a log that is there as a whole, up to `last`; the number of its first entry is believed."""
     checking: LogCheck | None = None
     for entry in entries:
         if checking is None:
@@ -97,4 +100,4 @@ def check(
                 return fault
         if fault := checking.add(entry):
             return fault
-    return (checking or LogCheck(1, checkpoints)).end()
+    return (checking or LogCheck(1, checkpoints)).end(last)

@@ -31,11 +31,13 @@ from approvals.bulks import Bulks
 from approvals.callback_secrets import CallbackSecrets
 from approvals.callbacks import Callbacks
 from approvals.cards import Cards
+from approvals.checkpoint_book import CheckpointBook
 from approvals.daily_book import DailyBook
 from approvals.digests import Digests
 from approvals.errors import ApprovalsError, Unavailable
 from approvals.grant_book import GrantBook
 from approvals.inbox import Inboxes
+from approvals.log_tree import LogTree
 from approvals.open_homes import OpenHomes
 from approvals.preference_book import PreferenceBook
 from approvals.proposal_book import ProposalBook
@@ -53,6 +55,7 @@ from bot.attention import Attention
 from bot.bulk import Bulking
 from bot.bulk_telling import BulkTelling
 from bot.channels import Channels
+from bot.checkpoints import Checkpoints
 from bot.daily import DailyThreads
 from bot.daily_posting import DailyPosting
 from bot.deadlines import Deadlines
@@ -202,6 +205,7 @@ async def run(service: Service, role: Role) -> None:
                 tasks.create_task(daily_threads(service, slack).run(), name="daily threads")
                 tasks.create_task(_staging(service, slack).run(), name="staging")
                 tasks.create_task(_webhooks(service, slack).run(), name="webhooks")
+                tasks.create_task(checkpoints(service, slack).run(), name="checkpoints")
                 if slack.bolt is not None:
                     tasks.create_task(slack.homes.run(), name="homes")
                 if slack.bolt is not None and settings.app_token is not None:
@@ -354,6 +358,25 @@ def _posting(service: Service, slack: Slack) -> Posting:
         store, cards, service.digests, sending, slack.attention, _amounts(service), slack.operators
     )
     return Posting(store, cards, requests, digests)
+
+
+def checkpoints(service: Service, slack: Slack) -> Checkpoints:
+    """What signs the log and has Slack witness it."""
+    redis, tenant = service.redis, service.settings.tenant
+    if service.signing is None or service.vault is None:
+        raise CannotSign("there are no keys to sign the log with")
+    signing = service.signing
+    return Checkpoints(
+        service.store,
+        LogTree(redis, tenant),
+        CheckpointBook(redis, tenant),
+        lambda: signing.current,
+        service.vault,
+        policy=lambda: service.policy,
+        operators=slack.operators,
+        channels=slack.channels,
+        sending=Sending(slack.client),
+    )
 
 
 def _webhooks(service: Service, slack: Slack) -> Webhooks:

@@ -1,4 +1,4 @@
-"""The service's commands of `countersign`: what waits, deciding from a terminal, and the audit log."""
+"""The service's commands of `countersign`: what waits, and deciding from a terminal."""
 
 from __future__ import annotations
 
@@ -8,17 +8,24 @@ import json
 import os
 import sys
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 from typing import Any, TypeAlias
 
-from approvals.audit import Entry, exported, verify
 from approvals.cli import FINE, NO, NOT_FOUND, UNAVAILABLE, USAGE, printable
 from approvals.commands import Approve, Reject
 from approvals.errors import ApprovalsError, Refusal
 from approvals.model import Person, PersonId, Request, Via
 from blocks.action import headline
 from blocks.request import whole_call
-from bot import agent_commands, app, doctor, policy_commands, settings, stats_command, webhook_commands
+from bot import (
+    agent_commands,
+    app,
+    audit_commands,
+    doctor,
+    policy_commands,
+    settings,
+    stats_command,
+    webhook_commands,
+)
 from bot.columns import show_table
 from bot.desk import Decides, Verdict
 from bot.login import operator
@@ -30,13 +37,15 @@ Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 from bot.keys_commands import register as register_keys
+
+
 def register(commands: Subparsers) -> None:
     """Add the service's commands to `countersign`."""
     _pending(commands)
     _approve(commands)
     _reject(commands)
     _watch(commands)
-    _audit(commands)
+    audit_commands.register(commands)
     policy_commands.register(commands)
     stats_command.register(commands)
     agent_commands.register(commands)
@@ -241,118 +250,6 @@ def _tell(verdict: Verdict, arguments: argparse.Namespace) -> int:
             + (f" ({len(request.votes)} of {request.terms.quorum})" if request.is_pending else "")
         )
     return FINE
-
-
-# -- the audit log ------------------------------------------------------------------------------------
-
-
-def _audit(commands: Subparsers) -> None:
-    parser = commands.add_parser(
-        "audit",
-        help="export, verify and read the audit log",
-        description="The audit log: who let what happen.",
-    )
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="export|verify|show")
-    export = verbs.add_parser(
-        "export",
-        help="print the log as JSON lines",
-        description="Print every entry as one JSON object a line, in order.",
-        epilog="Example: countersign audit export > audit.jsonl",
-    )
-    export.add_argument("--since", type=int, default=1, metavar="SEQ", help="begin with this number (1)")
-    export.set_defaults(run=lambda arguments: _run(arguments, _export, needs="redis"))
-    check = verbs.add_parser(
-        "verify",
-        help="check that nothing was changed, added, removed or reordered",
-        description=(
-            "Check every chain and the numbering of the log in Redis, or of an exported file."
-            " The first bad entry is named."
-        ),
-        epilog="Exit codes: 0 it holds, 1 it doesn't, 2 usage, 3 unavailable.",
-    )
-    check.add_argument(
-        "file", nargs="?", help="an exported file (- for standard input); without it, the log in Redis"
-    )
-    check.add_argument("--json", action="store_true", help="for scripts")
-    check.set_defaults(run=_run_verify)
-    show = verbs.add_parser(
-        "show",
-        help="tell the whole story of one request",
-        description="Tell everything that was logged of one request.",
-        epilog="Example: countersign audit show R-7K2M",
-    )
-    show.add_argument("id", help="the id, or an unambiguous beginning of it")
-    show.add_argument("--json", action="store_true", help="for scripts: JSON lines as in export")
-    show.set_defaults(run=lambda arguments: _run(arguments, _show, needs="redis"))
-
-
-async def _export(service: app.Service, arguments: argparse.Namespace) -> int:
-    async for entry in service.store.log(arguments.since):
-        _out(_line(entry))
-    return FINE
-
-
-def _run_verify(arguments: argparse.Namespace) -> int:
-    if arguments.file is None:
-        return _run(arguments, _verify_redis, needs="redis")
-    try:
-        with sys.stdin if arguments.file == "-" else open(arguments.file, encoding="utf-8") as lines:  # noqa: PTH123 - both are files
-            entries = [_entry(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
-    except (OSError, ValueError) as error:
-        return _fail(f"{arguments.file}: {error}", USAGE)
-    first = entries[0].seq if entries else 1
-    return _told(verify(entries, first_seq=first), first, len(entries), arguments)
-
-
-async def _verify_redis(service: app.Service, arguments: argparse.Namespace) -> int:
-    last = await service.store.last_seq()
-    entries = [entry async for entry in service.store.log() if entry.seq <= last]
-    return _told(verify(entries, last_seq=last), 1, len(entries), arguments)
-
-
-def _told(fault: object, first: int, count: int, arguments: argparse.Namespace) -> int:
-    if arguments.json:
-        _out(
-            json.dumps(
-                {
-                    "ok": fault is None,
-                    "first": first,
-                    "entries": count,
-                    "fault": None if fault is None else str(fault),
-                }
-            )
-        )
-    elif fault is None:
-        beginning = "" if first == 1 else f" It begins at {first}: what came before was not given."
-        _out(f"{count} entries: the log holds.{beginning}")
-    else:
-        _fail(f"The log does not hold: {fault}.", NO)
-    return FINE if fault is None else NO
-
-
-async def _show(service: app.Service, arguments: argparse.Namespace) -> int:
-    entries = await service.store.chain(await service.store.find(arguments.id))
-    for entry in entries:
-        if arguments.json:
-            _out(_line(entry))
-        else:
-            words = (entry.detail or {}).get("text") or (entry.detail or {}).get("reason") or ""
-            at = entry.at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-            _out(f"{entry.seq:>6}  {at}  {entry.event:<18} {entry.actor:<24} {words}".rstrip())
-    return FINE
-
-
-def _line(entry: Entry) -> str:
-    return json.dumps(exported(entry), ensure_ascii=False)
-
-
-def _entry(number: int, line: str) -> Entry:
-    try:
-        fields = json.loads(line)
-        fields["at"] = datetime.fromisoformat(fields["at"])
-        return Entry(**fields)
-    except (ValueError, TypeError, KeyError) as error:
-        raise ValueError(f"line {number} is no audit entry: {error}") from error
 
 
 # -- running ------------------------------------------------------------------------------------------

@@ -50,6 +50,7 @@ FRAMEWORKS = {  # of approvals/adapters: each adapter may import its own, which 
     "mcp_gateway": {"mcp", "anyio"},
     "mcp_server": {"mcp"},
 }
+EXTRAS = {"bot.audit_targets": {"obstore", "opentelemetry"}}  # imported where somebody asks for them
 SERVICE_ONLY = {"approvals.store", "approvals.machine", "approvals.evolution", "approvals.policy"}
 
 
@@ -131,7 +132,7 @@ def _libraries(module: str) -> set[str]:
         return wheel | {"cel_expr_python"}  # the service's; where it is missing conditions are refused
     if module == "approvals.testing":
         return wheel | {"pytest"}  # it is for tests alone, which have it
-    return wheel | service if _within(module, "bot") else wheel
+    return wheel | service | EXTRAS.get(module, set()) if _within(module, "bot") else wheel
 
 
 @pytest.mark.parametrize("module", sorted(OURS))

@@ -9,10 +9,11 @@ import pytest
 from redis.asyncio import Redis
 
 from approvals import notes
-from approvals.audit import Entry, erased, leaf, link
+from approvals.audit import Entry, leaf, link
 from approvals.checkpoint_book import CheckpointBook
 from approvals.keys import key
 from approvals.log_tree import LogTree
+from approvals.machine import SERVICE
 from approvals.merkle import Frontier, leaf_hash
 from approvals.model import Args, RequestId
 from approvals.wire import ENTRY, write
@@ -223,15 +224,15 @@ async def test_what_was_erased_or_trimmed_is_no_alarm(house: Service, slack: San
     worker = a_worker(house)
     await worker.look(now)
     entries = await house.store.entries()
-    await book(house).replace({4: erased(entries[3])})
+    await book(house).erase("R-1", [entries[3]], SERVICE, "asked for")
     await worker.look(now)
-    await book(house).trim(3)
+    await book(house).trim(3, SERVICE, {})
     await logged(house, 1)
     for each in (worker, a_worker(house)):
         await each.look(now + DAY)
         await each.look(now + DAY)
     assert not told(slack, "not what it was")
-    assert (await sizes(house))[0] == entries[-1].seq + 2
+    assert (await sizes(house))[0] == entries[-1].seq + 4
     assert [entry.seq for entry in await house.store.entries()][:2] == [4, 5]
 
 
@@ -243,9 +244,9 @@ async def test_what_was_erased_is_not_in_redis_any_more(house: Service) -> None:
     await logged(house, 60)
     before = await house.store.entries(count=400)
     assert await holding(house, "Ms Erased") == ["audit"]
-    await book(house).replace({seq: erased(before[seq - 1])})
+    await book(house).erase("R-1", [before[seq - 1]], SERVICE, "asked for")
     assert await holding(house, "Ms Erased") == []
-    found = await house.store.entries(count=400)
+    found = (await house.store.entries(count=400))[:-1]
     assert [each.seq for each in found] == [each.seq for each in before]
     assert [each for each in found if each.seq != seq] == [each for each in before if each.seq != seq]
     assert (found[seq - 1].args, found[seq - 1].hash) == (None, before[seq - 1].hash)

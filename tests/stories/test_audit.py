@@ -17,7 +17,8 @@ from tests.stories.watching import REFUND, events, logged, whispered
 
 LOGIN = pwd.getpwuid(os.getuid()).pw_name
 FIELDS = (
-    "seq at tenant request event actor via tool args fingerprint rule policy latency_ms detail previous hash"
+    "seq at tenant request event actor via tool args fingerprint rule policy latency_ms detail salt"
+    " commitment previous hash"
 )
 
 
@@ -113,7 +114,7 @@ async def test_the_log_is_exported_and_the_export_verifies(
         await approvals.wait(ticket.id, timeout=20)
     exported = await countersign_process(env, "audit", "export")
     assert exported.code == 0
-    assert [entry["seq"] for entry in exported.entries] == list(range(1, 13))
+    assert [entry["seq"] for entry in exported.entries] == list(range(1, 14))
     assert all(" ".join(entry) == FIELDS for entry in exported.entries)
     assert exported.entries[0]["at"].endswith("Z")
     assert (await countersign(env, "audit", "verify")).code == 0
@@ -127,7 +128,7 @@ async def test_the_log_is_exported_and_the_export_verifies(
         assert told.code == 1
         assert "does not hold" in told.err
     since = await countersign(env, "audit", "export", "--since", "10")
-    assert [entry["seq"] for entry in since.entries] == [10, 11, 12]
+    assert [entry["seq"] for entry in since.entries] == [10, 11, 12, 13]
 
 
 async def test_what_somebody_changed_in_redis_itself_does_not_verify(
