@@ -49,6 +49,7 @@ from approvals.signed import Own, Trusted
 from approvals.signing_keys import CannotSign, SigningKeys
 from bot.api.doors import Doors
 from bot.api.events import Tail
+from bot.api.limits import Limits
 from bot.api.measures import Measures
 from bot import vault as vaults
 from bot.attention import Attention
@@ -240,6 +241,7 @@ def _api(service: Service) -> api.Parts:
         doors=Doors(lambda: durability.redis_like(redis, settings), settings.tenant, _trusted(service)),
         tail=Tail(redis, store),
         measures=Measures(redis, settings.tenant),
+        limits=Limits(),
         judge=_judge(settings, redis, service.policy_file, stages),
         stages=stages,
         desk=None if service.slack is None else service.slack.desk,

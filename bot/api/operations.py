@@ -6,6 +6,7 @@ import asyncio
 import math
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
@@ -20,6 +21,7 @@ from approvals.stages import Stages
 from approvals.store import Store
 from bot.api.doors import Door, Doors
 from bot.api.events import Tail
+from bot.api.limits import Limits
 from bot.api.measures import Measures
 from bot.api.problems import Trouble
 from bot.api.shapes import adapter
@@ -45,6 +47,7 @@ class Parts:
     doors: Doors
     tail: Tail
     measures: Measures
+    limits: Limits
     judge: Judge
     stages: Stages
     desk: Desk | None  # None where Slack can't be asked who somebody is
@@ -124,7 +127,8 @@ def handler_of(
             query=_query(operation, request),
             body=await _body(operation, request),
         )
-        result = await operation.handle(call)
+        with _kept_open(operation, call):
+            result = await operation.handle(call)
         if isinstance(result, web.StreamResponse):
             return result
         shape = operation.answers[result.status]
@@ -136,6 +140,15 @@ def handler_of(
         )
 
     return handle
+
+
+def _kept_open(operation: Operation[Any, Any], call: Call[Any, Any]) -> AbstractContextManager[None]:
+    """Count it among what its token keeps open, if it is to last."""
+    if str in operation.answers.values():
+        return call.parts.limits.one(call.holder, "streams")
+    if getattr(call.query, "wait", 0):
+        return call.parts.limits.one(call.holder, "waits")
+    return nullcontext()
 
 
 async def holder_of(parts: Parts, request: web.Request) -> Holder:

@@ -14,7 +14,7 @@ from tests.bot.api.fuzzing import fuzzed
 from tests.clerk import serving, yes
 
 # The number of edges is what it is, so a machine that is busy takes longer; hence the timeouts.
-OTHERS = "^/v1/(events|people)|/decisions"  # endless; for front ends
+OTHERS = "^/v1/(events|people)|/decisions"  # which take time; for front ends
 
 
 def habit(request: Request) -> Command | None:
@@ -30,6 +30,17 @@ async def test_each_edge_of_the_document_is_answered_as_it_says(
     async with serving(redis_url, tenant, habit=habit):
         options = ("--phases=coverage", f"--exclude-path-regex={OTHERS}")
         assert await fuzzed(url, token, tmp_path, *options) == ""
+
+
+@pytest.mark.timeout(180)
+async def test_streams_of_events_are_answered_as_the_document_says(
+    url: str, tokens: AgentTokens, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HEARTBEAT_S", "STREAM_S"):  # they end soon, so that they can be read to their end
+        monkeypatch.setattr(f"bot.api.streaming.{name}", 0.02)
+    token = await tokens.add("billing", Role.AGENT, OPERATOR, calls_a_minute=1_000_000)
+    options = ("--phases=coverage", "--max-time=4", "--include-path=/v1/events")
+    assert await fuzzed(url, token, tmp_path, *options) == ""
 
 
 @pytest.mark.timeout(180)

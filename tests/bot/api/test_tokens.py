@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextlib import ExitStack
 from datetime import timedelta
 
 import pytest
@@ -11,8 +12,11 @@ from redis.asyncio import Redis
 from approvals.agent_tokens import AgentTokens, Role
 from approvals.cli import FINE, NO, USAGE, main
 from approvals.store import Store
+from bot.api.limits import Limits
+from bot.api.problems import Trouble
 from tests.bot.api.calling import REFUND, get, post
 from tests.bot.api.conftest import OPERATOR
+from tests.running import until
 
 BAD = [
     {},
@@ -159,6 +163,42 @@ async def test_one_agents_calls_are_not_counted_for_another(url: str, tokens: Ag
     eager = await tokens.add("eager", Role.AGENT, OPERATOR, calls_a_minute=1)
     assert [await status_with(url, eager) for _ in range(2)] == [200, 429]
     assert await status_with(url, await tokens.add("calm", Role.AGENT, OPERATOR)) == 200
+
+
+async def test_only_so_many_streams_of_one_token_are_kept_open(
+    api: ClientSession, url: str, tokens: AgentTokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.api.limits.STREAMS", 1)
+    monkeypatch.setattr("bot.api.streaming.HEARTBEAT_S", 0.05)  # when it is noticed that a client has gone
+    calm = {"Authorization": f"Bearer {await tokens.add('calm', Role.AGENT, OPERATOR)}"}
+    async with api.get("/v1/events") as stream, ClientSession(url, headers=calm) as other:
+        assert stream.status == 200
+        said = await get(api, "/v1/events")
+        assert (said.status, said.body["type"]) == (429, "/docs#too-many")
+        assert int(said.headers["Retry-After"]) >= 1
+        async with other.get("/v1/events") as theirs:
+            assert theirs.status == 200, "another token's are not counted"
+    await until(lambda: _is_let_through(api))
+
+
+async def _is_let_through(api: ClientSession) -> bool:
+    async with api.get("/v1/events") as stream:
+        return stream.status == 200
+
+
+async def test_only_so_many_waits_of_one_token_are_kept_open(
+    api: ClientSession, url: str, tokens: AgentTokens
+) -> None:
+    token = await tokens.add("eager", Role.AGENT, OPERATOR, calls_a_minute=1_000)
+    limits, holder = Limits(), await tokens.holder_of(token)
+    assert holder is not None
+    with ExitStack() as waits:
+        for _ in range(1_000):
+            waits.enter_context(limits.one(holder, "waits"))
+        with pytest.raises(Trouble, match="1000 waits of one token"):
+            waits.enter_context(limits.one(holder, "waits"))
+    with limits.one(holder, "waits"):
+        pass
 
 
 async def test_a_front_end_cannot_ask_and_an_agent_cannot_decide(
