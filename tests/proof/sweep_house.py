@@ -265,26 +265,28 @@ class OurHouse:
     # -- afterwards -----------------------------------------------------------------------------------
 
     async def books(self) -> Books:
-        ids = await self._redis.zrange(key(self.tenant, "ids"), 0, -1)
-        requests = await self._store.get_many([RequestId(str(id)) for id in ids])
-        log = [entry async for entry in self._store.log()]
-        fault = verify(log, last_seq=await self._store.last_seq())
-        kept: dict[str, Kept] = {}
-        for request in requests.values():
-            by: set[str] = {vote.person for vote in request.votes}
-            by |= {request.decision.by.id.removeprefix("slack:")} if request.decision else set()
-            kept[request.id] = Kept(
-                id=request.id, status=request.status, entries=request.version, by=frozenset(by)
-            )
-        lines = [
-            Line(request=each.request, event=each.event, actor=each.actor, fingerprint=each.fingerprint)
-            for each in log
-        ]
-        return Books(requests=kept, log=lines, faults=(str(fault),) if fault else ())
+        return await books_of(self._redis, self.tenant)
 
-    async def delete_all(self) -> None:
-        async for name in self._redis.scan_iter(f"cs:{{{self.tenant}}}:*", count=1000):
-            await self._redis.delete(name)
+
+async def books_of(redis: Redis, tenant: str) -> Books:
+    """What the service has kept, by its own reading, and what its own check says of the log."""
+    store = Store(redis, tenant)
+    ids = await redis.zrange(key(tenant, "ids"), 0, -1)
+    requests = await store.get_many([RequestId(str(id)) for id in ids])
+    log = [entry async for entry in store.log()]
+    fault = verify(log, last_seq=await store.last_seq())
+    kept: dict[str, Kept] = {}
+    for request in requests.values():
+        by: set[str] = {vote.person for vote in request.votes}
+        by |= {request.decision.by.id.removeprefix("slack:")} if request.decision else set()
+        kept[request.id] = Kept(
+            id=request.id, status=request.status, entries=request.version, by=frozenset(by)
+        )
+    lines = [
+        Line(request=each.request, event=each.event, actor=each.actor, fingerprint=each.fingerprint)
+        for each in log
+    ]
+    return Books(requests=kept, log=lines, faults=(str(fault),) if fault else ())
 
 
 class _Life:

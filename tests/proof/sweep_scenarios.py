@@ -26,7 +26,7 @@ TRIES = 4
 PLAIN = "[defaults]\nburst = 0\n"
 A_DAY_S = 24 * 3600
 ASKED, EDITED, REVISED = 940, 90, 95
-_AMOUNT = re.compile(r"amount\W+(\d+)")
+_CUSTOMER, _AMOUNT = re.compile(r"customer\W+(c_\d+)\s+amount"), re.compile(r"amount\W+(\d+)")
 
 
 def a_refund(amount: int = ASKED, customer: str = "c_42") -> Args:
@@ -174,8 +174,8 @@ def _shows(message: Message, request: str) -> bool:
 
 def args_on(card: Message) -> Args | None:
     """The call as the card shows it."""
-    found = _AMOUNT.search(card.shown)
-    return a_refund(int(found[1])) if found else None
+    customer, amount = _CUSTOMER.search(card.shown), _AMOUNT.search(card.shown)
+    return a_refund(int(amount[1]), customer[1]) if customer and amount else None
 
 
 Play: TypeAlias = Callable[[Stage], Awaitable[None]]
