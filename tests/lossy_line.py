@@ -15,6 +15,7 @@ class LossyLine:
     def __init__(self, redis_url: str) -> None:
         self._to = urlsplit(redis_url)
         self._lost_on: bytes | None = None
+        self._is_cut = False
         self._open = 0
         self._all_closed = asyncio.Event()
         self.url = ""
@@ -38,6 +39,10 @@ class LossyLine:
         """Lose the reply to the next thing sent that holds `word`."""
         self._lost_on = word
 
+    def cut(self) -> None:
+        """Lose every reply from now on."""
+        self._is_cut = True
+
     @property
     def has_lost(self) -> bool:
         """Whether what was to be lost has been."""
@@ -52,7 +57,7 @@ class LossyLine:
         async def forth() -> None:
             while data := await reader.read(1 << 16):
                 self.sent += 1
-                if self._lost_on is not None and self._lost_on in data:
+                if self._is_cut or (self._lost_on is not None and self._lost_on in data):
                     self._lost_on = None
                     is_lost.set()
                 to_there.write(data)

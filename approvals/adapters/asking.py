@@ -8,10 +8,10 @@ from typing import Unpack
 
 from approvals.canonical import fingerprint
 from approvals.client import Approvals, not_approved
-from approvals.errors import ChangesRequested, Unavailable
+from approvals.errors import ChangesRequested, NotClaimed, Unavailable
 from approvals.gate import Run
 from approvals.messages import Outcome, OutcomeStatus, Permit
-from approvals.model import Args, RequestId
+from approvals.model import Args, Json, RequestId
 from approvals.submitting import Options, Span
 
 
@@ -47,11 +47,30 @@ async def approved(approvals: Approvals, request_id: RequestId, within: Span | N
     return outcome
 
 
-async def claimed(approvals: Approvals, request_id: RequestId) -> tuple[Permit, Run]:
-    """Take the leave to run it, once, and what reports how that went.
+async def claimed(approvals: Approvals, request_id: RequestId, tool: str) -> tuple[Permit, Run]:
+    """Take the leave to run `tool`, once, and what reports how that went.
 
     Raises:
-        NotClaimed, Unavailable: as `Approvals.claim`.
+        NotClaimed: there is no leave (any more), or it is for another tool.
+        Unavailable: as `Approvals.claim`.
     """
     permit = await approvals.claim(request_id)
-    return permit, Run(approvals, permit.id, time.monotonic())
+    run = Run(approvals, permit.id, time.monotonic())
+    if permit.tool != tool:  # what is kept of a run, or told by a framework, named another request
+        no = NotClaimed(f"{permit.id} was approved for {permit.tool}, not for {tool}")
+        await run.failed(no)
+        raise no
+    return permit, run
+
+
+def misfits(asked: Args, approved: Args) -> list[str]:
+    """The arguments that have another type than was asked for: all that one can see without a schema."""
+    return sorted(name for name in asked.keys() & approved.keys() if _differ(asked[name], approved[name]))
+
+
+def _differ(asked: Json, approved: Json) -> bool:
+    return asked is not None and _kind(asked) is not _kind(approved)
+
+
+def _kind(value: Json) -> type:
+    return float if type(value) is int else type(value)

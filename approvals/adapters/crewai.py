@@ -108,7 +108,7 @@ class _Gate:
         verdict = self._run(self._hooks.ask(call))
         if verdict.args is None:
             return verdict
-        if verdict.edited and not given:  # CrewAI runs a call without input with another dict than ours
+        if verdict.args and not given:  # CrewAI runs a call without input with another dict than ours
             said = "a person gave it arguments, which can't be passed on"
             self._run(self._hooks.ran(_with(call, verdict), ok=False, result=said))
             return Verdict(words=f"The call did not run: {said}.")

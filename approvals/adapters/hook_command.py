@@ -70,7 +70,7 @@ def run(name: str, timeout: Span) -> int:
         said = asyncio.run(_answered(harness, event, seconds - min(MARGIN_S, seconds / 5)))
         text = json.dumps(said)
         signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)  # one answer, and not a second one behind it
-        os.write(1, f"{text}\n".encode())
+        _write(1, f"{text}\n".encode())
     except BaseException as error:
         signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
         _deny(
@@ -111,6 +111,12 @@ def _deny(harness: Harness, event: Mapping[str, object], why: str) -> None:
     denial = json.dumps(harness.denial(event.get("hook_event_name"), why))
     for where, text in ((1, denial), (2, why)):
         try:
-            os.write(where, f"{text}\n".encode(errors="replace"))
+            _write(where, f"{text}\n".encode(errors="replace"))
         except OSError:  # nobody reads it: the exit code says the same
             continue
+
+
+def _write(where: int, text: bytes) -> None:
+    """Write all of it: half an answer would be none, which both agents take for leave to go on."""
+    while text:
+        text = text[os.write(where, text) :]

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from approvals.client import Approvals
     from approvals.gate import Run
-    from approvals.model import Json
+    from approvals.model import Args, Json
     from approvals.submitting import Options, Span
 
 Result: TypeAlias = "ToolMessage | Command[Any]"
@@ -66,7 +66,7 @@ class ApprovalMiddleware(AgentMiddleware[Any, Any, Any]):
         if request.tool_call["name"] in self._free:
             return await handler(request)
         try:
-            call, run, notice = await self._admitted(request)
+            call, run, edit = await self._admitted(request)
         except NotApproved as no:
             return _instead(request, no)
         try:
@@ -75,7 +75,7 @@ class ApprovalMiddleware(AgentMiddleware[Any, Any, Any]):
             await run.failed(error)
             raise
         await _report(run, result)
-        return _noticed(result, notice)
+        return _noticed(result, edit)
 
     def wrap_tool_call(
         self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Result]
@@ -84,7 +84,7 @@ class ApprovalMiddleware(AgentMiddleware[Any, Any, Any]):
             return handler(request)
         run_background = self._approvals.background.run
         try:
-            call, run, notice = run_background(self._admitted(request))
+            call, run, edit = run_background(self._admitted(request))
         except NotApproved as no:
             return _instead(request, no)
         try:
@@ -93,10 +93,10 @@ class ApprovalMiddleware(AgentMiddleware[Any, Any, Any]):
             run_background(run.failed(error))
             raise
         run_background(_report(run, result))
-        return _noticed(result, notice)
+        return _noticed(result, edit)
 
-    async def _admitted(self, request: ToolCallRequest) -> tuple[ToolCallRequest, Run, str | None]:
-        """Ask, wait and claim; return the call to run, once, and what to tell the model of an edit."""
+    async def _admitted(self, request: ToolCallRequest) -> tuple[ToolCallRequest, Run, Args | None]:
+        """Ask, wait and claim; return the call to run, once, and its args if a person has changed them."""
         call, message = request.tool_call, _message(request.tool_call, request.state)
         configurable = request.runtime.config.get("configurable") or {}
         options: Options = {
@@ -113,9 +113,9 @@ class ApprovalMiddleware(AgentMiddleware[Any, Any, Any]):
             **options,
         )
         outcome = await approved(self._approvals, request_id, self._timeout)
-        permit, run = await claimed(self._approvals, request_id)
-        notice = words.edited(permit.args) if outcome.edited else None
-        return request.override(tool_call={**call, "args": permit.args}), run, notice
+        permit, run = await claimed(self._approvals, request_id, call["name"])
+        edit = permit.args if outcome.edited else None
+        return request.override(tool_call={**call, "args": permit.args}), run, edit
 
 
 class PausingMiddleware(HumanInTheLoopMiddleware[Any, Any, Any]):
@@ -212,23 +212,23 @@ async def _report(run: Run, result: Result) -> None:
         await run.executed(str(result.text) if isinstance(result, ToolMessage) else None)
 
 
-def _noticed(result: Result, notice: str | None) -> Result:
+def _noticed(result: Result, edit: Args | None) -> Result:
     """Tell the model, before the result, that a person has changed the call."""
-    if notice is None:
+    if edit is None:
         return result
     if isinstance(result, ToolMessage):
-        return _with_notice(result, notice)
+        return _with_notice(result, edit)
     if not isinstance(result.update, dict) or not isinstance(result.update.get("messages"), list):
         return result
     messages = [
-        _with_notice(one, notice) if isinstance(one, ToolMessage) else one
-        for one in result.update["messages"]
+        _with_notice(one, edit) if isinstance(one, ToolMessage) else one for one in result.update["messages"]
     ]
     return replace(result, update={**result.update, "messages": messages})
 
 
-def _with_notice(message: ToolMessage, notice: str) -> ToolMessage:
+def _with_notice(message: ToolMessage, edit: Args) -> ToolMessage:
     content = message.content
+    notice = words.edited_in_vain(edit) if message.status == "error" else words.edited(edit)
     told: object = (
         f"{notice}\n{content}" if isinstance(content, str) else [{"type": "text", "text": notice}, *content]
     )

@@ -184,7 +184,7 @@ class Resolver:
     ) -> Decision:
         """The answer to a node that runs the call itself: no gate of ours stands before that."""
         try:
-            permit, run = await claimed(self._approvals, request_id)
+            permit, run = await claimed(self._approvals, request_id, call.tool)
         except NotClaimed as no:
             return instead(pause, call, no)
         self._running.setdefault(thread, []).append(run)

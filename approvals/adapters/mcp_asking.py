@@ -89,7 +89,7 @@ class Asking:
         except asyncio.CancelledError:
             await take_back(self._approvals, asked.id)
             raise
-        permit, report = await claimed(self._approvals, asked.id)
+        permit, report = await claimed(self._approvals, asked.id, tool)
         return Claimed(permit=permit, report=report, definition=asked.definition)
 
     async def take_back_parked(self) -> None:

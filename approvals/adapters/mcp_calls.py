@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
 from approvals.adapters import needs, words
+from approvals.adapters.asking import misfits
 from approvals.adapters.mcp_asking import Asking, Claimed, Definition, Tell, instead
 from approvals.canonical import fingerprint
 from approvals.errors import ApprovalsError, InvalidCall, NotApproved
@@ -117,9 +118,9 @@ class Calls:
         return self._begun.pop((call.fingerprint, state), None) if isinstance(state, str | None) else None
 
     def _check(self, call: _Call, run: Claimed, edit: Args | None) -> None:
-        if run.permit.tool != call.name:
-            raise NotApproved("it was approved for another tool")
-        if run.definition is None:
+        if run.definition is None:  # nobody has listed the tools, so there is no schema
+            if edit is not None and (names := misfits(call.args, edit)):
+                raise NotApproved(words.MISTYPED.format(names=", ".join(names)))
             return
         if self._definitions.get(call.tool) != run.definition:
             raise NotApproved("its server describes the tool otherwise now than when people were asked")
@@ -157,7 +158,8 @@ def _check_fit(args: Args, definition: Definition) -> None:
     except (SchemaError, Unresolvable) as error:
         raise NotApproved(f"what people approved can't be held against the tool's schema: {error}") from error
     if fault is not None:
-        raise NotApproved(f"what people approved doesn't fit the tool: {fault.message}")
+        where = "".join(f"{name}: " for name in fault.absolute_path)
+        raise NotApproved(f"what people approved doesn't fit the tool: {where}{fault.message}")
 
 
 def _result(reply: Reply) -> str:

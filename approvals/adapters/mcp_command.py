@@ -36,12 +36,11 @@ def gate(command: Sequence[str], name: str | None, timeout: str) -> int:
     )
 
 
-def _run(serve: Callable[[Approvals, float], Awaitable[None]], timeout: str) -> int:
+def _run(serve: Callable[[Approvals, float], Awaitable[int]], timeout: str) -> int:
     timeout_s = seconds_of("timeout", timeout) or 0.0
 
-    async def serving() -> None:
+    async def serving() -> int:
         async with Approvals.connect(agent=os.environ.get("APPROVALS_AGENT") or AGENT) as approvals:
-            await serve(approvals, timeout_s)
+            return await serve(approvals, timeout_s)
 
-    asyncio.run(serving())
-    return 0
+    return asyncio.run(serving())

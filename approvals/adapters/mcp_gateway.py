@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import signal
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import AsyncExitStack, contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 from approvals.adapters import needs
 from approvals.adapters.mcp_asking import TIMEOUT_S, Asking
 from approvals.adapters.mcp_calls import Calls, Reply, ServerGone, refusal
+from approvals.adapters.mcp_stdio import STOPPED, Streams, client_on_stdio
 from approvals.client import Approvals
 from approvals.errors import InvalidCall
 from approvals.model import Args
@@ -22,7 +21,6 @@ from approvals.model import Args
 with needs("mcp"):
     from anyio import BrokenResourceError, ClosedResourceError
     from mcp.client.stdio import StdioServerParameters, stdio_client
-    from mcp.server.stdio import stdio_server
     from mcp.shared.message import SessionMessage
     from mcp.types import PROTOCOL_VERSION_META_KEY
     from mcp.types.jsonrpc import (
@@ -42,16 +40,15 @@ with needs("mcp"):
 
 _log = logging.getLogger(__name__)
 
-# What a transport of the SDK gives: where to read, and where to write.
-Streams: TypeAlias = tuple[Any, Any]
-
 GONE = "the MCP server behind the gateway has ended"
-STOPPED = 143  # the exit code of what SIGTERM has ended
+STOPPING = "the gateway was stopped"
 OURS = ("REDIS_URL", "APPROVALS_")  # in the environment: the server gets no leave to speak as the agent
 
 
-async def serve(approvals: Approvals, command: Sequence[str], *, name: str | None, timeout_s: float) -> None:
-    """Start the server, and stand between it and the client on stdin and stdout until that one closes.
+async def serve(approvals: Approvals, command: Sequence[str], *, name: str | None, timeout_s: float) -> int:
+    """Start the server, and stand between it and the client on stdin and stdout.
+
+    Until that one closes, or SIGTERM comes; returns the exit code.
 
     Raises:
         InvalidCall: the command can't be started.
@@ -63,13 +60,17 @@ async def serve(approvals: Approvals, command: Sequence[str], *, name: str | Non
             server = await stack.enter_async_context(stdio_client(child))
         except OSError as error:
             raise InvalidCall(f"{program} can't be started: {error}") from error
-        async with stdio_server() as client:
-            try:
-                with _ended_by_signal():
-                    await relay(approvals, client, server, name=name, timeout_s=timeout_s)
-            except asyncio.CancelledError:
-                # The SDK reads stdin in a thread, which can't be ended otherwise. The server's stdin closes.
-                os._exit(STOPPED)
+        client, stdin = await stack.enter_async_context(client_on_stdio())
+        async with client[1]:  # so that the SDK has written all of it when it is left
+            await relay(
+                approvals,
+                client,
+                server,
+                name=name,
+                timeout_s=timeout_s,
+                was_stopped=lambda: stdin.was_stopped,
+            )
+    return STOPPED if stdin.was_stopped else 0
 
 
 async def relay(
@@ -79,8 +80,9 @@ async def relay(
     *,
     name: str | None = None,
     timeout_s: float = TIMEOUT_S,
+    was_stopped: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Stand between a client and a server until the client closes.
+    """Stand between a client and a server until the client closes, or seems to since we `was_stopped`.
 
     `name` goes before the names of its tools, for the policy, as in `github.create_issue`. When `timeout_s`
     ends, a call is answered, and its request stays open for the same call to come again.
@@ -94,6 +96,8 @@ async def relay(
             listening = group.create_task(gateway.hear_server(from_server))
             await gateway.hear_client(from_client)
             listening.cancel()
+            if was_stopped():
+                await gateway.tell_of_the_end()
             gateway.leave()
     finally:
         await asking.take_back_parked()
@@ -241,6 +245,18 @@ class _Gateway:
             _, request = self._passed.popitem()
             await self._refuse_gone(request)
 
+    async def tell_of_the_end(self) -> None:
+        """The gateway was told to stop, and the client hears what that means for each of its calls."""
+        while self._open:
+            _, call = self._open.popitem()
+            text = f"The call {'did not run' if call.reply is None else 'may have run'}: {STOPPING}."
+            if call.task is not None:
+                call.task.cancel(STOPPING)
+            await self._send_client(refusal(call.request, text))
+        while self._passed:
+            _, request = self._passed.popitem()
+            await self._refuse(request, CONNECTION_CLOSED, STOPPING)
+
     def leave(self) -> None:
         """The client is gone: take back what waits, and report what ran as broken off."""
         for call in self._open.values():
@@ -271,20 +287,6 @@ class _Gateway:
 def _meta(request: JSONRPCRequest) -> dict[str, Any]:
     meta = (request.params or {}).get("_meta")
     return meta if isinstance(meta, dict) else {}
-
-
-@contextmanager
-def _ended_by_signal() -> Iterator[None]:
-    """Be cancelled by SIGTERM, as by SIGINT, so that what waits is taken back."""
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    if task is None or sys.platform == "win32":
-        yield
-        return
-    loop.add_signal_handler(signal.SIGTERM, task.cancel)
-    try:
-        yield
-    finally:
-        loop.remove_signal_handler(signal.SIGTERM)
 
 
 def _environment() -> dict[str, str]:

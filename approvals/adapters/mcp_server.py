@@ -14,8 +14,9 @@ from uuid import uuid4
 from pydantic import Field
 
 from approvals.adapters import needs, words
-from approvals.adapters.asking import approved, claimed
+from approvals.adapters.asking import approved, misfits
 from approvals.adapters.mcp_asking import TIMEOUT_S, Asking, decided, instead, take_back
+from approvals.adapters.mcp_stdio import STOPPED, client_on_stdio
 from approvals.client import Approvals
 from approvals.errors import Answered, ApprovalsError, NotApproved, StillPending
 from approvals.messages import OutcomeStatus
@@ -33,7 +34,7 @@ Status "pending": call `wait` with the id. Any other status: don't do it. Afterw
 people a question. Nothing here can approve or reject."""
 
 PENDING = "Nobody has decided yet. Call wait with this id to go on waiting; until then don't do it."
-APPROVED = "Approved: do exactly this, with these args, once. Then call report."
+APPROVED = "Approved: call exactly this tool with these args, once. Then call report."
 
 Id = Annotated[str, Field(description="The request's id, as `request` or `ask` told it.")]
 Ctx = Context[Any, Any]
@@ -46,6 +47,7 @@ class Answer:
     status: Literal["approved", "answered", "pending", "no"]
     id: str
     words: str  # what to do now; of a question, its answer
+    tool: str | None = None  # approved: what to call, and nothing else
     args: dict[str, Any] | None = None  # approved: the args to use, which people may have changed
 
 
@@ -70,9 +72,14 @@ def server(approvals: Approvals, *, timeout_s: float = TIMEOUT_S) -> MCPServer[N
     return made
 
 
-async def serve(approvals: Approvals, *, timeout_s: float = TIMEOUT_S) -> None:
-    """Serve one client on stdin and stdout until it closes."""
-    await server(approvals, timeout_s=timeout_s).run_stdio_async()
+async def serve(approvals: Approvals, *, timeout_s: float = TIMEOUT_S) -> int:
+    """Serve one client on stdin and stdout until it closes, or SIGTERM comes; returns the exit code."""
+    made = server(approvals, timeout_s=timeout_s)
+    lowlevel = made._lowlevel_server  # as its own `run_stdio_async` does, whose stdin can't be ended
+    async with client_on_stdio() as ((read, write), stdin):
+        # When `read` ends, calls that wait are cancelled, taken back, and answered with an error.
+        await lowlevel.run(read, write, lowlevel.create_initialization_options())
+    return STOPPED if stdin.was_stopped else 0
 
 
 class _Desk:
@@ -155,6 +162,10 @@ class _Desk:
         try:
             call_id = tool_use_id or uuid4().hex
             taken = await self.asking.leave(call_id, tool_name, input, _progress(ctx))
+            if names := misfits(input, taken.permit.args):
+                no = NotApproved(words.MISTYPED.format(names=", ".join(names)))
+                await taken.report.failed(no)
+                raise no
         except ApprovalsError as error:
             return json.dumps({"behavior": "deny", "message": instead(error)})
         return json.dumps({"behavior": "allow", "updatedInput": taken.permit.args})
@@ -168,7 +179,7 @@ class _Desk:
                 timeout_s=self._timeout_s,
                 tell=lambda: tell(f"Waiting for people to decide {id}"),
             )
-            permit, _ = await claimed(self._approvals, id)
+            permit = await self._approvals.claim(id)
         except StillPending:
             return Answer(status="pending", id=id, words=PENDING)
         except NotApproved as no:
@@ -177,7 +188,7 @@ class _Desk:
             if given_up:
                 await take_back(self._approvals, id)
             raise
-        return Answer(status="approved", id=id, words=APPROVED, args=permit.args)
+        return Answer(status="approved", id=id, words=APPROVED, tool=permit.tool, args=permit.args)
 
 
 def _no(id: str, no: NotApproved) -> Answer:

@@ -94,14 +94,14 @@ class Gate:
             return words.unaskable(fault)
         try:
             await approved(self.approvals, request_id, self.timeout)
-            permit, report = await claimed(self.approvals, request_id)
+            permit, report = await claimed(self.approvals, request_id, self.tool.name)
         except NotApproved as no:
             return words.instead(no)
         try:
             result = await self._run(ctx, permit.args)
         except BaseException as error:
             await report.failed(error)
-            if isinstance(error, ModelBehaviorError):  # the arguments, which the SDK takes for the model's
+            if _is_misfit(error):
                 return words.UNFIT
             if isinstance(error, Exception):
                 return await self._told(ctx, error)
@@ -133,6 +133,11 @@ class Gate:
         if told is None:
             raise error
         return told
+
+
+def _is_misfit(error: BaseException) -> bool:
+    """Whether the tool didn't take its arguments, which the SDK tells by these words alone."""
+    return isinstance(error, ModelBehaviorError) and str(error).startswith("Invalid JSON input for tool")
 
 
 def read_args(arguments: str | None) -> Args:
@@ -178,10 +183,10 @@ def hosted(
             args = read_args(call.arguments)
             request_id = await submitted(approvals, "hosted", call.id, tool, args, **options)
             outcome = await approved(approvals, request_id, timeout)
-            if outcome.edited:
+            if outcome.fingerprint != fingerprint(tool, args):
                 changed = json.dumps(outcome.args, ensure_ascii=False)
                 return {"approve": False, "reason": f"A person changed it. Call it again with {changed}."}
-            _, report = await claimed(approvals, request_id)
+            _, report = await claimed(approvals, request_id, tool)
         except InvalidCall as fault:
             return {"approve": False, "reason": words.unaskable(fault)}
         except NotApproved as no:

@@ -18,7 +18,7 @@ from approvals.adapters import needs, words
 from approvals.adapters.asking import approved, claimed, submitted
 from approvals.canonical import fingerprint
 from approvals.client import Approvals
-from approvals.errors import ApprovalsError, InvalidCall, NotApproved, NotClaimed
+from approvals.errors import ApprovalsError, InvalidCall, NotApproved
 from approvals.model import QUESTION_TOOL, Args, Json
 from approvals.submitting import Options, Span, submission
 
@@ -245,10 +245,8 @@ class _Claiming(WrapperToolset[Any]):
         told = ctx.tool_call_metadata if isinstance(ctx.tool_call_metadata, dict) else {}
         if OURS not in told:  # somebody else says that it is approved; people haven't been asked
             told = await self._asked(name, to_jsonable_python(tool_args), ctx)
-        permit, report = await claimed(self.people.approvals, told[OURS])
+        permit, report = await claimed(self.people.approvals, told[OURS], name)
         try:
-            if permit.tool != name:
-                raise NotClaimed(f"{permit.id} was approved for {permit.tool}, not for {name}")
             args = _in_its_types(tool, permit.args, ctx)
             result = await self.wrapped.call_tool(name, args, ctx, tool)
         except BaseException as error:

@@ -8,7 +8,7 @@ from typing import Unpack
 from uuid import uuid4
 
 from approvals.adapters import words
-from approvals.adapters.asking import approved, submitted
+from approvals.adapters.asking import approved, claimed, misfits, submitted
 from approvals.canonical import fingerprint
 from approvals.client import Approvals
 from approvals.errors import (
@@ -19,7 +19,7 @@ from approvals.errors import (
     NotClaimed,
     StillPending,
 )
-from approvals.model import Args, Json, RequestId
+from approvals.model import Args, RequestId
 from approvals.submitting import Options, Span, submission
 
 _log = logging.getLogger(__name__)
@@ -33,7 +33,6 @@ PENDING = (
 )
 AWAY = "The call did not run: approvals can't be asked for now. That is not a no. Stop, and say so. ({error})"
 CUT = "a person took {names} away from it, which can't be told to the tool from here."
-UNFIT = "a person gave {names} values of another type."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,27 +116,16 @@ class ToolHooks:
             raise
         args = outcome.args or {}
         await self.approvals.runs.forget(slot)
-        if unfit := sorted(
-            name for name in args.keys() & call.args.keys() if _differ(args[name], call.args[name])
-        ):
-            raise NotApproved(UNFIT.format(names=", ".join(unfit)))
+        if unfit := misfits(call.args, args):
+            raise NotApproved(words.MISTYPED.format(names=", ".join(unfit)))
         if self._merges and (gone := sorted(call.args.keys() - args.keys())):
             raise NotApproved(CUT.format(names=", ".join(gone)))
         ran = call.id or fingerprint(call.tool, args)
         await self.approvals.runs.put_by(f"{call.session}/ran/{ran}", HOOK, id)
-        permit = await self.approvals.claim(id)
+        permit, _ = await claimed(self.approvals, id, call.tool)
         by = outcome.decided_by_name or outcome.decided_by
         said = words.edited(permit.args) if outcome.edited else f"Approved by {by}."
         return Verdict(words=said[:SAID_CHARS], args=permit.args, edited=outcome.edited)
-
-
-def _differ(edited: Json, asked: Json) -> bool:
-    """Whether a value was edited to another type than was asked for: hooks don't know the tool's schema."""
-    return asked is not None and _kind(edited) is not _kind(asked)
-
-
-def _kind(value: Json) -> type:
-    return float if type(value) is int else type(value)
 
 
 def _no(said: str) -> Verdict:

@@ -32,6 +32,7 @@ _SAID: dict[type[NotApproved], str] = {
     TakenOver: "A person has taken this over. Stop, and leave the rest to them.",
 }
 
+MISTYPED = "a person gave {names} values of another type."
 UNFIT = "The call did not run: what people approved doesn't fit the tool."
 
 
@@ -49,3 +50,8 @@ def unaskable(fault: InvalidCall) -> str:
 def edited(args: Args) -> str:
     """What the model reads before the result when a person has changed the call."""
     return f"A person changed the call, and it ran with {json.dumps(args, ensure_ascii=False)}."
+
+
+def edited_in_vain(args: Args) -> str:
+    """What the model reads before the error when a changed call failed, or couldn't even run."""
+    return f"A person changed the call to {json.dumps(args, ensure_ascii=False)}, which failed."

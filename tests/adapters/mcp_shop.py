@@ -84,11 +84,16 @@ class _Line:
 
 @asynccontextmanager
 async def gated(
-    approvals: Approvals, shop: Shop, *, name: str | None = None, timeout_s: float = 5.0, **of_client: Any
+    approvals: Approvals,
+    shop: MCPServer,
+    *,
+    name: str | None = None,
+    timeout_s: float = 5.0,
+    **of_client: Any,
 ) -> AsyncIterator[Client]:
     """A client whose server is the shop behind the gateway."""
     async with (
-        InMemoryTransport(shop.server) as inner,
+        InMemoryTransport(shop) as inner,
         create_client_server_memory_streams() as (near, far),
         asyncio.TaskGroup() as group,
     ):

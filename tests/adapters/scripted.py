@@ -52,13 +52,14 @@ class Shop:
 
     ran: list[dict[str, Any]] = field(default_factory=list)
     trouble: Exception | None = None
+    result: str | None = None
 
     def refund(self, customer: str, amount: float) -> str:
         """Pay a customer back."""
         self.ran.append({"customer": customer, "amount": amount})
         if self.trouble:
             raise self.trouble
-        return f"refunded {amount:.2f} to {customer}"
+        return self.result or f"refunded {amount:.2f} to {customer}"
 
     def look_up(self, customer: str) -> str:
         """Look a customer up."""

@@ -1,7 +1,6 @@
 """The gate in the Claude Agent SDK: with the real Claude Code under it, or one that follows a script."""
 
 import asyncio
-import json
 import os
 import sys
 from asyncio.subprocess import PIPE
@@ -16,7 +15,7 @@ import pytest
 pytest.importorskip("claude_agent_sdk", reason="make test installs the Claude Agent SDK")
 
 import claude_agent_sdk
-from claude_agent_sdk import ClaudeAgentOptions, CLIConnectionError, ResultMessage, Transport, query
+from claude_agent_sdk import ClaudeAgentOptions, CLIConnectionError, ResultMessage, query
 
 from approvals import Approvals, InvalidCall
 from approvals.adapters.claude_agent import approval_hooks, can_use_tool
@@ -24,6 +23,7 @@ from approvals.commands import Approve, Command, Reject
 from approvals.model import Args, Request, Status
 from tests.adapters.claude_api import CLAUDE, scripted_claude
 from tests.adapters.pages import a_page
+from tests.adapters.scripted_code import ScriptedCode
 from tests.clerk import ADA, Clerk, serving, yes
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "with_claude_agent.py"
@@ -134,73 +134,6 @@ async def broken(*_: object) -> Any:
     raise ZeroDivisionError
 
 
-class ScriptedCode(Transport):
-    """A Claude Code that is about to call Bash: what the SDK answers to it is what would happen."""
-
-    def __init__(self, *, honors_on_failure: bool = True) -> None:
-        self.honors_on_failure = honors_on_failure
-        self.answers: list[dict[str, Any]] = []
-        self.registered: dict[str, Any] = {}
-        self._to_sdk: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
-
-    async def connect(self) -> None: ...
-
-    async def write(self, data: str) -> None:
-        message = json.loads(data)
-        if message["type"] == "control_request":  # initialize
-            self.registered = message["request"]["hooks"] or {}
-            answer = {"hook_on_failure_supported": True} if self.honors_on_failure else {}
-            self._reply(message["request_id"], answer)
-        elif message["type"] == "user":
-            self.ask("1")
-        else:
-            self.answers.append(message["response"])
-            self.end()
-
-    def ask(self, id: str, **more: Any) -> None:
-        (matcher,) = self.registered["PreToolUse"]
-        event = {
-            "hook_event_name": "PreToolUse",
-            "session_id": "session-1",
-            "tool_name": "Bash",
-            "tool_input": {"command": "make publish"},
-            "tool_use_id": f"toolu_{id}",
-        }
-        request = {
-            "subtype": "hook_callback", "callback_id": matcher["hookCallbackIds"][0], "input": event | more
-        }  # fmt: skip
-        self._to_sdk.put_nowait({"type": "control_request", "request_id": f"ask-{id}", "request": request})
-
-    def cancel(self, id: str) -> None:
-        self._to_sdk.put_nowait({"type": "control_cancel_request", "request_id": f"ask-{id}"})
-
-    def end(self) -> None:
-        result = {
-            "subtype": "success",
-            "duration_ms": 1,
-            "duration_api_ms": 1,
-            "is_error": False,
-            "num_turns": 1,
-        }
-        self._to_sdk.put_nowait({"type": "result", "session_id": "session-1", "result": "Done.", **result})
-        self._to_sdk.put_nowait(None)
-
-    def _reply(self, id: str, answer: dict[str, Any]) -> None:
-        response = {"subtype": "success", "request_id": id, "response": answer}
-        self._to_sdk.put_nowait({"type": "control_response", "response": response})
-
-    async def read_messages(self) -> AsyncIterator[dict[str, Any]]:
-        while (message := await self._to_sdk.get()) is not None:
-            yield message
-
-    async def close(self) -> None: ...
-
-    async def end_input(self) -> None: ...
-
-    def is_ready(self) -> bool:
-        return True
-
-
 async def publish(code: ScriptedCode, approvals: Approvals, timeout: float = 5) -> dict[str, Any]:  # noqa: ASYNC109  # ours
     """What the SDK has told Claude Code about its call."""
     options = ClaudeAgentOptions(hooks=approval_hooks(approvals, timeout=timeout))
@@ -256,7 +189,7 @@ async def test_a_call_that_claude_code_gives_up_uses_nothing(approvals: Approval
     async with asyncio.timeout(10), asyncio.TaskGroup() as group:
         group.create_task(run())
         (request,) = await clerk.arrived()
-        code.cancel("1")
+        code.cancel()
         code.end()
     await clerk.approve(request.id)
     assert code.answers == []

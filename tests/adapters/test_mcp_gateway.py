@@ -38,7 +38,7 @@ async def read(client: Client, args: Args = CALL, tool: str = "refund") -> tuple
 async def test_an_approved_call_runs_once_and_is_reported(
     mode: str, approvals: Approvals, clerk: Clerk, shop: Shop
 ) -> None:
-    async with gated(approvals, shop, mode=mode) as client, asyncio.TaskGroup() as group:
+    async with gated(approvals, shop.server, mode=mode) as client, asyncio.TaskGroup() as group:
         await client.list_tools()
         reading = group.create_task(read(client))
         (request,) = await clerk.arrived()
@@ -54,7 +54,7 @@ async def test_an_approved_call_runs_once_and_is_reported(
 
 
 async def test_tools_are_listed_as_their_server_lists_them(approvals: Approvals, shop: Shop) -> None:
-    async with gated(approvals, shop) as client, Client(shop.server) as bare:
+    async with gated(approvals, shop.server) as client, Client(shop.server) as bare:
         assert (await client.list_tools()).tools == (await bare.list_tools()).tools
 
 
@@ -67,7 +67,7 @@ async def test_resources_prompts_and_questions_pass_in_both_directions(
 
     async with (
         serving(redis_url, tenant, habit=yes) as clerk,
-        gated(approvals, shop, mode=mode, elicitation_callback=sure) as client,
+        gated(approvals, shop.server, mode=mode, elicitation_callback=sure) as client,
     ):
         assert "all free" in str(await client.read_resource("shop://prices"))
         assert "Greet Ada." in str(await client.get_prompt("greet", {"name": "Ada"}))
@@ -81,7 +81,7 @@ async def test_what_people_changed_is_what_runs_and_the_model_is_told(
     redis_url: str, tenant: str, approvals: Approvals, shop: Shop
 ) -> None:
     habit = editing({"customer": "c_42", "amount": 90})
-    async with serving(redis_url, tenant, habit=habit), gated(approvals, shop) as client:
+    async with serving(redis_url, tenant, habit=habit), gated(approvals, shop.server) as client:
         assert await read(client) == (
             'A person changed the call, and it ran with {"customer": "c_42", "amount": 90}.\nrefunded 90.00',
             False,
@@ -93,14 +93,12 @@ async def test_a_change_to_another_type_does_not_run(
     redis_url: str, tenant: str, approvals: Approvals, shop: Shop
 ) -> None:
     habit = editing({"customer": "c_42", "amount": "lots"})
-    async with serving(redis_url, tenant, habit=habit) as clerk, gated(approvals, shop) as client:
+    async with serving(redis_url, tenant, habit=habit) as clerk, gated(approvals, shop.server) as client:
         await client.list_tools()
         said, is_error = await read(client)
         (request,) = await clerk.arrived()
         await clerk.until_status(request.id, Status.FAILED)
-    assert said == (
-        "The call did not run: what people approved doesn't fit the tool: 'lots' is not of type 'number'"
-    )
+    assert said.endswith("what people approved doesn't fit the tool: amount: 'lots' is not of type 'number'")
     assert is_error
     assert shop.ran == []
 
@@ -108,7 +106,7 @@ async def test_a_change_to_another_type_does_not_run(
 async def test_a_tool_that_fails_is_told_as_it_is_and_reported(
     redis_url: str, tenant: str, approvals: Approvals, shop: Shop
 ) -> None:
-    async with serving(redis_url, tenant, habit=yes) as clerk, gated(approvals, shop) as client:
+    async with serving(redis_url, tenant, habit=yes) as clerk, gated(approvals, shop.server) as client:
         assert await read(client, {"customer": "c_0", "amount": 1}) == ("Error executing tool refund", True)
         (request,) = await clerk.arrived()
         done = await clerk.until_status(request.id, Status.FAILED)
@@ -132,7 +130,7 @@ async def test_a_call_that_is_not_approved_does_not_run_and_the_model_reads_why(
     decide, words = NO[what]
     async with (
         serving(redis_url, tenant, deadline_s=0 if what == "expired" else 3600) as clerk,
-        gated(approvals, shop) as client,
+        gated(approvals, shop.server) as client,
         asyncio.TaskGroup() as group,
     ):
         reading = group.create_task(read(client))
@@ -147,7 +145,7 @@ async def test_a_call_that_is_not_approved_does_not_run_and_the_model_reads_why(
 async def test_two_calls_at_once_are_two_requests_even_if_they_are_alike(
     approvals: Approvals, clerk: Clerk, shop: Shop
 ) -> None:
-    async with gated(approvals, shop) as client, asyncio.TaskGroup() as group:
+    async with gated(approvals, shop.server) as client, asyncio.TaskGroup() as group:
         first, second = group.create_task(read(client)), group.create_task(read(client))
         one, other = await clerk.arrived(2)
         await clerk.approve(one.id)
@@ -159,7 +157,7 @@ async def test_two_calls_at_once_are_two_requests_even_if_they_are_alike(
 async def test_a_call_that_nobody_decided_in_time_goes_on_when_it_is_made_again(
     approvals: Approvals, clerk: Clerk, shop: Shop
 ) -> None:
-    async with gated(approvals, shop, timeout_s=0.5) as client:
+    async with gated(approvals, shop.server, timeout_s=0.5) as client:
         said, is_error = await read(client)
         (request,) = await clerk.arrived()
         assert said.startswith(f"The call has not run: nobody has decided on {request.id} yet.")
@@ -173,7 +171,7 @@ async def test_a_call_that_nobody_decided_in_time_goes_on_when_it_is_made_again(
 
 
 async def test_with_the_service_away_a_call_does_not_run(approvals: Approvals, shop: Shop) -> None:
-    async with gated(approvals, shop, timeout_s=0.5) as client:
+    async with gated(approvals, shop.server, timeout_s=0.5) as client:
         said, is_error = await read(client)
     assert said.startswith("The call has not run: nobody has decided")
     assert is_error
@@ -183,7 +181,7 @@ async def test_with_the_service_away_a_call_does_not_run(approvals: Approvals, s
 async def test_with_redis_away_a_call_does_not_run(shop: Shop) -> None:
     async with (
         Approvals.connect("redis://127.0.0.1:1", agent="billing", patience=0) as approvals,
-        gated(approvals, shop) as client,
+        gated(approvals, shop.server) as client,
     ):
         said, is_error = await read(client)
     assert said.startswith("The call did not run: approvals are out of reach")
@@ -195,7 +193,7 @@ async def test_with_redis_away_a_call_does_not_run(shop: Shop) -> None:
 async def test_a_call_given_up_while_it_waits_is_taken_back(
     mode: str, approvals: Approvals, clerk: Clerk, shop: Shop
 ) -> None:
-    async with gated(approvals, shop, mode=mode) as client, asyncio.TaskGroup() as group:
+    async with gated(approvals, shop.server, mode=mode) as client, asyncio.TaskGroup() as group:
         reading = group.create_task(read(client))
         (request,) = await clerk.arrived()
         reading.cancel()
@@ -208,7 +206,7 @@ async def test_a_call_given_up_while_it_runs_is_reported_so(
 ) -> None:
     async with (
         serving(redis_url, tenant, habit=yes) as clerk,
-        gated(approvals, shop) as client,
+        gated(approvals, shop.server) as client,
         asyncio.TaskGroup() as group,
     ):
         reading = group.create_task(read(client, {"customer": "c_42"}, "ship"))
@@ -223,7 +221,10 @@ async def test_a_call_given_up_while_it_runs_is_reported_so(
 async def test_a_server_can_be_named_for_the_policy(
     redis_url: str, tenant: str, approvals: Approvals, shop: Shop
 ) -> None:
-    async with serving(redis_url, tenant, habit=yes) as clerk, gated(approvals, shop, name="shop") as client:
+    async with (
+        serving(redis_url, tenant, habit=yes) as clerk,
+        gated(approvals, shop.server, name="shop") as client,
+    ):
         assert await read(client) == ("refunded 940.00", False)
         (request,) = await clerk.arrived()
     assert request.tool == "shop.refund"
@@ -235,7 +236,7 @@ async def test_a_client_is_told_whom_it_waits_for(approvals: Approvals, clerk: C
     async def tell(progress: float, total: float | None, message: str | None) -> None:
         await told.put(message)
 
-    async with gated(approvals, shop) as client, asyncio.TaskGroup() as group:
+    async with gated(approvals, shop.server) as client, asyncio.TaskGroup() as group:
         calling = group.create_task(client.call_tool("refund", CALL, progress_callback=tell))
         (request,) = await clerk.arrived()
         assert await told.get() == f"Waiting for people to decide {request.id}"

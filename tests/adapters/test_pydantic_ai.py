@@ -27,7 +27,8 @@ from pydantic_ai import (
     ToolReturnPart,
 )
 from pydantic_ai.capabilities import AbstractCapability
-from pydantic_ai.models.function import AgentInfo, FunctionModel
+from pydantic_ai.exceptions import UserError
+from pydantic_ai.models.function import AgentInfo, DeltaToolCall, DeltaToolCalls, FunctionModel
 
 from approvals import Approvals, InvalidCall, StillPending, Unavailable
 from approvals.adapters.pydantic_ai import FRAMEWORK, AskPeople
@@ -375,6 +376,16 @@ async def test_a_whole_toolset_can_be_asked_about(approvals: Approvals, clerk: C
         await clerk.approve(request.id, {"table": "drafts"})
     assert ran == ["drafts"]
     assert json.loads(desk.told["call_1"]) == {"dropped": "drafts"}
+
+
+async def test_a_stream_that_cant_wait_runs_nothing(desk: Desk, clerk: Clerk) -> None:
+    async def stream(_: list[ModelMessage], __: AgentInfo) -> AsyncIterator[DeltaToolCalls]:
+        yield {0: DeltaToolCall("refund", json.dumps(CALL), tool_call_id="call_1")}
+
+    with pytest.raises(UserError, match="DeferredToolRequests"):
+        async with desk.agent.run_stream("Refund c_42.", model=FunctionModel(stream_function=stream)) as run:
+            await run.get_output()
+    assert (desk.ran, clerk.requests) == ([], {})
 
 
 @both
