@@ -46,6 +46,13 @@ class SigningKey:
     """A private key, and what others may know of it."""
 
     private: Ed25519PrivateKey = field(repr=False)
+    public: str = field(init=False)  # as it is told: base64 of its 32 bytes
+    name: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        public = base64.b64encode(self.private.public_key().public_bytes_raw()).decode()
+        object.__setattr__(self, "public", public)  # once: both are part of every signature
+        object.__setattr__(self, "name", name_of(public))
 
     @classmethod
     def made(cls) -> SigningKey:
@@ -54,15 +61,6 @@ class SigningKey:
     @classmethod
     def of(cls, private: bytes) -> SigningKey:
         return cls(Ed25519PrivateKey.from_private_bytes(private))
-
-    @property
-    def public(self) -> str:
-        """The public half as it is told: base64 of its 32 bytes."""
-        return base64.b64encode(self.private.public_key().public_bytes_raw()).decode()
-
-    @property
-    def name(self) -> str:
-        return name_of(self.public)
 
     @property
     def keys(self) -> PublicKeys:

@@ -13,6 +13,7 @@ from pydantic import Field, TypeAdapter
 from approvals.agent_tokens import HolderExists, NoSuchHolder
 from approvals.errors import (
     ApprovalsError,
+    Forged,
     InvalidCall,
     KeyReused,
     NotClaimed,
@@ -35,6 +36,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "method-not-allowed": (405, "That can't be done here"),
     "key-reused": (409, "The key was used for something else"),
     "not-claimed": (409, "There is no leave to run it"),
+    "forged": (409, "What says that it is approved is not what was signed"),
     "not-taken": (409, "There is nothing to undo (any more)"),
     "conflict": (409, "It isn't as it was when that was decided"),
     "too-large": (413, "The body is too large"),
@@ -51,6 +53,7 @@ _BY_ERROR: tuple[tuple[type[ApprovalsError], str], ...] = (
     (KeyReused, "key-reused"),
     (RequestNotFound, "not-found"),
     (NotClaimed, "not-claimed"),
+    (Forged, "forged"),
     (NoSuchHolder, "not-found"),
     (HolderExists, "conflict"),
     (Unavailable, "unavailable"),

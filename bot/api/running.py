@@ -139,7 +139,7 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
         summary="Take the leave to run it, once: run these args and no others",
         handle=_claim,
         answers={200: Permit},
-        problems=("not-found", "not-claimed"),
+        problems=("not-found", "not-claimed", "forged"),
     ),
     Operation(
         method="POST",
