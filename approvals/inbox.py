@@ -16,6 +16,7 @@ from datetime import datetime
 from typing import Literal, NoReturn
 
 from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
 from redis.exceptions import ResponseError, WatchError
 from redis.typing import KeyT, StreamIdT
 
@@ -145,11 +146,10 @@ class AgentInbox:
         notice = wire.write(wire.LETTER, ClaimNotice(id=request_id))
         with translated(self._redis):
             async with self._redis.pipeline() as pipe:
-                await pipe.watch(permit_key)
-                text = await pipe.get(permit_key)
+                text, now = await _watched(pipe, permit_key)
                 if text is None:
                     raise NotClaimed(f"{request_id}: {await self._why_not(request_id)}")
-                permit = await self._checked(request_id, text, moment(await pipe.time()))
+                permit = await self._checked(request_id, text, now)
                 pipe.multi()  # type: ignore[no-untyped-call]  # redis-py left it so
                 pipe.getdel(permit_key)
                 pipe.sadd(self._agents, self._agent)
@@ -264,6 +264,15 @@ class AgentInbox:
                     pipe.xadd(key(self._tenant, "bell"), {"agent": self._agent}, maxlen=BELL_LENGTH)
                 await pipe.execute()
         self._has_rung = True
+
+
+async def _watched(pipe: Pipeline, permit_key: str) -> tuple[str | bytes | None, datetime]:
+    """The permit, which is watched from now on, and Redis's clock."""
+    try:
+        await pipe.watch(permit_key)
+        return await pipe.get(permit_key), moment(await pipe.time())
+    except WatchError as error:  # so redis-py tells of a line that breaks by now; nothing has been claimed
+        raise Unavailable(f"the permit could not be read: {error}") from error
 
 
 def _readdressed(submission: Submission, request_id: RequestId) -> Submission:

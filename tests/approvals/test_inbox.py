@@ -283,12 +283,13 @@ async def test_a_claim_whose_reply_is_lost_counts_as_used(
         await billing.claim(request.id)
 
 
+@pytest.mark.parametrize("word", [b"WATCH", b"$3\r\nGET\r\n", b"TIME"])
 async def test_a_claim_that_never_reached_redis_can_be_made_again(
-    redis_url: str, tenant: str, billing: AgentInbox, approved: Callable[..., Awaitable[Request]]
+    redis_url: str, tenant: str, billing: AgentInbox, approved: Callable[..., Awaitable[Request]], word: bytes
 ) -> None:
     request = await approved()
     async with LossyLine(redis_url) as line, open_redis(line.url) as far:
-        line.lose_reply_to(b"WATCH")
+        line.lose_reply_to(word)
         with pytest.raises(Unavailable) as away:
             await AgentInbox(far, tenant, "billing", TRUSTED).claim(request.id)
     assert "must not be run" not in str(away.value)
