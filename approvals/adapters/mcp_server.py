@@ -17,6 +17,7 @@ from approvals.adapters import needs, words
 from approvals.adapters.asking import approved, misfits
 from approvals.adapters.mcp_asking import TIMEOUT_S, Asking, decided, instead, take_back
 from approvals.adapters.mcp_stdio import STOPPED, client_on_stdio
+from approvals.adapters.mcp_stdio import STOPPED, client_on_stdio
 from approvals.client import Approvals
 from approvals.errors import Answered, ApprovalsError, NotApproved, StillPending
 from approvals.messages import OutcomeStatus

@@ -28,6 +28,7 @@ pytestmark = pytest.mark.usefixtures("bot")
 PAGE = (ROOT / "docs" / "agents" / "mcp.md").read_text()
 SERVER = ROOT / "docs" / "examples" / "with_mcp.py"
 COUNTERSIGN = str(Path(sys.executable).parent / "countersign")
+MAIN = ("-c", "from approvals.cli import main; raise SystemExit(main())")
 CALL: Args = {"customer": "c_42", "amount": 940}
 
 
@@ -110,8 +111,7 @@ async def test_a_gateway_that_is_stopped_takes_back_what_waits(
 ) -> None:
     assert settings.env is not None
     ping = {"jsonrpc": "2.0", "id": 0, "method": "ping"}
-    arguments = ["-c", "from approvals.cli import main; raise SystemExit(main())", *settings.args]
-    async with a_process(settings.env, *arguments) as gateway:
+    async with a_process(settings.env, *MAIN, *settings.args) as gateway:
         assert gateway.stdin is not None
         assert gateway.stdout is not None
         gateway.stdin.write(f"{json.dumps(ping)}\n".encode())
@@ -126,5 +126,39 @@ async def test_a_gateway_that_is_stopped_takes_back_what_waits(
         card = await the_card(slack, "c_42")
         gateway.send_signal(signal.SIGTERM)
         async with asyncio.timeout(20):
+            told = json.loads(await gateway.stdout.readline())
             assert await gateway.wait() == 143
+        assert told["id"] == 1
+        assert told["result"]["isError"]
+        assert told["result"]["content"][0]["text"] == "The call did not run: the gateway was stopped."
+        await redrawn(slack, card, "cancelled it")
+
+
+async def test_a_server_that_is_stopped_takes_back_what_waits(
+    slack: Sandbox, settings: StdioServerParameters
+) -> None:
+    assert settings.env is not None
+    async with a_process(settings.env, *MAIN, "mcp") as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        asked = {"name": "ask", "arguments": {"question": "Which region?"}}
+        hello = {
+            "protocolVersion": "2025-06-18",
+            "capabilities": {},
+            "clientInfo": {"name": "x", "version": "1"},
+        }
+        for message in (
+            {"id": 0, "method": "initialize", "params": hello},
+            {"method": "notifications/initialized"},
+            {"id": 1, "method": "tools/call", "params": asked},
+        ):
+            server.stdin.write(f"{json.dumps({'jsonrpc': '2.0', **message})}\n".encode())
+        assert json.loads(await asyncio.wait_for(server.stdout.readline(), 20))["id"] == 0
+        card = await the_card(slack, "Which region?")
+        server.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(20):
+            told = json.loads(await server.stdout.readline())
+            assert await server.wait() == 143
+        assert told["id"] == 1
+        assert "error" in told
         await redrawn(slack, card, "cancelled it")
