@@ -37,15 +37,29 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Gated:
+    """A call in some framework, without a gate and with one that lets it through."""
+
+    what: str
+    bare: Times
+    gated: Times
+
+    @property
+    def more_us(self) -> float:
+        return (self.gated.p50_ms - self.bare.p50_ms) * 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     machine: str
     few: int
     many: int
     latencies: list[Latency]
     costs: list[Cost]
+    gated: list[Gated]
 
     def show(self) -> None:
-        """Print both tables and the machine."""
+        """Print the tables and the machine."""
         console = Console(width=None if Console().is_terminal else 120)
         for title, head, rows in self._tables():
             table = Table(title=title, title_justify="left")
@@ -82,6 +96,10 @@ class Report:
                 for each in self.latencies
             ],
             "costs": [{"what": each.what, "value": each.value, "note": each.note} for each in self.costs],
+            "gated_ms": [
+                {"what": each.what, "bare": _pair(each.bare), "gated": _pair(each.gated)}
+                for each in self.gated
+            ],
         }
 
     def _tables(self) -> list[tuple[str, list[str], list[list[str]]]]:
@@ -89,7 +107,21 @@ class Report:
         head = ["in ms", f"{few}: p50", "p99", f"{many}: p50", "p99", "growth", "ratio, aim"]
         latencies = [self._latency_row(each) for each in self.latencies]
         costs = [[each.what, f"{each.value:,.{each.digits}f}", each.note] for each in self.costs]
-        return [("Latency", head, latencies), ("Cost", ["", "figure", "of that"], costs)]
+        gated_head = ["in µs", "bare", "gated: p50", "p99", "more", "beside the first row"]
+        return [
+            ("Latency", head, latencies),
+            ("Cost", ["", "figure", "of that"], costs),
+            ("A call that a rule allows", gated_head, [self._gated_row(each) for each in self.gated]),
+        ]
+
+    def _gated_row(self, row: Gated) -> list[str]:
+        figures = (row.bare.p50_ms, row.gated.p50_ms, row.gated.p99_ms)
+        return [
+            row.what,
+            *(f"{milliseconds * 1000:,.0f}" for milliseconds in figures),
+            f"{row.more_us:,.0f}",
+            f"{row.more_us / self.gated[0].more_us:.1f} ×",
+        ]
 
     def _latency_row(self, row: Latency) -> list[str]:
         many = [_ms(row.many.p50_ms), _ms(row.many.p99_ms)] if row.many else ["", ""]

@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench import clicks, floods, policies, timers, wakes, walks
+from tests.bench import clicks, floods, policies, timers, wakes, walks, ways_in
 from tests.bench.clicks import Workspace
 from tests.bench.floods import Cleared, Flood
 from tests.bench.ground import ARGS_BYTES, Ground, a_ground
@@ -53,6 +53,7 @@ class Effort:
     quorums: int = 10
     flood: int = 1000  # requests into one channel at once
     cleared: int = 100  # requests of one digest, three of which are of high risk
+    agents: ways_in.Effort = ways_in.FULL
 
 
 QUICK = Effort(
@@ -71,6 +72,7 @@ QUICK = Effort(
     quorums=1,
     flood=20,
     cleared=15,
+    agents=ways_in.QUICK,
 )
 
 
@@ -99,6 +101,7 @@ class Figures:
     quorum: Contended
     flood: Flood
     cleared: Cleared
+    agents: ways_in.Measured
     pending_bytes: float
     log_bytes: float
 
@@ -141,6 +144,7 @@ async def measure(effort: Effort) -> Report:
         many=effort.many,
         latencies=_latencies(figures),
         costs=_costs(figures, effort),
+        gated=ways_in.gated(figures.agents),
     )
 
 
@@ -161,10 +165,12 @@ async def _figures(effort: Effort, few: Ground, many: Ground, workspace: Workspa
     decided, bare_cel = policies.decisions(effort.decisions), policies.bare_cel(effort.decisions)
     budget = await policies.budget(few, effort.takes)
     quorum = await policies.quorum(few, effort.quorums)
-    _tell("a flood, and a digest cleared")
-    flood = await floods.flood(few, effort.flood)
     with tempfile.TemporaryDirectory(prefix="bench-") as directory:
+        _tell("a flood, and a digest cleared")
+        flood = await floods.flood(few, effort.flood)
         cleared = await floods.clearing(few, Path(directory), effort.cleared, RISKY)
+        _tell("agents' ways in: HTTP, frameworks, very many who wait")
+        measured = await ways_in.measure(few, Path(directory), effort.agents)
     _tell("what a lifecycle costs")
     return Figures(
         few=sides[0],
@@ -180,6 +186,7 @@ async def _figures(effort: Effort, few: Ground, many: Ground, workspace: Workspa
         quorum=quorum,
         flood=flood,
         cleared=cleared,
+        agents=measured,
         pending_bytes=weight / effort.weighed,
         log_bytes=log_weight / effort.weighed,
     )
@@ -250,7 +257,10 @@ def _latencies(figures: Figures) -> list[Latency]:
             aim_ms=aim_ms,
         )
         for name, beside, aim_ms in ours
-    ] + [Latency(what=timers.LATE, few=figures.few_timers.late, many=figures.many_timers.late)]
+    ] + [
+        *ways_in.latencies(figures.agents),
+        Latency(what=timers.LATE, few=figures.few_timers.late, many=figures.many_timers.late),
+    ]
 
 
 def _costs(figures: Figures, effort: Effort) -> list[Cost]:
@@ -272,6 +282,7 @@ def _costs(figures: Figures, effort: Effort) -> list[Cost]:
         ),
         *_of_policies(figures),
         *_of_digests(figures.flood, figures.cleared),
+        *ways_in.costs(figures.agents),
         Cost(what="Redis round trips of a click", value=figures.click_trips, digits=1, note="aim: at most 2"),
         Cost(
             what="Redis round trips of a lifecycle",
