@@ -11,6 +11,7 @@ import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -68,21 +69,17 @@ def key(text: str, name: str) -> Key:
     Raises:
         BadNote: it is no such key.
     """
-    told, plus, rest = text.strip().partition("+")
+    if len(_decoded(text.strip(), otherwise=b"")) == _PUBLIC_BYTES:
+        return Key(name=name, public=_decoded(text.strip()))
+    told, _, rest = text.strip().partition("+")
     id, _, encoded = rest.partition("+")
-    if not plus or not _NAME.fullmatch(told) or len(id) != 2 * _ID_BYTES:
-        return Key(name=name, public=_public(_decoded(text.strip())))
     raw = _decoded(encoded)
-    found = Key(name=told, public=_public(raw[1:]))
-    if raw[:1] != _ED25519 or found.id.hex() != id:
+    if not _NAME.fullmatch(told) or len(raw) != 1 + _PUBLIC_BYTES or raw[:1] != _ED25519:
+        raise BadNote("a public key is base64 of 32 bytes, or NAME+ID+KEY as C2SP writes it")
+    found = Key(name=told, public=raw[1:])
+    if found.id.hex() != id:
         raise BadNote(f"the public key of {told} does not fit its own id: some of it was changed")
     return found
-
-
-def _public(raw: bytes) -> bytes:
-    if len(raw) != _PUBLIC_BYTES:
-        raise BadNote("a public key is base64 of 32 bytes, or NAME+ID+KEY as C2SP writes it")
-    return raw
 
 
 def origin_of(tenant: str) -> str:
@@ -146,8 +143,10 @@ def _parsed(note: str) -> tuple[Checkpoint, list[tuple[str, bytes]]]:
     return Checkpoint(origin=lines[0], size=int(lines[1]), root=root), signatures
 
 
-def _decoded(text: str) -> bytes:
+def _decoded(text: str, *, otherwise: bytes | None = None) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
+        if otherwise is not None:
+            return otherwise
         raise BadNote("some of it is not base64") from None

@@ -1,72 +1,29 @@
 """The log is signed, witnessed, and held against what was signed; whoever rewrites it is found."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
 
 from approvals import notes
-from approvals.audit import Entry, leaf, link
-from approvals.checkpoint_book import CheckpointBook
+from approvals.audit import leaf
 from approvals.keys import key
-from approvals.log_tree import LogTree
 from approvals.machine import SERVICE
 from approvals.merkle import Frontier, leaf_hash
 from approvals.model import Args, RequestId
-from approvals.wire import ENTRY, write
-from bot import app, settings
 from bot.app import Service
-from bot.checkpoints import Checkpoints
 from bot.sandbox.model import Message
 from bot.sandbox.server import Sandbox
-from tests.builders import a_request
-from tests.running import a_policy, environment
+from tests.auditing import a_worker, asked, book, logged, new_tree, put_anew, rewritten, tree
 
-POLICY = 'version = 1\n[owners]\noperators_channel = "#approvals-ops"\n'
 OPS = "C0OPS"
 DAY = timedelta(days=1)
 
 
 @pytest.fixture
-async def slack() -> AsyncIterator[Sandbox]:
-    async with Sandbox(rate_limits=False) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-async def house(slack: Sandbox, redis_url: str, tenant: str, tmp_path: Path) -> AsyncIterator[Service]:
-    """The service as it is put together, with none of its loops running."""
-    env = environment(slack, redis_url, tenant, APPROVALS_POLICY=a_policy(tmp_path, POLICY))
-    async with app.built(settings.read(env, needs="workspace")) as service:
-        yield service
-
-
-@pytest.fixture
 async def now(house: Service) -> datetime:
     return (await house.store.now()).replace(hour=12)
-
-
-def a_worker(house: Service) -> Checkpoints:
-    assert house.slack is not None
-    return app.checkpoints(house, house.slack)
-
-
-def book(house: Service) -> CheckpointBook:
-    return CheckpointBook(house.redis, house.settings.tenant)
-
-
-def tree(house: Service) -> LogTree:
-    return LogTree(house.redis, house.settings.tenant)
-
-
-async def logged(house: Service, count: int) -> None:
-    """So many requests more in the log, two entries each."""
-    begin = await house.store.last_seq()
-    for number in range(begin, begin + count):
-        await house.store.create(a_request(id=RequestId(f"R-{number:026d}"), tenant=house.store.tenant))
 
 
 async def sizes(house: Service) -> list[int]:
@@ -129,32 +86,6 @@ async def test_a_post_whose_reply_was_lost_is_found_again(
     await worker.look(now + DAY)
     await worker.look(now + DAY)
     assert len(told(slack, "The audit log at the end of")) == 1
-
-
-async def put_anew(house: Service, entries: list[Entry]) -> None:
-    """Write the log as somebody would who can write to all of Redis."""
-    audit = key(house.store.tenant, "audit")
-    await house.redis.delete(audit)
-    for entry in entries:
-        await house.redis.xadd(audit, {"entry": write(ENTRY, entry)}, id=f"{entry.seq}-0")
-
-
-async def rewritten(house: Service, seq: int) -> list[Entry]:
-    """The log with another actor in one entry, all chained anew so that every hash fits."""
-    heads: dict[str, str] = {}
-    found = []
-    for entry in await house.store.entries():
-        actor = "slack:U0EVE" if entry.seq == seq else entry.actor
-        linked = link(heads.get(entry.request, ""), replace(entry, actor=actor))
-        heads[entry.request] = linked.hash
-        found.append(linked)
-    return found
-
-
-async def new_tree(house: Service) -> None:
-    await house.redis.delete(key(house.store.tenant, "audit:tree"))
-    entries = await house.store.entries()
-    assert await tree(house).grow(0, [leaf_hash(leaf(entry)) for entry in entries])
 
 
 @pytest.mark.parametrize("has_seen_it", [True, False])
@@ -240,7 +171,7 @@ async def test_what_was_erased_is_not_in_redis_any_more(house: Service) -> None:
     await logged(house, 60)
     seq = await house.store.last_seq() + 1
     args: Args = {"customer": "Ms Erased"}
-    await house.store.create(a_request(tenant=house.store.tenant, args=args, tool="call"))
+    await asked(house, RequestId("R-" + "A" * 26), args=args, tool="call")
     await logged(house, 60)
     before = await house.store.entries(count=400)
     assert await holding(house, "Ms Erased") == ["audit"]
