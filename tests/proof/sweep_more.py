@@ -26,7 +26,7 @@ from tests.proof.sweep_scenarios import (
 from tests.receiver import receiving
 from tests.stories.digests import the_button
 
-ROWS = 3
+ROWS = 2
 DIGEST = (
     f'{PLAIN}\n[[rule]]\nname = "refunds"\ntools = ["refund"]\ndigest = "refunds"\n'
     f"\n[digests.refunds]\nwhen = {ROWS}\n"
@@ -61,7 +61,7 @@ async def two_at_once(stage: Stage) -> None:
 
 
 async def digest(stage: Stage) -> None:
-    """Three at once in one message, and one click that approves them all."""
+    """Several in one message, and one click that approves them all."""
     asked = [await stage.ask(f"k{n}", args=a_refund(10 + n, f"c_{n}")) for n in range(ROWS)]
     ana, told = stage.house.slack.person(ANA), Told.UNKNOWN
     for _ in range(TRIES):
