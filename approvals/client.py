@@ -285,11 +285,7 @@ class Approvals:
             Rejected, Expired, Cancelled, Undeliverable, StillPending, InvalidCall, Unavailable: as `request`.
         """
         key, schema = key_of(about.get("key")), about.get("schema")
-        if schema is not None and (options or free_text is not None):
-            raise InvalidCall("a question has a form, or options and words, but not both")
-        args = question_args(question, options, context, free_text, many=many)
-        if schema is not None:
-            args["free_text"] = False
+        args = question_args(question, options, context, free_text, many=many, schema=schema)
         one = submission(QUESTION_TOOL, args, kind=Kind.QUESTION, **about)
         ticket = await self._session.inbox.put(one, fingerprint(QUESTION_TOOL, one.args), key)
         text = await self.answer(ticket.id, timeout)

@@ -96,10 +96,29 @@ def question_args(
     free_text: bool | None,
     *,
     many: bool = False,
+    schema: object = None,
 ) -> Args:
-    """The args of a question, which may be answered with an option, in words, or either; or with `many`."""
+    """The args of a question, which is answered with an option, in words, or either; or with `many`.
+
+    With a `schema` a form is filled in instead.
+    """
+    if schema is not None and (options or many or free_text is not None):
+        raise InvalidCall("a question has a form, or options and words, but not both")
     if not (text_of("question", question) or "").strip():
         raise InvalidCall("a question needs words")
+    chosen = _choices(options)
+    is_free = not chosen if free_text is None else free_text
+    if not chosen and not is_free:
+        raise InvalidCall("a question without options must be answered in words: leave free_text as it is")
+    args: Args = {"question": question, "options": list(chosen), "free_text": is_free and schema is None}
+    if many:
+        if not chosen or is_free:
+            raise InvalidCall("many=True is for questions with options, and without free_text")
+        args[MANY] = True
+    return args if context is None else args | {"context": text_of("context", context)}
+
+
+def _choices(options: Sequence[str] | None) -> list[str]:
     if isinstance(options, str):
         raise InvalidCall("options is a list of texts, not one text")
     chosen = list(options or ())
@@ -110,15 +129,7 @@ def question_args(
             raise InvalidCall("an option needs words")
     if len(set(chosen)) < len(chosen):
         raise InvalidCall("two options are the same")
-    is_free = not chosen if free_text is None else free_text
-    if not chosen and not is_free:
-        raise InvalidCall("a question without options must be answered in words: leave free_text as it is")
-    args: Args = {"question": question, "options": list(chosen), "free_text": is_free}
-    if many:
-        if not chosen or is_free:
-            raise InvalidCall("many=True is for questions with options, and without free_text")
-        args[MANY] = True
-    return args if context is None else args | {"context": text_of("context", context)}
+    return chosen
 
 
 def escalation_args(summary: str, context: str | None, transcript_url: str | None) -> Args:

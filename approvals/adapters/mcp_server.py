@@ -14,15 +14,14 @@ from uuid import uuid4
 from pydantic import Field
 
 from approvals.adapters import needs, words
-from approvals.adapters.asking import approved, misfits
+from approvals.adapters.asking import misfits
 from approvals.adapters.mcp_asking import TIMEOUT_S, Asking, decided, instead, take_back
 from approvals.adapters.mcp_stdio import STOPPED, client_on_stdio
-from approvals.adapters.mcp_stdio import STOPPED, client_on_stdio
-from approvals.client import Approvals
-from approvals.errors import Answered, ApprovalsError, NotApproved, StillPending
+from approvals.client import Approvals, not_approved
+from approvals.errors import Answered, ApprovalsError, ChangesRequested, NotApproved, StillPending
 from approvals.messages import OutcomeStatus
-from approvals.model import RequestId, Risk
-from approvals.submitting import own_id
+from approvals.model import I_TAKE_OVER, QUESTION_TOOL, Kind, RequestId, Risk
+from approvals.submitting import own_id, question_args, submission
 
 with needs("mcp"):
     from mcp.server.mcpserver import Context, MCPServer
@@ -31,11 +30,17 @@ with needs("mcp"):
 INSTRUCTIONS = """\
 People decide here what you may do. Before you do anything that needs their leave, call `request` with exactly
 what you want to do, and do it only if the answer's status is "approved", once, with the args of the answer.
-Status "pending": call `wait` with the id. Any other status: don't do it. Afterwards call `report`. `ask` asks
-people a question. Nothing here can approve or reject."""
+Status "pending": call `wait` with the id. "asked_back": people want to know more, call `reply`. "taken_over":
+stop. Any other status: don't do it. Afterwards call `report`. `ask` asks people a question. Nothing here can
+approve or reject."""
 
 PENDING = "Nobody has decided yet. Call wait with this id to go on waiting; until then don't do it."
 APPROVED = "Approved: call exactly this tool with these args, once. Then call report."
+
+TAKEN_OVER = "A person goes on in your place. Stop here, and leave the rest to them."
+ASKED_BACK = (
+    "Before they decide, people want to know or to change something: {words} Call reply with this id."
+)
 
 Id = Annotated[str, Field(description="The request's id, as `request` or `ask` told it.")]
 Ctx = Context[Any, Any]
@@ -45,9 +50,9 @@ Ctx = Context[Any, Any]
 class Answer:
     """What became of a request so far."""
 
-    status: Literal["approved", "answered", "pending", "no"]
+    status: Literal["approved", "answered", "pending", "asked_back", "taken_over", "no"]
     id: str
-    words: str  # what to do now; of a question, its answer
+    words: str  # what to do now; of a question, its answer, with `many` and `schema` in JSON
     tool: str | None = None  # approved: what to call, and nothing else
     args: dict[str, Any] | None = None  # approved: the args to use, which people may have changed
 
@@ -66,7 +71,10 @@ def server(approvals: Approvals, *, timeout_s: float = TIMEOUT_S) -> MCPServer[N
         finally:
             await desk.asking.take_back_parked()
 
-    tools = (desk.request, desk.wait, desk.status, desk.cancel, desk.ask, desk.report, desk.ask_permission)
+    tools = (
+        *(desk.request, desk.ask, desk.wait, desk.reply, desk.status, desk.cancel, desk.report),
+        desk.ask_permission,
+    )
     made = MCPServer("countersign", instructions=INSTRUCTIONS, lifespan=living, log_level="WARNING")
     for tool in tools:
         made.tool(structured_output=tool != desk.ask_permission)(tool)  # Claude Code reads the text
@@ -115,10 +123,10 @@ class _Desk:
             outcome = await self._approvals.get(id)
         if outcome is None:
             return Answer(status="pending", id=id, words=PENDING)
-        if outcome.status is OutcomeStatus.ANSWERED:
-            return Answer(status="answered", id=id, words=outcome.text or "")
         if outcome.status is OutcomeStatus.APPROVED:
             return Answer(status="pending", id=id, words="It was approved. Call wait to take the approval.")
+        if outcome.status in (OutcomeStatus.ANSWERED, OutcomeStatus.CHANGES_REQUESTED):
+            return _no(id, not_approved(outcome))
         return Answer(status="no", id=id, words=f"{outcome.status}: {outcome.text or 'without a reason'}")
 
     async def cancel(self, id: Id, reason: str | None = None) -> str:
@@ -134,16 +142,25 @@ class _Desk:
         options: Annotated[list[str] | None, Field(description="To choose one from.")] = None,
         context: Annotated[str | None, Field(description="What one must know to answer.")] = None,
         free_text: Annotated[bool | None, Field(description="With options: other words will do.")] = None,
+        many: Annotated[bool, Field(description="Several options may be chosen: a JSON list.")] = False,
+        schema: Annotated[
+            dict[str, Any] | None, Field(description="JSON Schema of a form instead: a JSON object.")
+        ] = None,
     ) -> Answer:
         """Ask people a question, and wait for their answer."""
         with _telling():
-            try:
-                answer = await self._approvals.ask(question, options, context, free_text, timeout=0)
-            except StillPending as asked:
-                return await self._answer(RequestId(asked.request_id), ctx, given_up=True)
-            except NotApproved as no:
-                return _no("", no)
-        return Answer(status="answered", id="", words=answer)
+            args = question_args(question, options, context, free_text, many=many, schema=schema)
+            one = submission(QUESTION_TOOL, args, kind=Kind.QUESTION, schema=schema)
+            await self._approvals.submit_all([one])
+            return await self._answer(one.id, ctx, given_up=True)
+
+    async def reply(
+        self, id: Id, text: Annotated[str, Field(description="What people read on the card.")], ctx: Ctx
+    ) -> Answer:
+        """Answer what people have asked back, and go on waiting for their decision."""
+        with _telling():
+            await self._approvals.reply(id, text)
+            return await self._answer(own_id(id), ctx)
 
     async def report(
         self,
@@ -176,7 +193,7 @@ class _Desk:
         tell = _progress(ctx)
         try:
             await decided(
-                lambda within_s: approved(self._approvals, id, within_s),
+                lambda within_s: self._approval(id, within_s),
                 timeout_s=self._timeout_s,
                 tell=lambda: tell(f"Waiting for people to decide {id}"),
             )
@@ -191,8 +208,18 @@ class _Desk:
             raise
         return Answer(status="approved", id=id, words=APPROVED, tool=permit.tool, args=permit.args)
 
+    async def _approval(self, id: RequestId, within_s: float) -> None:
+        """Wait until it is approved. What is asked back stays open, since it can be replied to."""
+        outcome = await self._approvals.wait(id, within_s)
+        if outcome.status is not OutcomeStatus.APPROVED:
+            raise not_approved(outcome)
+
 
 def _no(id: str, no: NotApproved) -> Answer:
+    if isinstance(no, ChangesRequested):
+        return Answer(status="asked_back", id=id, words=ASKED_BACK.format(words=no.feedback))
+    if isinstance(no, Answered) and no.feedback == I_TAKE_OVER:
+        return Answer(status="taken_over", id=id, words=TAKEN_OVER)
     if isinstance(no, Answered):
         return Answer(status="answered", id=id, words=no.feedback or "")
     return Answer(status="no", id=id, words=words.instead(no))

@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 from approvals.canonical import fingerprint
-from approvals.errors import InvalidCall
 from approvals.ids import new_id
 from approvals.messages import RESULT_CHARS, Submission, Ticket
 from approvals.model import ESCALATION_TOOL, QUESTION_TOOL, Fingerprint, Kind
@@ -37,11 +36,9 @@ async def _review(call: Call[NewReview, None]) -> Answer:
 
 async def _question(call: Call[NewQuestion, None]) -> Answer:
     asked = call.body
-    if asked.schema is not None and (asked.options or asked.free_text is not None):
-        raise InvalidCall("a question has a form, or options and words, but not both")
-    args = question_args(asked.question, asked.options, asked.context, asked.free_text, many=asked.many)
-    if asked.schema is not None:
-        args["free_text"] = False
+    args = question_args(
+        *(asked.question, asked.options, asked.context, asked.free_text), many=asked.many, schema=asked.schema
+    )
     one = submission(QUESTION_TOOL, args, kind=Kind.QUESTION, **_options(asked))
     return await _put(call, "questions", one)
 

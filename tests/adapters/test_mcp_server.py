@@ -14,7 +14,8 @@ from mcp.types import TextContent
 
 from approvals import Approvals
 from approvals.adapters.mcp_server import server
-from approvals.model import Args, Status
+from approvals.errors import Refusal
+from approvals.model import I_TAKE_OVER, Args, Status
 from tests.clerk import Clerk
 
 REFUND: Args = {"tool": "refund", "args": {"customer": "c_42", "amount": 940}, "reason": "charged twice"}
@@ -54,7 +55,7 @@ async def allowed(asked: MCPServer[None] | Client, **args: object) -> dict[str, 
 async def test_its_tools_only_ask(desk: MCPServer[None]) -> None:
     async with Client(desk) as client:
         tools = {tool.name for tool in (await client.list_tools()).tools}
-    assert tools == {"request", "wait", "status", "cancel", "ask", "report", "ask_permission"}
+    assert tools == {"request", "wait", "status", "cancel", "ask", "reply", "report", "ask_permission"}
 
 
 async def test_an_approval_is_told_once_with_the_args_that_people_approved(
@@ -124,6 +125,49 @@ async def test_a_question_is_answered_by_people(
     await clerk.arrived(2)
     await clerk.answer(pending["id"], "blue")
     assert (await told(desk, "wait", id=pending["id"]))["words"] == "blue"
+
+
+async def test_a_list_and_a_form_are_answered_in_json(desk: MCPServer[None], clerk: Clerk) -> None:
+    form = {"type": "object", "properties": {"copies": {"type": "integer"}}, "required": ["copies"]}
+    for about, answer in (
+        ({"options": ["eu", "us"], "many": True}, '["us"]'),
+        ({"schema": form}, '{"copies": 3}'),
+    ):
+        async with asyncio.TaskGroup() as group:
+            asking = group.create_task(told(desk, "ask", question="Which?", **about))
+            request = (await clerk.arrived(len(clerk.requests) + 1))[-1]
+            with pytest.raises(Refusal):
+                await clerk.answer(request.id, "mars")
+            await clerk.answer(request.id, answer)
+        assert (asking.result()["status"], asking.result()["words"]) == ("answered", answer)
+
+
+@pytest.mark.parametrize(("tool", "args"), [("request", REFUND), ("ask", {"question": "Which?"})])
+async def test_what_people_ask_back_is_replied_to(
+    tool: str, args: Args, desk: MCPServer[None], clerk: Clerk
+) -> None:
+    async with asyncio.TaskGroup() as group:
+        asking = group.create_task(told(desk, tool, **args))
+        (request,) = await clerk.arrived()
+        await clerk.send_back(request.id, "For whom?")
+    back = asking.result()
+    assert (back["status"], back["id"]) == ("asked_back", request.id)
+    assert "For whom?" in back["words"]
+    assert (await told(desk, "status", id=request.id))["status"] == "asked_back"
+    async with asyncio.TaskGroup() as group:
+        replying = group.create_task(told(desk, "reply", id=request.id, text="For the shop."))
+        await clerk.until(lambda: clerk.requests[request.id].sent_back is None)
+        await clerk.answer(request.id, "fine")
+    assert (replying.result()["status"], replying.result()["words"]) == ("answered", "fine")
+
+
+async def test_who_takes_over_stops_the_agent(desk: MCPServer[None], clerk: Clerk) -> None:
+    async with asyncio.TaskGroup() as group:
+        asking = group.create_task(told(desk, "ask", question="Which?"))
+        (request,) = await clerk.arrived()
+        await clerk.answer(request.id, I_TAKE_OVER)
+    assert asking.result()["status"] == "taken_over"
+    assert (await told(desk, "status", id=request.id))["status"] == "taken_over"
 
 
 @pytest.mark.parametrize(
