@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.crc import key_slot
-from redis.exceptions import RedisError
+from redis.exceptions import AuthenticationError, RedisError
 
 from bot.redis_server import find_server
 
@@ -90,11 +92,14 @@ class Node:
 
     async def do(self, *words: str | int) -> Any:
         """Ask it something."""
-        async with Redis(port=self.port, decode_responses=True, protocol=2) as redis:
+        async with a_client(self.port) as redis:
             return await redis.execute_command(*words)  # type: ignore[no-untyped-call]  # redis-py
 
     async def _answers(self) -> bool:
-        return await self.do("PING") in (True, "PONG")
+        try:
+            return await self.do("PING") in (True, "PONG")
+        except AuthenticationError:  # who is let in is another question
+            return True
 
 
 @asynccontextmanager
@@ -213,7 +218,7 @@ def slot_of(tenant: str) -> int:
 
 async def raw(node: Node, *words: str | int) -> Any:
     """The reply as it comes, which redis-py would make something of."""
-    async with Redis(port=node.port, decode_responses=True, protocol=2) as redis:
+    async with a_client(node.port) as redis:
         redis.response_callbacks.clear()
         return await redis.execute_command(*words)  # type: ignore[no-untyped-call]  # redis-py
 
@@ -254,6 +259,11 @@ async def _all_serve(nodes: list[Node]) -> bool:
         ]:  # bounds, primary, replica
             return False
     return all([await follows(primary) for primary in nodes[:3]])
+
+
+def a_client(port: int) -> Redis:
+    """One that tries nothing again by itself: `until` does."""
+    return Redis(port=port, decode_responses=True, protocol=2, retry=Retry(NoBackoff(), 0))
 
 
 async def until(holds: Callable[[], Awaitable[bool]], what: str) -> None:
