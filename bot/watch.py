@@ -19,16 +19,21 @@ from rich.console import Console
 from rich.live import Live
 
 from approvals.cli import FINE
-from approvals.commands import Approve, Reject
+from approvals.commands import Answer, Approve, Reject
 from approvals.errors import InvalidCall, Unavailable
 from approvals.fitting import misfit
-from approvals.model import Action, Args, Person, Request, Via
+from approvals.model import I_TAKE_OVER, Args, Person, Request, Terms, Via
+from approvals.questions import is_form
 from approvals.submitting import own_args
+from blocks.action import headline
+from blocks.ids import Seen
 from blocks.request import label
 from bot import app
 from bot.desk import Decides, Desk, Verdict
 from bot.payloads import Who
 from bot.plain import plain
+from bot.redirecting import Redirecting
+from bot.watch_answers import form, listed, prompt, read
 from bot.watch_screen import Deed, Screen, drawn, pressed
 
 LOOK_S = 1.0  # between two looks at what waits
@@ -40,7 +45,7 @@ class Watching:
 
     def __init__(self, service: app.Service, desk: Desk, who: Callable[[], Who]) -> None:
         self._service, self._desk, self._who = service, desk, who
-        self._judge, self._stages = app.judging(service)
+        self._redirecting = Redirecting(desk, *app.judging(service))
         self._console, self._keys = Console(), asyncio.Queue[str]()
         self._live = Live(console=self._console, screen=True, auto_refresh=False)
         self._screen, self._now = Screen(), datetime.now(UTC)
@@ -77,6 +82,10 @@ class Watching:
                 said = await self._decide(request, "approve", lambda by: _yes(by, request))
             elif deed == "reject":
                 said = await self._reject(request)
+            elif deed in ("answer", "take over"):
+                said = await self._answer(
+                    request, I_TAKE_OVER if deed == "take over" else self._screen.answer
+                )
             else:
                 said = await self._edit(request)
         except Unavailable as error:
@@ -101,14 +110,43 @@ class Watching:
             return f"Nothing was decided: {fault}"
         if args == request.args:
             return "Nothing was changed, and nothing decided."
-        await self._stages.refresh()
-        terms = self._judge.of_edit(request, args, await self._desk.store.now())
+        terms = await self._redirecting.terms(request, args)
         if terms is not None:
-            denied = f"rule “{terms.rule}” denies it" if terms.action is Action.DENY else "it is for others"
-            why = f"changed like this, {denied}: {terms.because}"
-            await self._desk.deny(self._who(), request, "edit", why, via=Via.CLI)
-            return f"Nothing was decided: {why}"
+            return await self._redirect(request, args, terms)
         return await self._decide(request, "edit", lambda by: _yes(by, request, args))
+
+    async def _redirect(self, request: Request, args: Args, terms: Terms) -> str:
+        """The policy denies the changed call, or leaves it to others, if it is meant so."""
+        who = self._who()
+        if why := await self._redirecting.denied(who, request, terms, via=Via.CLI):
+            return f"Nothing was decided: {why}"
+        with self._away():
+            said = await asyncio.to_thread(
+                _asked, f"{terms.because}\nSend it to those who decide that? [y/N] "
+            )
+        if said.strip().lower() not in ("y", "yes"):
+            return "Nothing was decided."
+        seen = Seen(request_id=request.id, fingerprint=request.fingerprint)
+        verdict = await self._redirecting.redirect(who, seen, request, args, terms, via=Via.CLI)
+        return plain(verdict.words)
+
+    async def _answer(self, request: Request, answer: str | None) -> str:
+        try:
+            if answer is None:
+                typed = await self._typed(request)
+                if not typed.strip():
+                    return "Nothing was answered."
+                answer = read(request, typed)
+        except InvalidCall as fault:
+            return f"Nothing was answered: {fault}"
+        text, seen = answer, request.fingerprint
+        return await self._decide(request, "answer", lambda by: Answer(by=by, text=text, seen=seen))
+
+    async def _typed(self, request: Request) -> str:
+        with self._away():
+            if is_form(request):
+                return await _edited(form(request))
+            return await asyncio.to_thread(_asked, f"{headline(request)}{listed(request)}\n{prompt(request)}")
 
     async def _decide(self, request: Request, verb: str, command: Callable[[Person], Decides]) -> str:
         verdict: Verdict = await self._desk.decide(

@@ -12,14 +12,16 @@ from rich.console import Console, Group
 from rich.text import Text
 
 from approvals.cli import printable
-from approvals.model import Request
+from approvals.model import Kind, Request
 from blocks.action import headline
 from blocks.request import label, whole_call
+from bot.watch_answers import listed, one_key
 
-Deed: TypeAlias = Literal["approve", "reject", "edit", "quit"]
+Deed: TypeAlias = Literal["approve", "reject", "edit", "answer", "take over", "quit"]
 
 LIST_KEYS = "j/k move · Enter open · a approve · r reject · e edit · q quit"
 CALL_KEYS = "j/k space scroll · a approve exactly this · r reject · e edit · q back"
+QUESTION_KEYS = "j/k space scroll · 1-9 choose · w write · t take over · r reject · q back"
 DOWN, UP, ENTER, BACK = ("j", "\x1b[B"), ("k", "\x1b[A"), ("\r", "\n"), ("q", "\x1b")
 AROUND = 4  # lines of a screen that aren't the list's or the call's
 
@@ -33,6 +35,7 @@ class Screen:
     opened: Request | None = None
     top: int = 0  # the first line of the call that is shown
     note: str = ""
+    answer: str | None = None  # what a single key has answered; None: it is to be written
 
     @property
     def chosen(self) -> Request | None:
@@ -69,12 +72,12 @@ def _in_list(screen: Screen, key: str) -> tuple[Screen, Deed | None]:
         return replace(screen, at=max(screen.at - 1, 0)), None
     if screen.chosen is None:
         return screen, None
-    if key in ENTER or key == "e":
+    is_question = screen.chosen.kind is Kind.QUESTION
+    if key in ENTER or (key == "e" and not is_question):
         return replace(screen, opened=screen.chosen, top=0), "edit" if key == "e" else None
     if key == "a":
-        return replace(
-            screen, opened=screen.chosen, top=0, note="Press a to approve exactly this call."
-        ), None
+        note = "Press a number, or w to write." if is_question else "Press a to approve exactly this call."
+        return replace(screen, opened=screen.chosen, top=0, note=note), None
     return screen, "reject" if key == "r" else None
 
 
@@ -88,9 +91,22 @@ def _in_call(screen: Screen, key: str, console: Console) -> tuple[Screen, Deed |
         return replace(screen, top=max(screen.top - 1, 0)), None
     if key == " ":
         return replace(screen, top=min(screen.top + _room(console), last)), None
-    if key == "a" and screen.top < last:  # nobody approves what they could not see
-        return screen.told("Read on to its end first, with j or space."), None
+    is_question = screen.opened is not None and screen.opened.kind is Kind.QUESTION
+    if screen.top < last and (key == "a" or (is_question and key in "123456789wt")):
+        return screen.told("Read on to its end first, with j or space."), None  # nobody decides the unseen
+    if is_question and screen.opened is not None:
+        return _in_question(screen, screen.opened, key)
     deeds: dict[str, Deed] = {"a": "approve", "r": "reject", "e": "edit"}
+    return screen, deeds.get(key)
+
+
+def _in_question(screen: Screen, request: Request, key: str) -> tuple[Screen, Deed | None]:
+    answer = one_key(request, key)
+    if answer is not None or key == "w":
+        return replace(screen, answer=answer), "answer"
+    if key in ("a", "e"):
+        return screen.told("Press a number, or w to write."), None
+    deeds: dict[str, Deed] = {"t": "take over", "r": "reject"}
     return screen, deeds.get(key)
 
 
@@ -106,7 +122,8 @@ def drawn(screen: Screen, console: Console, now: datetime) -> Group:
         title = f"{len(screen.requests):,} wait" if len(screen.requests) != 1 else "1 waits"
     else:
         lines = _call_lines(screen, console)
-        body, keys = lines[screen.top : screen.top + _room(console)], CALL_KEYS
+        body = lines[screen.top : screen.top + _room(console)]
+        keys = QUESTION_KEYS if screen.opened.kind is Kind.QUESTION else CALL_KEYS
         more = len(lines) - screen.top - len(body)
         title = f"{label(screen.opened)}" + (f" · {more:,} more lines" if more else "")
     note = Text(printable(screen.note).replace("\n", " "), style="bold", no_wrap=True, overflow="ellipsis")
@@ -147,7 +164,8 @@ def _call_lines(screen: Screen, console: Console) -> list[Text]:
         return []
     about = f"{request.agent} asks · {request.terms.risk} risk · {request.terms.because}"
     reason = f"\n\nIt says: {request.reason}" if request.reason else ""
-    told = f"{headline(request)}\n{about}\n\n{whole_call(request).text}{reason}"
+    options = f"\n{listed(request)}" if request.kind is Kind.QUESTION else ""
+    told = f"{headline(request)}\n{about}\n\n{whole_call(request).text}{reason}{options}"
     return list(Text(printable(told)).wrap(console, console.width, overflow="fold", tab_size=4))
 
 

@@ -13,10 +13,11 @@ import termios
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from approvals import Approvals
+from approvals import Approvals, TakenOver
 from bot.app import Service
 from bot.sandbox.server import Sandbox
 from tests.running import environment, until
@@ -24,6 +25,7 @@ from tests.running import environment, until
 LOGIN = pwd.getpwuid(os.getuid()).pw_name
 ROOT = Path(__file__).parents[2]
 PROGRAM = "import sys; from approvals.cli import main; sys.exit(main(['watch']))"
+FORM = {"type": "object", "properties": {"copies": {"type": "integer"}}, "required": ["copies"]}
 POLICY = f"""
 version = 1
 
@@ -35,6 +37,13 @@ name = "never so much"
 tools = ["refund"]
 when = "args.amount > 5000"
 action = "deny"
+
+[[rule]]
+name = "large refunds"
+tools = ["refund"]
+when = "args.amount > 3000"
+reason = "Large refunds need two people."
+quorum = 2
 """
 
 
@@ -172,6 +181,75 @@ async def test_nobody_approves_what_they_could_not_see_to_its_end(
         await terminal.shows("Read on to its end first")
         terminal.type("j" * 5 + "  " + "a")
         assert (await approvals.wait(ticket.id, timeout=10)).status == "approved"
+
+
+async def test_an_edit_that_is_for_others_is_sent_to_them_if_it_is_meant_so(
+    approvals: Approvals, bot: Service, env: dict[str, str], tmp_path: Path
+) -> None:
+    ticket = await approvals.submit("refund", {"amount": 940})
+    script = tmp_path / "editor.py"
+    script.write_text("import pathlib, sys; pathlib.Path(sys.argv[1]).write_text('{\"amount\": 4000}')")
+    async with watching(env, EDITOR=f"{sys.executable} {script}") as terminal:
+        await terminal.shows("billing: ")
+        for meant, told in (("n\n", "Nothing was decided."), ("y\n", "You changed")):
+            terminal.type("e")
+            assert "need two people" in await terminal.shows("[y/N]")
+            terminal.type(meant)
+            await terminal.shows(told)
+    request, _ = await bot.store.get(ticket.id)
+    assert (request.args, request.terms.quorum, request.is_pending) == ({"amount": 4000}, 2, True)
+    assert [vote.person for vote in request.votes] == ["U0KIM"]
+
+
+@pytest.mark.parametrize(
+    ("about", "keys", "answer"),
+    [
+        ({"options": ["eu", "us"]}, ["2"], "us"),
+        ({"options": ["eu", "us"], "free_text": True}, ["w", "mars\n"], "mars"),
+        ({}, ["w", "The disk was full.\n"], "The disk was full."),
+        ({"options": ["ops", "legal", "sales"], "many": True}, ["w", "1, 3\n"], ["ops", "sales"]),
+        ({"schema": FORM}, ["w"], {"copies": 3}),
+    ],
+    ids=["by number", "other words", "words", "several", "a form"],
+)
+async def test_a_question_is_answered(
+    approvals: Approvals,
+    bot: Service,
+    env: dict[str, str],
+    tmp_path: Path,
+    about: dict[str, Any],
+    keys: list[str],
+    answer: object,
+) -> None:
+    script = tmp_path / "editor.py"
+    script.write_text("import pathlib, sys; pathlib.Path(sys.argv[1]).write_text('{\"copies\": 3}')")
+    async with watching(env, EDITOR=f"{sys.executable} {script}") as terminal, asyncio.TaskGroup() as group:
+        asking = group.create_task(approvals.ask("Which one?", **about))
+        await terminal.shows("billing: ")
+        terminal.type("a")
+        await terminal.shows("Press a number, or w to write.")
+        terminal.type(keys[0])
+        for line in keys[1:]:
+            await terminal.shows("sent) ")
+            terminal.type(line)
+        assert await asking == answer
+
+
+async def test_a_question_may_be_taken_over(approvals: Approvals, bot: Service, env: dict[str, str]) -> None:
+    async with watching(env) as terminal, asyncio.TaskGroup() as group:
+        asking = group.create_task(_taken_over(approvals))
+        await terminal.shows("billing: ")
+        terminal.type("\r")
+        await terminal.shows("t take over")
+        terminal.type("9")  # there is no such option
+        terminal.type("t")
+        assert "has taken over" in await asking
+
+
+async def _taken_over(approvals: Approvals) -> str:
+    with pytest.raises(TakenOver) as taken:
+        await approvals.ask("Which one?", ["eu", "us"])
+    return str(taken.value)
 
 
 async def test_who_is_mapped_to_nobody_sees_nothing(
