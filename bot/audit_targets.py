@@ -129,8 +129,9 @@ class S3:
                 obstore.put(self._store, name, file)
                 obstore.put(self._store, name + SUFFIX, manifest.text.encode())
                 _compare(obstore.get(self._store, name).stream(), manifest, self.name)
-            except self._trouble as error:
-                raise Unavailable(f"{self.name} could not be written: {error}") from error
+            except (self._trouble, OSError) as error:  # that nothing is there is an OSError of Python's own
+                why = str(error).partition("\n")[0]
+                raise Unavailable(f"{self.name} could not be written: {why}") from error
 
     def give_up(self) -> None:
         self._file.close()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from approvals.audit import erased
-from approvals.model import RequestId
+from approvals.model import Args, RequestId
 from approvals.past import past_decisions
 from bot import statistics
 from bot.app import Service
@@ -196,7 +196,7 @@ async def test_what_reads_the_log_copes_with_one_that_begins_later(
 async def test_what_was_erased_is_gone_and_everything_still_proves_itself(
     house: Service, audit: Operator, tmp_path: Path
 ) -> None:
-    args = {"customer": "Ms Doe"}
+    args: Args = {"customer": "Ms Doe"}
     await decided(house, IDS[0], yes=False, args=args)
     await decided(house, IDS[1], yes=False)
     size = await signed(house)
