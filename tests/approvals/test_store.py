@@ -25,8 +25,9 @@ from approvals.commands import (
     Reject,
     RequestChanges,
     Revise,
+    TakeBack,
 )
-from approvals.errors import AlreadyResolved, AmbiguousId, Refusal, RequestNotFound, Unavailable
+from approvals.errors import AlreadyResolved, AlreadyUsed, AmbiguousId, Refusal, RequestNotFound, Unavailable
 from approvals.ids import new_id
 from approvals.inbox import AgentInbox, Inboxes
 from approvals.keys import key
@@ -97,6 +98,16 @@ async def test_creating_takes_the_letter_out(
     await store.create(new(tenant), letter=taken.ref)
     assert await redis.xlen(key(tenant, "inbox", "billing")) == 0
     assert await Inboxes(redis, tenant, "two", abandoned_ms=0).take(block_ms=1) == []
+
+
+async def test_the_letter_that_asks_a_second_time_is_taken_out_too(
+    store: Store, billing: AgentInbox, redis: Redis, tenant: str
+) -> None:
+    request = await store.create(new(tenant))
+    await billing.send(a_submission(id=request.id))
+    [taken] = await Inboxes(redis, tenant, "one").take()
+    assert await store.create(new(tenant, id=request.id), letter=taken.ref) == request
+    assert await redis.xlen(key(tenant, "inbox", "billing")) == 0
 
 
 async def test_what_a_rule_allows_has_its_permit_at_once_and_is_shown_to_nobody(
@@ -217,6 +228,27 @@ async def test_a_command_may_be_made_in_view_of_the_request(store: Store, tenant
         return Approve(by=a_person(), seen=request.fingerprint)
 
     assert (await store.change(request.id, yes)).request.status is Status.APPROVED
+
+
+async def test_what_has_been_drawn_is_to_be_drawn_again_when_it_changes(
+    store: Store, redis: Redis, tenant: str
+) -> None:
+    request, cards = await store.create(new(tenant)), Cards(redis, tenant)
+    assert await cards.drawn(request.id, request.version)
+    await store.change(request.id, Reject(by=a_person()))
+    assert await cards.backlog() == 1
+
+
+async def test_an_approval_that_the_agent_has_taken_is_not_taken_back(
+    store: Store, billing: AgentInbox, tenant: str
+) -> None:
+    """The agent's notice of it still lies in the inbox."""
+    request = await store.create(new(tenant))
+    await store.change(request.id, Approve(by=a_person(), seen=request.fingerprint))
+    await billing.claim(request.id)
+    with pytest.raises(AlreadyUsed):
+        await store.change(request.id, TakeBack(by=a_person()))
+    assert (await store.get(request.id))[0].status is Status.APPROVED
 
 
 async def test_an_approval_gives_one_permit_until_it_must_be_used(

@@ -103,6 +103,15 @@ async def test_a_permit_decided_before_a_freeze_is_not_written_after_it(
         await billing.claim(request.id)
 
 
+async def test_what_a_rule_allows_is_not_created_past_a_freeze(store: Store, tenant: str) -> None:
+    """The freeze comes between the reading of what is frozen and the script."""
+    asked = a_request(tenant=tenant, terms=terms(action=Action.ALLOW))
+    before = await store.freezes.now()
+    await store.freezes.freeze(a_freeze(), Via.SLACK)
+    assert await store._created(asked, before, None, Via.REDIS, None) is None
+    assert (await store.create(asked)).is_pending
+
+
 async def test_a_held_approval_comes_back_with_the_time_it_had_left(
     store: Store, billing: AgentInbox, tenant: str
 ) -> None:
