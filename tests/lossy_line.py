@@ -19,6 +19,7 @@ class LossyLine:
         self._open = 0
         self._all_closed = asyncio.Event()
         self.url = ""
+        self.lost = b""  # what was sent whose reply was lost
         self.sent = 0  # round trips, as long as everything sent at once is small
 
     async def __aenter__(self) -> Self:
@@ -58,7 +59,7 @@ class LossyLine:
             while data := await reader.read(1 << 16):
                 self.sent += 1
                 if self._is_cut or (self._lost_on is not None and self._lost_on in data):
-                    self._lost_on = None
+                    self._lost_on, self.lost = None, data
                     is_lost.set()
                 to_there.write(data)
             to_there.close()
