@@ -95,12 +95,8 @@ def _brings_args(event: Event) -> bool:
 
 
 def _detail(before: Request, after: Request, event: Event) -> dict[str, Json] | None:
-    detail: dict[str, Json] = {"by": event.by.name}
-    if event.by.through is not None:
-        detail["through"] = event.by.through
-    text = getattr(event, "text", None)
-    if text is not None:
-        detail["text"] = text
+    told = {"by": event.by.name, "through": event.by.through, "text": getattr(event, "text", None)}
+    detail: dict[str, Json] = {name: value for name, value in told.items() if value is not None}
     detail |= _voting_detail(event) | _receipt(before, after)
     if isinstance(event, Asked) or (after.kind is Kind.REVIEW and isinstance(event, Executed | Failed)):
         detail["because"] = after.terms.because

@@ -49,6 +49,7 @@ FRAMEWORKS = {  # of approvals/adapters: each adapter may import its own, which 
     "mcp_calls": {"mcp", "jsonschema", "referencing"},
     "mcp_gateway": {"mcp", "anyio"},
     "mcp_server": {"mcp"},
+    "mcp_stdio": {"mcp"},
 }
 EXTRAS = {"bot.audit_targets": {"obstore", "opentelemetry"}}  # imported where somebody asks for them
 SERVICE_ONLY = {"approvals.store", "approvals.machine", "approvals.evolution", "approvals.policy"}
