@@ -1,6 +1,6 @@
 """The Merkle tree over the log, as Redis keeps it: in tiles of 256 hashes, one field of a hash for each.
 
-Tiles (https://c2sp.org/tlog-tiles) take 65 bytes for an entry of the log, a fifth of what a field for each
+Tiles (https://c2sp.org/tlog-tiles) take 65 bytes for an entry of the log, a quarter of what a field for each
 node would take, and a proof needs few of them. A full one is never written again. They stay when the log is
 trimmed, so that the tree keeps growing and entries that are only left in exports can be proved.
 """
