@@ -14,6 +14,7 @@ from approvals.keys import key
 from approvals.model import Request, RequestId
 from approvals.places import Place, Posted, is_said_once
 from approvals.redis_door import moment, ms_from_now, script, translated
+from approvals.replicas import confirm
 from approvals.store import message_key, stored
 
 __all__ = ["Cards", "Place", "Posted"]
@@ -56,6 +57,8 @@ class Cards:
                 (body, short), texts, time = await pipe.execute()
         if body is None:
             raise RequestNotFound(request_id)
+        with translated(self._redis):
+            await confirm(self._redis)  # what a failover could take back must not be shown as if it stood
         return stored(body, short), moment(time), _places(texts)
 
     async def posted(self, request_id: RequestId) -> dict[Place, Posted]:
