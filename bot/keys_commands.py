@@ -93,8 +93,9 @@ def _retire(verbs: Subparsers) -> None:
         "retire",
         help="stop believing an older key",
         description=(
-            "Take an older key out: what it has signed is believed no longer. Agents follow within five"
-            " minutes; those that pin it believe it until it is taken out of their APPROVALS_PUBLIC_KEY."
+            "Take an older key out: what it has signed, or endorsed, is believed no longer. Agents follow"
+            " within five minutes, and those that pin it once it is taken out of their APPROVALS_PUBLIC_KEY."
+            " Restart those that have not met the key after it."
         ),
         epilog="Example: countersign keys rotate && countersign keys retire 1",
     )

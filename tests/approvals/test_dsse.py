@@ -84,6 +84,17 @@ def test_not_one_letter_of_the_signature_can_be_changed(place: int, letter: str)
             verified(replace(STATEMENT, signatures=(replace(signature, sig=changed),)), KIND, KEY.keys)
 
 
+def test_base64_has_one_spelling() -> None:
+    [signature] = STATEMENT.signatures
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    same = (
+        signature.sig[:-3] + letters[letters.index(signature.sig[-3]) + 1] + "=="
+    )  # its last four bits stand for nothing
+    assert base64.b64decode(same) == base64.b64decode(signature.sig)
+    with pytest.raises(NotSigned):
+        verified(replace(STATEMENT, signatures=(replace(signature, sig=same),)), KIND, KEY.keys)
+
+
 @pytest.mark.parametrize(
     "change",
     [

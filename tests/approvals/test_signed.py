@@ -274,6 +274,14 @@ def test_not_one_byte_of_a_permit_can_be_changed(data: some.DataObject) -> None:
             believe(permit)
 
 
+def test_only_an_approval_is_leave_whatever_else_was_signed() -> None:
+    assert SIGNED.signed is not None
+    told = json.loads(b64decode(SIGNED.signed.payload)) | {"status": "withdrawn"}
+    signed = SIGNER.envelope("application/vnd.countersign.decision+json", json.dumps(told).encode())
+    with pytest.raises(NotSigned, match="says withdrawn"):
+        believe(the_permit(signed=signed))
+
+
 def test_a_payload_that_says_something_twice_is_refused() -> None:
     payload = b64decode(SIGNED.signed.payload) if SIGNED.signed else b""
     doubled = payload[:-1] + b',"tool":"refund"}'
@@ -299,6 +307,20 @@ async def test_a_permit_that_was_put_there_by_hand_runs_nothing_and_is_told(
     taken = await Inboxes(redis, tenant, "one").take(block_ms=1)
     [notice] = [each.letter for each in taken if isinstance(each.letter, ForgedNotice)]
     assert (notice.id, notice.what) == (request.id, "permit")
+
+
+async def test_one_request_s_permit_and_outcome_are_not_another_s(
+    store: Store, billing: AgentInbox, redis: Redis, tenant: str
+) -> None:
+    allowed = await asked(store, terms=terms(action=Action.ALLOW))
+    waiting = await asked(store)
+    for name in ("permit", "outcome"):
+        text = str(await redis.get(key(tenant, name, "billing", allowed.id)))
+        await redis.set(key(tenant, name, "billing", waiting.id), text)
+    with pytest.raises(Forged, match="another request"):
+        await billing.claim(waiting.id)
+    with pytest.raises(Forged, match="another request"):
+        await billing.outcome(waiting.id)
 
 
 async def test_a_permit_from_before_decisions_were_signed_says_to_ask_again(

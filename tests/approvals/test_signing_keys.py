@@ -141,6 +141,21 @@ async def test_a_retired_key_is_believed_no_longer(keys: SigningKeys, redis: Red
         await keys.retire(1, ROOT)
 
 
+async def test_a_running_agent_drops_a_retired_key_and_keeps_whom_it_had_met(
+    keys: SigningKeys, redis: Redis, tenant: str
+) -> None:
+    agent, late, before = TrustedKeys(redis, tenant), TrustedKeys(redis, tenant), signed_by(keys)
+    await late.decision(before)
+    await keys.rotate(ROOT)
+    await agent.decision(signed_by(keys))
+    await keys.retire(1, ROOT)
+    await keys.rotate(ROOT)
+    assert (await agent.decision(signed_by(keys))).status == Status.APPROVED
+    for one, signed in ((agent, before), (late, signed_by(keys))):
+        with pytest.raises(NotSigned, match="no key that is trusted"):
+            await one.decision(signed)
+
+
 async def test_a_rotated_key_leaves_the_list_after_thirty_days(
     keys: SigningKeys, monkeypatch: pytest.MonkeyPatch
 ) -> None:

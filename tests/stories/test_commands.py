@@ -13,7 +13,7 @@ from bot.sandbox.model import View
 from bot.sandbox.server import Sandbox
 from tests.builders import a_request
 from tests.running import a_connected_bot, environment, redrawn, the_card, the_dialog, until
-from tests.stories.watching import REFUND, events, logged, whispered
+from tests.stories.watching import AFTER_KEY, REFUND, events, logged, whispered
 
 BOT = "@countersign"
 LONG = {"body": "x" * 4000 + " needle in the hay " + "y" * 4000}
@@ -81,7 +81,7 @@ async def test_an_unknown_id_is_told_and_logged(
     told = await whispered(slack, "U0KIM", "There is no request")
     assert "<!channel>" not in told.text
     assert await events(bot, ticket.id) == ["submitted", "asked"]
-    (entry,) = [entry for entry in await bot.store.entries() if entry.request == ""]
+    (entry,) = [entry for entry in await bot.store.entries(AFTER_KEY) if entry.request == ""]
     assert (entry.event, entry.actor) == ("refused", "slack:U0KIM")
 
 

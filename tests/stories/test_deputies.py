@@ -9,7 +9,7 @@ from approvals import Approvals, StillPending
 from bot.app import Service
 from bot.sandbox.server import Sandbox
 from tests.running import a_connected_bot, a_policy, environment, the_card, the_dialog
-from tests.stories.watching import REFUND, logged, whispered
+from tests.stories.watching import AFTER_KEY, REFUND, logged, whispered
 
 POLICY = """
 version = 1
@@ -67,7 +67,7 @@ async def test_a_deputy_decides_until_the_person_is_back(
     await whispered(slack, "U0KIM", "You can't decide")
     with pytest.raises(StillPending):
         await approvals.wait(second.id, timeout=0.05)
-    told = [(entry.event, entry.actor) for entry in await bot.store.entries() if entry.request == ""]
+    told = [(entry.event, entry.actor) for entry in await bot.store.entries(AFTER_KEY) if entry.request == ""]
     assert told == [("away", "slack:U0ANA"), ("back", "slack:U0ANA")]
 
 

@@ -14,7 +14,7 @@ from bot.app import Service
 from bot.sandbox.model import Message
 from bot.sandbox.server import Sandbox
 from tests.running import a_connected_bot, a_policy, environment, redrawn, the_card, the_dialog
-from tests.stories.watching import REFUND, events, logged, whispered
+from tests.stories.watching import AFTER_KEY, REFUND, events, logged, whispered
 
 POLICY = """
 version = 1
@@ -78,7 +78,7 @@ async def test_a_freeze_stops_what_waits_what_comes_and_what_was_approved(
     assert (await slack.person("U0ANA").press("Approve", other)).ok
     assert (await approvals.wait(waiting.id, timeout=20)).status == "approved"
     assert await events(bot, reading.id) == ["submitted", "asked"]
-    told = [(entry.event, entry.actor) for entry in await bot.store.entries() if entry.request == ""]
+    told = [(entry.event, entry.actor) for entry in await bot.store.entries(AFTER_KEY) if entry.request == ""]
     assert told == [("frozen", "slack:U0LEE"), ("thawed", "slack:U0LEE")]
 
 

@@ -11,7 +11,7 @@ from approvals.model import Args
 from bot.app import Service
 from bot.sandbox.server import Sandbox
 from tests.running import a_connected_bot, a_policy, environment, the_card, the_dialog, until
-from tests.stories.watching import events, whispered
+from tests.stories.watching import AFTER_KEY, events, whispered
 
 POLICY = """
 version = 1
@@ -131,7 +131,7 @@ async def test_a_grant_is_seen_counted_and_revoked(
     assert (await ana.press("Revoke", listed)).ok
     await whispered(slack, "U0ANA", "Revoked: G-")
     assert await is_asked(bot, approvals, refund(5))
-    told = [(entry.event, entry.actor) for entry in await bot.store.entries() if entry.request == ""]
+    told = [(entry.event, entry.actor) for entry in await bot.store.entries(AFTER_KEY) if entry.request == ""]
     assert told == [("granted", "slack:U0KIM"), ("revoked", "slack:U0ANA")]
 
 

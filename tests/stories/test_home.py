@@ -19,7 +19,7 @@ from bot.sandbox.model import View
 from bot.sandbox.server import Sandbox
 from tests.builders import a_request, terms
 from tests.running import a_connected_bot, a_policy, environment, the_card, the_dialog, until
-from tests.stories.watching import REFUND
+from tests.stories.watching import AFTER_KEY, REFUND
 
 OWNERS = """
 version = 1
@@ -264,7 +264,7 @@ async def test_settings_are_read_back_with_errors_on_their_fields(slack: Sandbox
     assert not (await kim.fill_and_submit({**wanted, "pings": "off"})).errors
     await says(slack, "U0KIM", "A digest of your own comes by direct message at 09:00, 15:30. Nobody pings")
     assert kim.view is None
-    assert [entry.event for entry in await bot.store.entries()] == ["preferred"]
+    assert [entry.event for entry in await bot.store.entries(AFTER_KEY)] == ["preferred"]
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from bot.sandbox.server import Sandbox
 from tests.running import until
 
 REFUND: Args = {"customer": "c_42", "amount": 940}
+AFTER_KEY = 2  # the log's first entry tells that the signing key was made
 DECISIONS = {"approved", "edited", "rejected", "answered", "expired", "cancelled", "allowed", "denied"}
 
 
