@@ -150,7 +150,8 @@ def _sentences(found: Findings, recorded: int | None) -> Iterator[str]:
     if found.first > 1:
         yield f"It begins at {found.first}: what came before was not given, or trimmed."
     if found.covered:
-        yield f"It fits {len(found.covered)} checkpoints, the newest over {max(found.covered)} entries."
+        many = "1 checkpoint" if len(found.covered) == 1 else f"{len(found.covered)} checkpoints"
+        yield f"It fits {many}, the newest over {max(found.covered)} entries."
     if found.erased:
         yield f"Of {found.erased} entries args, names and words were erased; their hashes hold."
     if recorded is not None and recorded < found.erased:

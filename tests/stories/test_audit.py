@@ -12,7 +12,7 @@ from approvals.keys import key
 from bot.app import Service
 from bot.sandbox.server import Sandbox
 from tests.operator import countersign, countersign_process
-from tests.running import a_policy, environment, the_card, the_dialog
+from tests.running import a_policy, environment, the_card, the_dialog, until
 from tests.stories.watching import REFUND, events, logged, whispered
 
 LOGIN = pwd.getpwuid(os.getuid()).pw_name
@@ -129,6 +129,15 @@ async def test_the_log_is_exported_and_the_export_verifies(
         assert "does not hold" in told.err
     since = await countersign(env, "audit", "export", "--since", "10")
     assert [entry["seq"] for entry in since.entries] == [10, 11, 12, 13]
+
+
+async def test_the_running_service_signs_what_is_logged(bot: Service, env: dict[str, str]) -> None:
+    async def proved() -> bool:
+        return (await countersign(env, "audit", "prove", "1")).code == 0
+
+    await until(proved)
+    told = await countersign(env, "audit", "verify")
+    assert "It fits 1 checkpoint," in told.out
 
 
 async def test_what_somebody_changed_in_redis_itself_does_not_verify(
