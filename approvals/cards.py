@@ -57,9 +57,13 @@ class Cards:
                 (body, short), texts, time = await pipe.execute()
         if body is None:
             raise RequestNotFound(request_id)
-        with translated(self._redis):
-            await confirm(self._redis)  # what a failover could take back must not be shown as if it stood
+        await self.confirm()
         return stored(body, short), moment(time), _places(texts)
+
+    async def confirm(self) -> None:
+        """Return once no failover can take back what was read before: else it must not be shown to people."""
+        with translated(self._redis):
+            await confirm(self._redis)
 
     async def posted(self, request_id: RequestId) -> dict[Place, Posted]:
         """Where it is, or is to be, shown."""

@@ -58,6 +58,7 @@ class DigestPosting:
         except DigestNotFound:
             return partial(self._forget, digest_id)
         requests = await self._store.get_many([row.request_id for row in kept.digest.rows])
+        await self._cards.confirm()
         digest = refreshed(
             kept.digest,
             requests,
