@@ -15,10 +15,11 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
 from redis.asyncio import Redis
 
@@ -28,7 +29,7 @@ from bot.sandbox.server import Sandbox
 from tests.proof.figures import WRONGS, Figures
 from tests.proof.history import Books, Click, History, Rules, Run, Told, wrongs
 from tests.proof.sweep_house import books_of
-from tests.proof.sweep_scenarios import ANA, GUEST, KIM, LEE, MAX, MEMBERS, args_on
+from tests.proof.sweep_scenarios import ANA, GUEST, KIM, LEE, MAX, MEMBERS, args_on, misdrawn
 from tests.running import a_policy
 from tests.stories.signing import free_port, over_http
 
@@ -44,6 +45,9 @@ END_S = 120.0  # for what was asked to come to its end, once nothing is struck a
 SHOWN = 20  # sentences of one course
 TORN = b"*3\r\n$3\r\nSET\r\n$4\r\ntorn\r\n$9\r\nhal"
 ENDS = frozenset({"executed", "executing", "approved", "rejected"})  # "approved": whoever claimed isn't sure
+
+
+Strike: TypeAlias = Callable[[], Awaitable[None]]
 
 
 class Kept:
@@ -93,9 +97,10 @@ class Field:
     """All that is there, and what was said."""
 
     slack: Sandbox
-    server: RedisServer
+    url: str  # of Redis
     bots: list[Kept]
     chance: random.Random
+    agent: Kept = field(init=False)
     history: History = field(default_factory=History)
     open: set[int] = field(default_factory=set)  # calls that no agent is done with
     deeds: int = 0
@@ -168,25 +173,14 @@ class Field:
 
     # -- what strikes ---------------------------------------------------------------------------------
 
-    async def strike_all(self, agent: Kept) -> None:
+    async def strike_all(self, course: Mapping[str, tuple[int, Strike]]) -> None:
         """One thing after the other, each when something has gone on since the last."""
-        course = ["bot"] * BOT_KILLS + ["Redis"] * REDIS_KILLS + ["agent"] * AGENT_KILLS + ["stop"] * STOPS
-        self.chance.shuffle(course)
-        for what in course:
+        names = [name for name, (times, _) in course.items() for _ in range(times)]
+        self.chance.shuffle(names)
+        for name in names:
             await self._some_deeds(self.chance.randint(2, 6))
-            match what:
-                case "bot":
-                    bot = self.chance.choice(self.bots)
-                    await bot.kill()
-                    await bot.start()
-                case "agent":
-                    await agent.kill()
-                    await agent.start(*map(str, sorted(self.open)))
-                case "stop":
-                    await self._stop()
-                case _:
-                    await self._kill_redis()
-            self.struck[what] += 1
+            await course[name][1]()
+            self.struck[name] += 1
 
     async def _some_deeds(self, count: int) -> None:
         until = self.deeds + count
@@ -197,18 +191,55 @@ class Field:
         except TimeoutError:
             return  # nothing goes on just now, which is a moment to strike as well
 
-    async def _kill_redis(self) -> None:
-        """As a power cut: every other time it was in the middle of a write that nobody was told of."""
-        await self.server.kill()
-        if self.struck["Redis"] % 2:
-            for file in self.server.directory.glob("appendonly.aof"):
-                with file.open("ab") as log:
-                    log.write(TORN)
-        await self.server.restart()
+    async def kill_bot(self) -> None:
+        bot = self.chance.choice(self.bots)
+        await bot.kill()
+        await bot.start()
 
-    async def _stop(self) -> None:
+    async def kill_agent(self) -> None:
+        await self.agent.kill()
+        await self.agent.start(*map(str, sorted(self.open)))
+
+    async def ended(self) -> None:
+        """Nothing is struck any more; wait until no agent has anything left to do."""
+        try:
+            async with asyncio.timeout(END_S):
+                while self.open or not self.agent.has_ended:  # noqa: ASYNC110 - it is another process that ends
+                    await asyncio.sleep(LOOK_S)
+        except TimeoutError:
+            self.history.bugs.append(f"{len(self.open)} calls came to no end in {END_S:.0f} s")
+
+    async def _has_work(self, redis: Redis) -> bool:
+        inbox, draw = (f"cs:{{{TENANT}}}:{name}" for name in ("inbox:billing", "draw"))
+        return bool(await redis.xlen(inbox) or await redis.zcard(draw))
+
+    async def books(self) -> Books:
+        """As they are once every letter is read, and every card drawn."""
+        async with Redis.from_url(self.url, decode_responses=True) as redis:
+            async with asyncio.timeout(END_S):
+                while await self._has_work(redis):  # noqa: ASYNC110 - as above
+                    await asyncio.sleep(LOOK_S)
+            return await books_of(redis, TENANT)
+
+
+class Alone:
+    """One Redis, and what can happen to it."""
+
+    def __init__(self, server: RedisServer) -> None:
+        self._server, self._kills = server, 0
+
+    async def kill(self) -> None:
+        """As a power cut: every other time it was in the middle of a write that nobody was told of."""
+        await self._server.kill()
+        self._kills += 1
+        if self._kills % 2 == 0:
+            with (self._server.directory / "appendonly.aof").open("ab") as log:
+                log.write(TORN)
+        await self._server.restart()
+
+    async def stop(self) -> None:
         """It neither answers nor refuses, for longer than anybody waits."""
-        async with Redis.from_url(self.server.url) as redis:
+        async with Redis.from_url(self._server.url) as redis:
             pid = int((await redis.info("server"))["process_id"])
         os.kill(pid, signal.SIGSTOP)
         try:
@@ -216,69 +247,68 @@ class Field:
         finally:
             os.kill(pid, signal.SIGCONT)
 
-    async def ended(self, agent: Kept) -> None:
-        """Nothing is struck any more; wait until no agent has anything left to do."""
-        try:
-            async with asyncio.timeout(END_S):
-                while self.open or not agent.has_ended:  # noqa: ASYNC110 - it is another process that ends
-                    await asyncio.sleep(LOOK_S)
-        except TimeoutError:
-            self.history.bugs.append(f"{len(self.open)} calls came to no end in {END_S:.0f} s")
-
-    async def books(self) -> Books:
-        """As they are once every letter is read."""
-        async with Redis.from_url(self.server.url, decode_responses=True) as redis:
-            async with asyncio.timeout(END_S):
-                while await redis.xlen(f"cs:{{{TENANT}}}:inbox:billing"):  # noqa: ASYNC110 - as above
-                    await asyncio.sleep(LOOK_S)
-            return await books_of(redis, TENANT)
-
 
 @asynccontextmanager
-async def a_field(directory: Path, seed: int) -> AsyncIterator[tuple[Field, Kept]]:
+async def a_field(
+    directory: Path, redis_url: str, seed: int, calls: int, **more: str
+) -> AsyncIterator[Field]:
+    """Bots, an agent with so many calls to make, and people who click, around that Redis."""
     url = f"http://127.0.0.1:{free_port()}"
     async with AsyncExitStack() as open_:
-        server = await open_.enter_async_context(RedisServer(directory / "redis", appendfsync="always"))
         slack = Sandbox(rate_limits=False, request_url=f"{url}/slack/events", events=())
         await open_.enter_async_context(slack)
         policy = a_policy(directory, "version = 1\n\n[defaults]\nburst = 0\n")
-        env = over_http(slack, server.url, TENANT, url) | {"APPROVALS_POLICY": policy}
+        env = over_http(slack, redis_url, TENANT, url) | {"APPROVALS_POLICY": policy, **more}
         bots = [Kept(env, "-m", "bot", role) for role in ("web", "worker")]
-        field = Field(slack, server, bots, random.Random(seed), open=set(range(1, CALLS + 1)))
-        theirs = {"REDIS_URL": server.url, "APPROVALS_AGENT": "billing", "APPROVALS_TENANT": TENANT}
-        agent = Kept(theirs, "-m", "tests.proof.kills_agent", hears=field.hear)
-        for process in (*bots, agent):
+        theirs = {"REDIS_URL": redis_url, "APPROVALS_AGENT": "billing", "APPROVALS_TENANT": TENANT, **more}
+        chance = random.Random(seed)
+        field = Field(slack, redis_url, bots, chance, open=set(range(1, calls + 1)))
+        field.agent = Kept(theirs, "-m", "tests.proof.kills_agent", hears=field.hear)
+        for process in (*bots, field.agent):
             open_.push_async_callback(process.kill)
         for bot in bots:
             await bot.start()
-        await agent.start(*map(str, sorted(field.open)))
-        yield field, agent
+        await field.agent.start(*map(str, sorted(field.open)))
+        clicking = asyncio.get_running_loop().create_task(field.people())
+        try:
+            yield field
+        finally:
+            clicking.cancel()
+            await asyncio.wait([clicking])
 
 
-async def killed(seed: int) -> tuple[Field, Figures]:
-    """One course, to its end."""
-    with tempfile.TemporaryDirectory(prefix="kills-") as directory:
-        async with a_field(Path(directory), seed) as (field, agent):
-            clicking = asyncio.get_running_loop().create_task(field.people())
-            try:
-                await field.strike_all(agent)
-                await field.ended(agent)
-            finally:
-                clicking.cancel()
-                await asyncio.wait([clicking])
-            return field, _figures(field, await field.books(), seed)
+async def killed(seed: int) -> Figures:
+    """One course on one Redis, to its end."""
+    with tempfile.TemporaryDirectory(prefix="kills-") as name:
+        directory = Path(name)
+        async with (
+            RedisServer(directory / "redis", appendfsync="always") as server,
+            a_field(directory, server.url, seed, CALLS) as field,
+        ):
+            alone = Alone(server)
+            await field.strike_all(
+                {
+                    "bot": (BOT_KILLS, field.kill_bot),
+                    "Redis": (REDIS_KILLS, alone.kill),
+                    "agent": (AGENT_KILLS, field.kill_agent),
+                    "stopped": (STOPS, alone.stop),
+                }
+            )
+            await field.ended()
+            return figures_of("kills", field, await field.books(), seed)
 
 
-def _figures(field: Field, books: Books, seed: int) -> Figures:
-    found = wrongs(field.history, books, Rules(voters=MEMBERS, ends=ENDS))
+def figures_of(part: str, field: Field, books: Books, seed: int) -> Figures:
+    """What came of it: how often it was struck by what, and what is wrong."""
+    found = wrongs(field.history, books, Rules(voters=MEMBERS, ends=ENDS)) + misdrawn(field.slack, books)
     kinds = Counter(wrong.kind for wrong in found)
-    counts = {f"{what} killed": field.struck[what] for what in ("bot", "Redis", "agent")}
-    counts |= {"stops": field.struck["stop"], "requests": len(books.requests)}
+    counts = {f"× {what}": times for what, times in field.struck.items()}
+    counts |= {"requests": len(books.requests)}
     counts |= {"acknowledged": field.history.acknowledged, "runs": len(field.history.runs)}
     counts |= {kind: kinds[kind] for kind in (*WRONGS[:5], "violations")}
     twins = len(field.slack.messages()) - len(books.requests)
     return Figures(
-        part="kills",
+        part=part,
         counts=counts,
         sentences=tuple(f"seed {seed}: {wrong.sentence}" for wrong in found[:SHOWN]),
         notes=(f"seed {seed}; cards posted twice: {twins}",),
@@ -286,4 +316,4 @@ def _figures(field: Field, books: Books, seed: int) -> Figures:
 
 
 def run(scale: int) -> list[Figures]:
-    return [asyncio.run(killed(SEED + number))[1] for number in range(scale)]
+    return [asyncio.run(killed(SEED + number)) for number in range(scale)]

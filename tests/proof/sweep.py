@@ -30,7 +30,7 @@ from tests.proof.relay import BEFORE
 from tests.proof.sweep_faults import KINDS, Fault, Where
 from tests.proof.sweep_house import Door, OurHouse
 from tests.proof.sweep_more import MORE
-from tests.proof.sweep_scenarios import SCENARIOS, House, Scenario, Stage
+from tests.proof.sweep_scenarios import SCENARIOS, House, Scenario, Stage, misdrawn
 
 ALL = (*SCENARIOS, *MORE)
 PROCESSES = 2
@@ -74,7 +74,9 @@ class Ground:
             except Exception as error:  # whatever breaks off the scenario is a wrong
                 house.history.bugs.append(f"{type(error).__name__}: {error}")
             await house.heal()
-            found = wrongs(house.history, await house.books(), scenario.rules)
+            books = await house.books()
+            found = wrongs(house.history, books, scenario.rules)
+            found += misdrawn(sandbox, books) if scenario.has_approve else []
             told = [Wrong(each.kind, f"{scenario.name}, {fault}: {each.sentence}") for each in found]
             return Trial(
                 fault=str(fault),

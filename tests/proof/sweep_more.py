@@ -157,6 +157,6 @@ MORE: Final = (
         loops=("digests", "bulk"),
     ),
     Scenario(name="freeze", play=freeze, rules=_rules(), policy=FREEZING, loops=("freezing",)),
-    Scenario(name="question", play=question, rules=_rules("answered"), policy=PLAIN),
+    Scenario(name="question", play=question, rules=_rules("answered"), has_approve=False),
     Scenario(name="callback", play=callback, rules=_rules(), loops=("webhooks",)),
 )

@@ -16,7 +16,7 @@ from approvals.model import Args
 from bot.sandbox.model import Message
 from bot.sandbox.server import Sandbox
 from bot.sandbox.wire import Result
-from tests.proof.history import Books, Click, History, Rules, Run, Told
+from tests.proof.history import Books, Click, History, Rules, Run, Told, Wrong
 from tests.proof.sweep_house import Loop, Unknown
 
 ANA, KIM, LEE, MAX, GUEST = "U0ANA", "U0KIM", "U0LEE", "U0MAX", "U0GUS"
@@ -178,6 +178,16 @@ def args_on(card: Message) -> Args | None:
     return a_refund(int(amount[1]), customer[1]) if customer and amount else None
 
 
+def misdrawn(slack: Sandbox, books: Books) -> list[Wrong]:
+    """Cards that tell people otherwise than it is, once all are drawn."""
+    found = []
+    for kept in books.requests.values():
+        cards = [each for each in slack.messages() if _shows(each, kept.id)]
+        if cards and ("Approve" in cards[-1].shown.splitlines()) != (kept.status == "pending"):
+            found.append(Wrong("violations", f"{kept.id} is {kept.status}, and its card tells otherwise"))
+    return found
+
+
 Play: TypeAlias = Callable[[Stage], Awaitable[None]]
 
 
@@ -188,6 +198,7 @@ class Scenario:
     rules: Rules
     policy: str = PLAIN
     cards: int = 1  # messages in the channel, where all goes well
+    has_approve: bool = True  # on its card, for as long as it waits
     loops: tuple[Loop, ...] = ()  # of the service, besides those for letters and for cards
 
 
