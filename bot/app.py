@@ -42,16 +42,16 @@ from approvals.open_homes import OpenHomes
 from approvals.preference_book import PreferenceBook
 from approvals.proposal_book import ProposalBook
 from approvals.redis_door import translated
+from approvals.signed import Own, Trusted
+from approvals.signing_keys import CannotSign, SigningKeys
 from approvals.stages import Stages
 from approvals.store import Store
 from bot import api, collapsing, durability, listeners, logs, redis_checks, web
-from approvals.signed import Own, Trusted
-from approvals.signing_keys import CannotSign, SigningKeys
+from bot import vault as vaults
 from bot.api.doors import Doors
 from bot.api.events import Tail
 from bot.api.limits import Limits
 from bot.api.measures import Measures
-from bot import vault as vaults
 from bot.attention import Attention
 from bot.bulk import Bulking
 from bot.bulk_telling import BulkTelling
@@ -84,11 +84,11 @@ from bot.slack_errors import word_of
 from bot.socket_mode import SocketDoor
 from bot.staging import SET_STAGE, Staging, staging
 from bot.statistics import Statistics
+from bot.vault import Vault
 from bot.webhooks import Webhooks, callback_check
 
 logger = logging.getLogger(__name__)
 
-from bot.vault import Vault
 Role: TypeAlias = Literal["all", "web", "worker"]
 SLACK_CALL_S = 8.0
 
@@ -108,12 +108,12 @@ class Service:
     digests: Digests
     policy_file: PolicyFile
     slack: Slack | None
+    vault: Vault | None  # None where nothing is decided
+    signing: SigningKeys | None  # likewise
 
     @property
     def policy(self) -> policies.Policy:
         """The one in force at this moment."""
-    vault: Vault | None  # None where nothing is decided
-    signing: SigningKeys | None  # likewise
         return self.policy_file.current
 
 
@@ -137,26 +137,26 @@ class Slack:
 async def built(settings: Settings, *, with_slack: bool = True) -> AsyncIterator[Service]:
     """The service, joined and checked, with all that must be closed again in the right order.
 
-    Raises:
-        CannotStart: Redis or Slack is not as it must be.
-        CannotRead, PolicyFaults: the policy file is not.
-    """
     Without Slack it is for reading: then it needs no secret either.
 
+    Raises:
+        CannotStart: Redis or Slack is not as it must be.
+        SecretFault, CannotSign: the service's secret is not.
+        CannotRead, PolicyFaults: the policy file is not.
+    """
     policy_file = PolicyFile(Path(settings.policy_path) if settings.policy_path else None)
     redis = durability.redis_of(settings)
-        SecretFault, CannotSign: the service's secret is not.
     try:
         vault = vaults.opened(settings.secret, settings.secret_file, settings.state) if with_slack else None
         signing = SigningKeys(redis, settings.tenant, vault) if vault else None
         store, cards = Store(redis, settings.tenant, signing), Cards(redis, settings.tenant)
         await _check_redis(redis, settings)
+        if signing is not None:
+            await signing.start()
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SLACK_CALL_S)) as session:
             has_slack = with_slack and settings.bot_token is not None
             slack = await _slack(settings, session, redis, store, cards, policy_file) if has_slack else None
             yield Service(
-        if signing is not None:
-            await signing.start()
                 settings=settings,
                 redis=redis,
                 store=store,
@@ -164,12 +164,12 @@ async def built(settings: Settings, *, with_slack: bool = True) -> AsyncIterator
                 digests=Digests(redis, settings.tenant),
                 policy_file=policy_file,
                 slack=slack,
+                vault=vault,
+                signing=signing,
             )
     finally:
         await redis.aclose()
 
-                vault=vault,
-                signing=signing,
 
 async def run(service: Service, role: Role) -> None:
     """Run the loops of a role until cancelled.
@@ -185,12 +185,12 @@ async def run(service: Service, role: Role) -> None:
         try:
             if runner is not None:
                 tasks.create_task(parts.tail.run(), name="events")
+            if service.signing is not None:
+                tasks.create_task(service.signing.run(), name="signing keys")
             if role == "web":
                 tasks.create_task(_follow_policy_silently(service), name="policy")
             if slack is not None and slack.bolt is not None:
                 tasks.create_task(slack.statistics.run(), name="statistics")
-            if service.signing is not None:
-                tasks.create_task(service.signing.run(), name="signing keys")
             if slack is not None:
                 tasks.create_task(slack.bulking.run(), name="bulk")
             if slack is not None and role != "web":
@@ -264,12 +264,12 @@ async def _take_letters(service: Service) -> None:
         stages,
         environment=service.settings.environment,
         check_callback=callback_check(service.settings.callbacks, signing),
+        alarm=nobody if service.slack is None else service.slack.operators.tell,
     ).run()
 
 
 def judging(service: Service) -> tuple[Judge, Stages]:
     """Who says what a changed call needs, for a terminal."""
-        alarm=nobody if service.slack is None else service.slack.operators.tell,
     stages = Stages(service.redis, service.settings.tenant)
     return _judge(service.settings, service.redis, service.policy_file, stages), stages
 
@@ -301,17 +301,17 @@ async def _follow_policy(service: Service, slack: Slack) -> None:
         await service.policy_file.watch(slack.operators.tell)
 
 
-def _staging(service: Service, slack: Slack) -> Staging:
-    tenant = service.settings.tenant
-    deeds = {
-        SET_STAGE: staging(Stages(service.redis, tenant)),
-        ADOPT_RULE: adopting(ProposalBook(service.redis, tenant), service.policy_file, slack.operators.tell),
 def _trusted(service: Service) -> Trusted:
     if service.signing is None:
         raise RuntimeError("a service that was built for reading claims nothing")
     return Own(signer=service.signing)
 
 
+def _staging(service: Service, slack: Slack) -> Staging:
+    tenant = service.settings.tenant
+    deeds = {
+        SET_STAGE: staging(Stages(service.redis, tenant)),
+        ADOPT_RULE: adopting(ProposalBook(service.redis, tenant), service.policy_file, slack.operators.tell),
     }
     return Staging(service.redis, service.store, deeds, _trusted(service))
 

@@ -28,15 +28,13 @@ from bot import (
 )
 from bot.columns import show_table
 from bot.desk import Decides, Verdict
+from bot.keys_commands import register as register_keys
 from bot.login import operator
 from bot.payloads import Who
 from bot.plain import plain
 from bot.watch import watch
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
-
-
-from bot.keys_commands import register as register_keys
 
 
 def register(commands: Subparsers) -> None:
@@ -49,6 +47,7 @@ def register(commands: Subparsers) -> None:
     policy_commands.register(commands)
     stats_command.register(commands)
     agent_commands.register(commands)
+    register_keys(commands)
     webhook_commands.register(commands)
     doctor.register(commands)
 
@@ -57,7 +56,6 @@ def register(commands: Subparsers) -> None:
 
 
 def _pending(commands: Subparsers) -> None:
-    register_keys(commands)
     parser = commands.add_parser(
         "pending",
         help="list the requests that wait for people",
