@@ -30,6 +30,15 @@ class Served:
     async def caller(self) -> Caller:
         return await Caller.to(self.url, self.token)
 
+    async def are_open(self, count: int) -> bool:
+        """Whether so many calls that ask for a request have come, and aren't answered yet."""
+        caller = await self.caller()
+        try:
+            lines = (await caller.get("/metrics")).body.decode().splitlines()
+        finally:
+            caller.close()
+        return f'countersign_api_open{{route="/v1/requests/{{id}}"}} {count:.1f}' in lines
+
 
 @asynccontextmanager
 async def a_served(ground: Ground) -> AsyncIterator[Served]:
