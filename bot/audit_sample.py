@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +21,7 @@ from approvals import notes
 from approvals.audit import Entry, exported, imported, rfc3339
 from approvals.cli import FINE, NO
 from approvals.errors import InvalidCall
+from approvals.model import Json
 from approvals.notes import Checkpoint
 from bot.audit_ground import Ground, fail, note, out, pinned
 from bot.audit_proof import is_proved, newest, path_of, signed_by
@@ -77,6 +79,8 @@ async def export(ground: Ground, folder: Path | None, span: Span, count: int, se
             {"entry": exported(entry), "path": await path_of(ground, entry.seq, checkpoint.size)}
             for entry in entries[request]
         ]
+        for receipt in _receipts(entries[request])[-1:]:
+            target.put(f"receipt-{request}.json", json.dumps(receipt, indent=1))
         target.put(f"{request}.json", json.dumps({"entries": proved}, indent=1, ensure_ascii=False))
     keys = [key.text for key in await ground.public_keys()]
     about = {
@@ -117,6 +121,12 @@ async def _entries_of(ground: Ground, requests: list[str], size: int) -> dict[st
         if entry.request in wanted:
             found[entry.request].append(entry)
     return found
+
+
+def _receipts(entries: Iterable[Entry]) -> list[Json]:
+    """The signed decisions that entries hold."""
+    details = [entry.detail or {} for entry in entries]
+    return [detail["receipt"] for detail in details if "receipt" in detail]
 
 
 class _Folder:
@@ -163,13 +173,17 @@ def verify(folder: Path, arguments: argparse.Namespace) -> int:
 def _fault(folder: Path, checkpoint: Checkpoint, requests: list[str], seed: str) -> str | None:
     if requests != sorted(requests, key=lambda each: rank(seed, each)):
         return "its decisions are not in the order in which the seed puts them"
-    there = {path.stem for path in folder.glob("R-*.json")}
-    if there != set(requests):
-        return f"its files are not those of the sample: {', '.join(sorted(there ^ set(requests)))}"
+    files = {path.stem for path in folder.glob("R-*.json")}
+    if files != set(requests):
+        return f"its files are not those of the sample: {', '.join(sorted(files ^ set(requests)))}"
     for request in requests:
         found = json.loads((folder / f"{request}.json").read_text(encoding="utf-8"))
         if fault := _fault_of(request, found["entries"], checkpoint):
             return fault
+        receipts = _receipts(imported(each["entry"]) for each in found["entries"])
+        there = [json.loads(path.read_text("utf-8")) for path in folder.glob(f"receipt-{request}.json")]
+        if there != receipts[-1:]:
+            return f"the receipt of {request} is another than its entry holds"
     return None
 
 

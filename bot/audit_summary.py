@@ -9,6 +9,7 @@ from html import escape
 
 from approvals.audit import Entry, is_erased
 from approvals.model import Json
+from blocks.text import reveal
 
 _STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1d1c1d }
@@ -72,6 +73,10 @@ def _told(entry: Entry) -> str:
     return f"{entry.event}, {_when(entry)}" + (f": {text}" if text else "")
 
 
+def _day(at: object) -> str:
+    return str(at).removesuffix("T00:00:00.000000Z")
+
+
 def _shown(args: Json) -> str:
     return json.dumps(args, indent=2, ensure_ascii=False)
 
@@ -80,11 +85,14 @@ def summary(about: Mapping[str, object], checkpoint: str, decisions: Sequence[De
     """The page. Other people's words are text in it, and nothing else."""
     parts = [
         f"<!doctype html><meta charset=utf-8><title>Decisions for audit</title><style>{_STYLE}</style>",
-        f"<h1>{len(decisions)} of {about['decisions']} decisions, {about['from']} to {about['to']}</h1>",
+        f"<h1>{len(decisions)} of {about['decisions']} decisions,"
+        f" {_day(about['from'])} to {_day(about['to'])}</h1>",
         f"<p>Tenant {escape(str(about['tenant']))}. Chosen by the seed <code>{escape(str(about['seed']))}"
         f"</code>. {_HOW}</p><pre>{escape(checkpoint)}</pre>",
     ]
     for each in decisions:
-        rows = "".join(f"<tr><th>{escape(name)}<td><pre>{escape(value)}</pre>" for name, value in each.rows)
+        rows = "".join(
+            f"<tr><th>{escape(name)}<td><pre>{escape(reveal(value)[0])}</pre>" for name, value in each.rows
+        )
         parts.append(f"<section><h2>{escape(each.request)}</h2><table>{rows}</table></section>")
     return "\n".join(parts) + "\n"

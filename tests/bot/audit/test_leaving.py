@@ -56,7 +56,9 @@ async def test_an_entry_is_proved_and_the_proof_checked_by_whoever_has_the_key(
 
 async def a_sample(house: Service, audit: Operator, folder: Path, *more: str) -> dict[str, Any]:
     for nth, id in enumerate(IDS[:6]):
-        await decided(house, id, yes=nth % 3 != 0, args={"note": "<script>alert(1)</script>", "nth": nth})
+        await decided(
+            house, id, yes=nth % 3 != 0, args={"note": "<script>alert(1)</script>\u202e", "nth": nth}
+        )
     await logged(house, 2)
     await signed(house)
     said = await audit("export", "--sample", "4", *SPAN, "--to", str(folder), *more)
@@ -79,6 +81,7 @@ async def test_an_auditor_gets_decisions_that_nobody_picked_and_checks_them(
     page = (tmp_path / "q1" / "summary.html").read_text()
     assert "<script>" not in page
     assert "&lt;script&gt;" in page
+    assert ("\u202e" in page, "U+202E" in page) == (False, True)
     for words in (about["sample"][0], "Ana", "agent:billing", "policy version", "refunds", "by slack"):
         assert words in page
 
@@ -110,6 +113,11 @@ async def test_a_sample_that_was_tampered_with_does_not_hold(
     assert "was not decided" in await told()
     first.unlink()
     assert "not those of the sample" in await told()
+    receipt = folder / f"receipt-{about['sample'][0]}.json"
+    signed_words = receipt.read_text()
+    receipt.write_text(signed_words.replace("payloadType", "kind"))
+    assert "receipt of" in await told()
+    receipt.write_text(signed_words)
     (folder / "sample.json").write_text(json.dumps(about | {"sample": about["sample"][::-1]}))
     assert "not in the order" in await told()
     assert await told() == ""
