@@ -1,15 +1,14 @@
-"""Our house in one process, a step at a time, so that the k-th command, call or await is the same each time.
+"""Our house in one process: a service that may die, an agent that may, and what both have kept.
 
-The parts are the service's own, as `bot/app.py` joins them, against the sandbox and a real Redis. Only the
-loops around them are the harness's: *take one, do one, tick it off*, until there is nothing left to do.
+Against the sandbox and a real Redis; what the service does is in `sweep_life.py`.
 """
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, Literal, TypeAlias, TypeVar
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
 
 import aiohttp
 from aiohttp import web
@@ -19,33 +18,23 @@ from slack_sdk.errors import SlackApiError
 
 from approvals import Approvals
 from approvals.audit import verify
-from approvals.bulks import Bulks
 from approvals.callback_secrets import CallbackSecrets
-from approvals.callbacks import Callbacks
 from approvals.errors import Unavailable
-from approvals.grant_book import GrantBook
-from approvals.inbox import GROUP, Inboxes
+from approvals.inbox import GROUP
 from approvals.keys import key
 from approvals.messages import Outcome
 from approvals.model import Actor, Args, RequestId
-from approvals.stages import Stages
 from approvals.store import Store
-from bot import app, settings
-from bot.bulk import Job
-from bot.freezing import Freezing
-from bot.intake import Intake
 from bot.people import LookupFailed
 from bot.sandbox.server import Sandbox
 from bot.sending import Limited
-from bot.webhooks import callback_check
 from tests.proof.history import Books, History, Kept, Line
 from tests.proof.relay import CommandLine
 from tests.proof.sweep_faults import Died, Fault, lived
+from tests.proof.sweep_life import Life, Loop
 
 T = TypeVar("T")
-Loop: TypeAlias = Literal["deadlines", "digests", "freezing", "bulk", "webhooks"]
 AGENT = "billing"
-TAKEN = 16
 TURNS = 40  # of the loops, before what goes on for ever is a wrong
 LEASES = ("draw", "due", "queues", "bulks", "callbacks")
 # What the loops of the service know to happen; whatever else is raised is a bug of ours.
@@ -112,7 +101,7 @@ class OurHouse:
             **more,
         }
         self._store = Store(redis, self.tenant)
-        self._life: _Life | None = None
+        self._life: Life | None = None
         self._loops = loops
         self._ahead_s = 0
         self._agent: tuple[Approvals, CommandLine] | None = None
@@ -133,7 +122,7 @@ class OurHouse:
     async def _start(self) -> None:
         was_on, self._fault.is_on = self._fault.is_on, False
         env = {"SLACK_API_URL": self.slack.api_url, **self._env}
-        self._life = await _Life.begin(env, self._url, self._fault, self._loops, self._ahead_s)
+        self._life = await Life.begin(env, self._url, self._fault, self._loops, self._ahead_s)
         self._door.handler = self._handle
         self._fault.is_on = was_on
 
@@ -287,128 +276,3 @@ async def books_of(redis: Redis, tenant: str) -> Books:
         for each in log
     ]
     return Books(requests=kept, log=lines, faults=(str(fault),) if fault else ())
-
-
-class _Life:
-    """One process of the service, from its start to its end."""
-
-    def __init__(
-        self,
-        service: app.Service,
-        line: CommandLine,
-        fault: Fault,
-        loops: Sequence[Loop],
-        open_: AsyncExitStack,
-    ) -> None:
-        assert service.slack is not None
-        assert service.slack.bolt is not None
-        self.line, self.bolt, self.is_over = line, service.slack.bolt, False
-        self._service, self._slack, self._fault, self._open = service, service.slack, fault, open_
-        redis, tenant = service.redis, service.settings.tenant
-        self._posting = app._posting(service, service.slack)
-        self._deadlines, self._digesting = app._deadlines(service), app._digesting(service)
-        self._freezing = Freezing(service.store, service.cards)
-        self._callbacks, self._bulks = Callbacks(redis, tenant), Bulks(redis, tenant)
-        self._frozen = "0"
-        stages, signing = Stages(redis, tenant), CallbackSecrets(redis, tenant)
-        self._intake = Intake(
-            service.store,
-            Inboxes(redis, tenant, "unused"),
-            app._judge(service.settings, redis, service.policy_file, stages),
-            GrantBook(redis, tenant),
-            stages,
-            environment="default",
-            check_callback=callback_check(service.settings.callbacks, signing),
-        )
-        known: dict[Loop, Callable[[], Awaitable[bool]]] = {
-            "deadlines": self._due,
-            "digests": self._gathered,
-            "freezing": self._frozen_anew,
-            "bulk": self._many_rows,
-            "webhooks": self._called_back,
-        }
-        self._loops = [known[name] for name in loops]
-        self.look_around()
-
-    @classmethod
-    async def begin(
-        cls, env: dict[str, str], redis_url: str, fault: Fault, loops: Sequence[Loop], ahead_s: int
-    ) -> _Life:
-        async with AsyncExitStack() as open_:
-            line = await open_.enter_async_context(CommandLine(redis_url, fault.of_command))
-            line.ahead_s = ahead_s
-            read = settings.read({**env, "REDIS_URL": line.url}, needs="workspace")
-            service = await open_.enter_async_context(app.built(read))
-            return cls(service, line, fault, loops, open_.pop_all())
-        raise AssertionError  # for the type checker: nothing above suppresses
-
-    async def end(self) -> None:
-        self.is_over = self.line.is_dead = True
-        self.line.drop()
-        await self._open.aclose()
-
-    def look_around(self) -> None:
-        """See who is an agent, and what was abandoned, when letters are taken next."""
-        tenant = self._service.settings.tenant
-        self._inboxes = Inboxes(self._service.redis, tenant, f"bot-{secrets.token_hex(3)}")
-
-    async def lived(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do it, unless we die of it."""
-        try:
-            return await lived(work, self._fault)
-        except Died:
-            await self.end()
-            raise
-
-    async def once_around(self) -> bool:
-        """Let each loop do what it finds; False: none found anything."""
-        found = await self._letters()
-        for loop in self._loops:
-            found |= await loop()
-        for id in await self._service.cards.claim(TAKEN, 10.0):
-            await self._posting.draw(id)
-            found = True
-        return found
-
-    async def _letters(self) -> bool:
-        taken = await self._inboxes.take(block_ms=1)
-        for letter in taken:
-            await self._intake.deal(letter)
-        return bool(taken)
-
-    async def _due(self) -> bool:
-        due = await self._service.store.due(TAKEN)
-        for id in due:
-            await self._deadlines.settle(id)
-        return bool(due)
-
-    async def _gathered(self) -> bool:
-        queues = await self._service.digests.due(TAKEN)
-        for queue in queues:
-            await self._digesting.gather(queue)
-        return bool(queues)
-
-    async def _called_back(self) -> bool:
-        webhooks = app._webhooks(self._service, self._slack)
-        callbacks = await self._callbacks.claim(TAKEN)
-        for callback in callbacks:
-            await webhooks.call(callback)
-        return bool(callbacks)
-
-    async def _many_rows(self) -> bool:
-        """Carry out the clicks on many rows that were begun here, or left undone by a life before."""
-        bulking, jobs = self._slack.bulking, []
-        while not bulking._begun.empty():
-            jobs.append(bulking._begun.get_nowait())
-        jobs += [Job(id, None) for id in await self._bulks.claim(TAKEN)]
-        for job in jobs:
-            await bulking._carry_out_safely(job)
-        return bool(jobs)
-
-    async def _frozen_anew(self) -> bool:
-        frozen = await self._service.store.freezes.now()
-        if frozen.version == self._frozen:
-            return False
-        await self._freezing.sweep(frozen)
-        self._frozen = frozen.version
-        return True

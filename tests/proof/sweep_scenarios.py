@@ -17,7 +17,8 @@ from bot.sandbox.model import Message
 from bot.sandbox.server import Sandbox
 from bot.sandbox.wire import Result
 from tests.proof.history import Books, Click, History, Rules, Run, Told, Wrong
-from tests.proof.sweep_house import Loop, Unknown
+from tests.proof.sweep_house import Unknown
+from tests.proof.sweep_life import Loop
 
 ANA, KIM, LEE, MAX, GUEST = "U0ANA", "U0KIM", "U0LEE", "U0MAX", "U0GUS"
 MEMBERS: Final = frozenset({ANA, KIM, LEE, MAX})
