@@ -85,6 +85,7 @@ class Surface:
         *lines: AIMessage,
         timeout: Span | None = None,
         saver: InMemorySaver | None = None,
+        risk: str | None = "high",  # as the Resolver tells it
         **more: Any,
     ) -> "Agent":
         model = Script(lines=[*(lines or (calling(REFUND),)), AIMessage("Done.")])
@@ -98,7 +99,7 @@ class Surface:
         graph = create_agent(
             model, shop.tools, middleware=[middleware], checkpointer=saver or InMemorySaver()
         )
-        runner: Any = Resolver(graph, approvals, timeout=timeout, risk="high") if self.pauses else graph
+        runner: Any = Resolver(graph, approvals, timeout=timeout, risk=risk) if self.pauses else graph
         return Agent(graph, runner, self.is_async)
 
 

@@ -44,7 +44,7 @@ from tests.adapters.hooking import Said
 from tests.adapters.scenes import REFUND, Case, Make, Open, Way
 from tests.adapters.scripted_code import ScriptedCode
 from tests.bot.api.calling import get, post
-from tests.running import a_bot, until
+from tests.running import SECRET, a_bot, until
 from tests.stories.signing import free_port, is_serving
 
 set_tracing_disabled(True)
@@ -93,11 +93,16 @@ async def decorated(case: Case) -> str:
 @asynccontextmanager
 async def http(case: Case) -> AsyncIterator[Make]:
     url = f"http://127.0.0.1:{free_port()}"
-    env = {"REDIS_URL": case.redis_url, "APPROVALS_TENANT": case.tenant, "PORT": url.rpartition(":")[2]}
+    env = {
+        "REDIS_URL": case.redis_url,
+        "APPROVALS_TENANT": case.tenant,
+        "PORT": url.rpartition(":")[2],
+        **SECRET,
+    }
     async with a_bot(env, role="web") as service, ClientSession(url) as api:
         await until(lambda: is_serving(url))
         tokens = AgentTokens(service.redis, case.tenant)
-        token = await tokens.add("billing", Role.AGENT, Actor(id="operator:ops", name="ops"))
+        token = await tokens.add(case.approvals.agent, Role.AGENT, Actor(id="operator:ops", name="ops"))
         api.headers["Authorization"] = f"Bearer {token}"
 
         async def make() -> str:
@@ -205,7 +210,7 @@ def threaded(surface: scripted.Surface) -> Open:
     async def opened(case: Case) -> AsyncIterator[Make]:
         shop = scripted.Shop(ran=case.shop.ran, trouble=case.shop.trouble, result=case.shop.result)
         line = scripted.calling(REFUND, words=case.reason or "")
-        agent = surface.agent(case.approvals, shop, line, timeout=case.timeout_s)
+        agent = surface.agent(case.approvals, shop, line, timeout=case.timeout_s, risk=None)
         await asyncio.to_thread(agent.graph.invoke, scripted.GO, scripted.THREAD, interrupt_before=["tools"])
         before = agent.graph.get_state(scripted.THREAD).config
 

@@ -220,40 +220,6 @@ async def test_a_question_that_nobody_could_be_asked_raises() -> None:
 # -- every failure ------------------------------------------------------------------------------------
 
 
-@every_way
-async def test_service_away_or_timeout_raises_and_leaves_the_request_open(
-    way: Way, approvals: Approvals, shop: Shop, redis_url: str, tenant: str
-) -> None:
-    with pytest.raises(StillPending):
-        await way.call(approvals, shop, timeout=0.05)
-    async with serving(redis_url, tenant) as clerk:
-        (request,) = await clerk.arrived()
-        assert request.is_pending
-    assert shop.ran == []
-
-
-@every_way
-async def test_redis_away_raises_and_is_no_text_for_the_model(way: Way, shop: Shop) -> None:
-    async with nobody() as away:
-        with pytest.raises(Unavailable):
-            await way.call(away, shop)
-    assert shop.ran == []
-
-
-@pytest.mark.parametrize("way", WAYS[1:], ids=lambda way: way.name)
-async def test_a_cancelled_call_does_not_run_although_it_is_approved_later(
-    way: Way, approvals: Approvals, clerk: Clerk, shop: Shop
-) -> None:
-    async with asyncio.TaskGroup() as group:
-        call = group.create_task(way.call(approvals, shop))
-        (request,) = await clerk.arrived()
-        call.cancel()
-        await asyncio.wait([call])
-        await clerk.approve(request.id)
-    assert call.cancelled()
-    assert shop.ran == []
-
-
 async def test_a_call_that_is_cut_off_is_no_text_for_the_model(
     approvals: Approvals, clerk: Clerk, shop: Shop
 ) -> None:
@@ -263,46 +229,6 @@ async def test_a_call_that_is_cut_off_is_no_text_for_the_model(
     with pytest.raises(asyncio.CancelledError):
         await call
     assert shop.ran == []
-
-
-@every_way
-async def test_expired_is_told_as_silence_and_not_as_a_denial(
-    way: Way, approvals: Approvals, shop: Shop, redis_url: str, tenant: str
-) -> None:
-    async with serving(redis_url, tenant, deadline_s=0) as clerk, asyncio.TaskGroup() as group:
-        call = group.create_task(way.call(approvals, shop))
-        (request,) = await clerk.arrived()
-        await clerk.expire(request.id)
-    assert "nobody answered in time" in call.result()
-    assert "denied" not in call.result()
-    assert shop.ran == []
-
-
-@every_way
-async def test_edited_to_another_type_does_not_run(
-    way: Way, approvals: Approvals, shop: Shop, redis_url: str, tenant: str
-) -> None:
-    async with serving(redis_url, tenant, habit=edited("lots")) as clerk:
-        said = await way.call(approvals, shop)
-        (request,) = await clerk.arrived()
-        await clerk.until_status(request.id, Status.FAILED)
-    assert (
-        said
-        == "Error running refund: amount: Input should be a valid number, unable to parse string as a number"
-    )
-    assert shop.ran == []
-
-
-@every_way
-async def test_a_tool_that_raises_is_told_and_reported(
-    way: Way, approvals: Approvals, shop: Shop, redis_url: str, tenant: str
-) -> None:
-    shop.trouble = ValueError("the bank said no")
-    async with serving(redis_url, tenant, habit=yes) as clerk:
-        assert await way.call(approvals, shop) == "Error running refund: the bank said no"
-        (request,) = await clerk.arrived()
-        await clerk.until_status(request.id, Status.FAILED)
-    assert shop.ran == [940]
 
 
 @every_way

@@ -170,25 +170,6 @@ async def test_a_call_that_nobody_decided_in_time_goes_on_when_it_is_made_again(
     await clerk.until(lambda: Status.CANCELLED in {one.status for one in clerk.requests.values()})
 
 
-async def test_with_the_service_away_a_call_does_not_run(approvals: Approvals, shop: Shop) -> None:
-    async with gated(approvals, shop.server, timeout_s=0.5) as client:
-        said, is_error = await read(client)
-    assert said.startswith("The call has not run: nobody has decided")
-    assert is_error
-    assert shop.ran == []
-
-
-async def test_with_redis_away_a_call_does_not_run(shop: Shop) -> None:
-    async with (
-        Approvals.connect("redis://127.0.0.1:1", agent="billing", patience=0) as approvals,
-        gated(approvals, shop.server) as client,
-    ):
-        said, is_error = await read(client)
-    assert said.startswith("The call did not run: approvals are out of reach")
-    assert is_error
-    assert shop.ran == []
-
-
 @eras
 async def test_a_call_given_up_while_it_waits_is_taken_back(
     mode: str, approvals: Approvals, clerk: Clerk, shop: Shop

@@ -7,7 +7,9 @@ from contextlib import asynccontextmanager
 import pytest
 
 from approvals import Approvals
-from approvals.commands import RequestChanges
+from approvals.adapters.tool_hooks import HOOK
+from approvals.canonical import fingerprint
+from approvals.commands import Reject, RequestChanges
 from approvals.model import Status
 from tests.adapters.hooking import PUSH, Hook, Said, hook
 from tests.clerk import ADA, Clerk, serving, yes
@@ -131,6 +133,15 @@ async def test_without_an_answer_it_denies_and_the_next_same_call_goes_on_waitin
         again = await asks.says(approvals, asks.event(tool_use_id="toolu_2"))
         assert again.is_allowed
         assert len(clerk.requests) == 1
+
+
+async def test_an_approval_for_another_tool_lets_nothing_run(
+    asks: Hook, approvals: Approvals, clerk: Clerk
+) -> None:
+    clerk.habit = lambda one: yes(one) if one.tool == "Read" else Reject(by=ADA)
+    other = await approvals.submit("Read", PUSH)
+    await approvals.runs.put_by(f"session-1/open/{fingerprint('Bash', PUSH)}", HOOK, other.id)
+    assert (await asks.says(approvals, asks.event())).is_denied
 
 
 async def test_one_approval_is_for_one_call(asks: Hook, approvals: Approvals, clerk: Clerk) -> None:

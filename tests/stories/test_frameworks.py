@@ -1,116 +1,139 @@
-"""Whatever framework a call comes from, people see the same card, and their click lets it run."""
+"""Whatever surface a call comes through, its card, the log and `countersign pending` look the same."""
 
 import asyncio
+import json
 import re
-from collections.abc import Awaitable, Callable
-from typing import Any
+from dataclasses import dataclass
 
 import pytest
 
 pytest.importorskip("agents", reason="make test installs the OpenAI Agents SDK")
-pytest.importorskip("pydantic_ai", reason="make test installs Pydantic AI")
+pytest.importorskip("claude_agent_sdk", reason="make test installs the Claude Agent SDK")
 pytest.importorskip("langchain", reason="make test installs LangChain")
-
-from agents import Agent as OpenAIAgent
-from agents import function_tool, set_tracing_disabled
-from agents.testing import ScriptedModel, assistant_message, function_call
-from langchain.agents import create_agent
-from langchain_core.messages import AIMessage
-from langgraph.checkpoint.memory import InMemorySaver
-from pydantic_ai import Agent, ModelMessage, ModelResponse, TextPart, ToolCallPart
-from pydantic_ai.models.function import AgentInfo, FunctionModel
+pytest.importorskip("pydantic_ai", reason="make test installs Pydantic AI")
 
 from approvals import Approvals
-from approvals.adapters.langchain import ApprovalMiddleware, PausingMiddleware
-from approvals.adapters.langgraph import Resolver
-from approvals.adapters.openai_agents import gated, run
-from approvals.adapters.pydantic_ai import AskPeople
-from approvals.model import Args
+from approvals.audit import Entry
+from approvals.cli import main
+from approvals.model import RequestId
+from bot.app import Service
+from bot.sandbox.model import Message
 from bot.sandbox.server import Sandbox
-from tests.adapters.scripted import GO, THREAD, Script, calling
+from tests.adapters.scenes import REFUND, Case, Shop, Way
+from tests.adapters.surfaces import WAYS
 from tests.running import redrawn
+from tests.stories.watching import logged
 
-pytestmark = pytest.mark.usefixtures("bot")
-set_tracing_disabled(True)
-
-CALL: Args = {"customer": "c_42", "amount": 940.5}
-Refund = Callable[[str, float], Awaitable[str]]
-Way = Callable[[Refund, Approvals], Awaitable[object]]
-
-
-async def plain(refund: Refund, approvals: Approvals) -> object:
-    return await approvals.required(refund)("c_42", 940.5)
-
-
-async def openai(refund: Refund, approvals: Approvals) -> object:
-    model = ScriptedModel([[function_call("refund", CALL, call_id="call_1")], [assistant_message("done")]])
-    agent = OpenAIAgent(name="billing", model=model, tools=[gated(function_tool(refund), approvals)])
-    return await run(agent, "Refund c_42.", approvals)
+# The time that it took is known where a program of ours ran it, and told behind the moment.
+TOOK = r', \{"type": "text", "text": " \([\d.]+ (?:ms|s)\)"\}'
+TIMES = r'"timestamp": \d+|date\^\d+|\d+:\d\d|\d+ (?:s|min)\b'
+DIFFERS = rf'{TOOK}|{TIMES}|"block_id": "\w+"|billing-\d+|R-[0-9A-Z]+'
+# What a decision is signed with, which is about this request alone; the gateway's tag; the time that it took.
+OF_THIS_ONE = ("receipt", "tags", "duration_ms")
+REASON, RESULT = "Charged twice for invoice 881.", "re_81f"
+PLAIN = WAYS[0]
 
 
-async def pydantic(refund: Refund, approvals: Approvals) -> object:
-    def model(messages: list[ModelMessage], _: AgentInfo) -> ModelResponse:
-        part = TextPart("done") if len(messages) > 1 else ToolCallPart("refund", CALL)
-        return ModelResponse(parts=[part])
-
-    agent = Agent(FunctionModel(model), capabilities=[AskPeople(approvals)])
-    agent.tool_plain(requires_approval=True)(refund)
-    return await agent.run("Refund c_42.")
-
-
-async def langchain(refund: Refund, approvals: Approvals) -> object:
-    model = Script(lines=[calling(CALL), AIMessage("done")])
-    agent: Any = create_agent(model, [refund], middleware=[ApprovalMiddleware(approvals)])
-    return await agent.ainvoke(GO)
+@pytest.fixture
+def policy() -> str:
+    """One that makes no digest of so many."""
+    return """
+version = 1
+[defaults]
+action = "ask"
+channel = "#approvals"
+approvers = ["channel"]
+burst = 0
+"""
 
 
-async def langgraph(refund: Refund, approvals: Approvals) -> object:
-    model = Script(lines=[calling(CALL), AIMessage("done")])
-    pausing = PausingMiddleware(approvals, {"refund": True})
-    agent = create_agent(model, [refund], middleware=[pausing], checkpointer=InMemorySaver())
-    return await Resolver(agent, approvals).ainvoke(GO, THREAD)
+@dataclass(frozen=True)
+class Looks:
+    """What people see of one call, without what differs from request to request: ids, times, spans."""
+
+    card: str
+    pending: str
+    log: list[str]
+    done: str | None  # None: nobody reports how it went
 
 
-async def test_the_same_call_looks_the_same_from_every_framework(
-    slack: Sandbox, approvals: Approvals
+class Onlookers:
+    """They look at everything, and approve it."""
+
+    def __init__(self, slack: Sandbox, bot: Service, case: Case, capsys: pytest.CaptureFixture[str]) -> None:
+        self.slack, self.bot, self.case, self.capsys = slack, bot, case, capsys
+
+    async def see(self, way: Way) -> Looks:
+        async with way.open(self.case) as make, asyncio.timeout(20), asyncio.TaskGroup() as group:
+
+            async def call() -> str:
+                return await make()
+
+            said = group.create_task(call())
+            card = await self._card()
+            asked, pending = _anonymous(card.blocks), await self._pending()
+            (request,) = await self.bot.store.pending(limit=2)
+            assert (await self.slack.person("U0ANA").press("Approve", card)).ok
+            assert await said == RESULT
+            done = await redrawn(self.slack, card, RESULT) if way.reports else None
+        log = await self._log(request.id, "executed" if way.reports else "claimed")
+        return Looks(asked, pending, log, None if done is None else _anonymous(done.blocks))
+
+    async def _card(self) -> Message:
+        def open_card() -> Message | None:
+            cards = [one for one in self.slack.messages("C0APPROVALS") if one.blocks]
+            return next((one for one in cards if "Approve" in one.shown.split("\n")), None)
+
+        found = await self.slack.until(open_card)
+        assert found is not None
+        return found
+
+    async def _pending(self) -> str:
+        self.capsys.readouterr()
+        assert await asyncio.to_thread(main, ["pending"]) == 0
+        return _anonymous(self.capsys.readouterr().out)
+
+    async def _log(self, id: RequestId, last: str) -> list[str]:
+        await logged(self.bot, id, last)
+        return [_anonymous(_told(one)) for one in await self.bot.store.chain(id)]
+
+
+async def test_the_same_call_looks_the_same_through_every_surface(
+    slack: Sandbox,
+    bot: Service,
+    redis_url: str,
+    tenant: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    looks: dict[str, tuple[str, str]] = {}
-    for way in (plain, openai, pydantic, langchain, langgraph):  # a sixth would be a flood
-        asked, done = await _approved(way, slack, approvals)
-        looks[way.__name__] = asked, done
-    assert looks == dict.fromkeys(looks, looks["plain"])
+    monkeypatch.setenv("REDIS_URL", redis_url)
+    monkeypatch.setenv("APPROVALS_TENANT", tenant)
+    looks: dict[tuple[str, str | None], Looks] = {}
+    for reason in (REASON, None):  # some surfaces have no place for one
+        for way in (one for one in WAYS if one is PLAIN or one.can_say_why == (reason is not None)):
+            agent = f"billing-{len(looks):02}"  # to others the same call of the same run is the same request
+            async with Approvals.connect(redis_url, agent=agent, tenant=tenant) as approvals:
+                case = Case(
+                    approvals=approvals,
+                    redis_url=redis_url,
+                    tenant=tenant,
+                    shop=Shop(result=RESULT),
+                    reason=reason,
+                )
+                looks[way.name, reason] = await Onlookers(slack, bot, case, capsys).see(way)
+                assert case.shop.ran == [REFUND]
+    for (name, reason), seen in looks.items():
+        plain = looks[PLAIN.name, reason]
+        assert (name, seen.card) == (name, plain.card)
+        assert (name, seen.pending) == (name, plain.pending)
+        assert (name, seen.log) == (name, plain.log[: len(seen.log)])
+        assert (name, seen.done) == (name, seen.done and plain.done)
 
 
-async def _approved(way: Way, slack: Sandbox, approvals: Approvals) -> tuple[str, str]:
-    """The card as it asks, and as it tells that the call has run."""
-    ran: list[tuple[str, float]] = []
-    result = f"re_{way.__name__}"
-
-    async def refund(customer: str, amount: float) -> str:
-        """Give money back."""
-        ran.append((customer, amount))
-        return result
-
-    async with asyncio.TaskGroup() as group:
-        group.create_task(_run(way, refund, approvals))
-        card = await slack.until(
-            lambda: next(
-                (m for m in slack.messages("C0APPROVALS") if m.blocks and "Approve" in m.shown.split("\n")),
-                None,
-            )
-        )
-        assert card is not None
-        assert ran == []
-        assert (await slack.person("U0ANA").press("Approve", card)).ok
-    assert ran == [("c_42", 940.5)]
-    told = await redrawn(slack, card, result)
-    return _anonymous(card.shown), _anonymous(told.shown.replace(result, "re_…"))
+def _told(one: Entry) -> tuple[object, ...]:
+    detail = {name: told for name, told in (one.detail or {}).items() if name not in OF_THIS_ONE}
+    return one.event, one.actor, one.tool, one.args, one.fingerprint, one.rule, detail
 
 
-async def _run(way: Way, refund: Refund, approvals: Approvals) -> None:
-    await way(refund, approvals)
-
-
-def _anonymous(shown: str) -> str:
-    """Without what differs from request to request: its id, times, spans."""
-    return re.sub(r"R-[0-9A-Z]+|date\^\d+|\d+:\d\d|[\d.]+ (ms|s|seconds?)\b", "…", shown)
+def _anonymous(seen: object) -> str:
+    return re.sub(DIFFERS, "", seen if isinstance(seen, str) else json.dumps(seen))
