@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from approvals.commands import (
     TakeBack,
 )
 from approvals.errors import AlreadyResolved, AlreadyUsed, AmbiguousId, Refusal, RequestNotFound, Unavailable
+from approvals.events import Expired
 from approvals.ids import new_id
 from approvals.inbox import AgentInbox, Inboxes
 from approvals.keys import key
@@ -237,6 +238,19 @@ async def test_what_has_been_drawn_is_to_be_drawn_again_when_it_changes(
     assert await cards.drawn(request.id, request.version)
     await store.change(request.id, Reject(by=a_person()))
     assert await cards.backlog() == 1
+
+
+async def test_a_deadline_that_passes_while_somebody_is_looked_up_counts(store: Store, tenant: str) -> None:
+    deadline = await store.now() + timedelta(milliseconds=200)
+    request = await store.create(new(tenant, deadline=deadline))
+
+    async def slowly(seen: Request) -> Approve:
+        async with asyncio.timeout(5):
+            while await store.now() < deadline:
+                pass
+        return Approve(by=a_person(), seen=seen.fingerprint)
+
+    assert isinstance((await store.change(request.id, slowly)).event, Expired)
 
 
 async def test_an_approval_that_the_agent_has_taken_is_not_taken_back(

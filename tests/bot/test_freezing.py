@@ -103,6 +103,15 @@ async def test_a_permit_decided_before_a_freeze_is_not_written_after_it(
         await billing.claim(request.id)
 
 
+async def test_freezes_of_one_moment_are_all_logged_in_one_chain(store: Store) -> None:
+    async with asyncio.TaskGroup() as all_at_once:
+        for number in range(10):
+            all_at_once.create_task(store.freezes.freeze(a_freeze(Reach.TOOL, f"tool{number}"), Via.SLACK))
+    log = [entry async for entry in store.log()]
+    assert len(log) == len((await store.freezes.now()).freezes) == 10
+    assert verify(log) is None
+
+
 async def test_what_a_rule_allows_is_not_created_past_a_freeze(store: Store, tenant: str) -> None:
     """The freeze comes between the reading of what is frozen and the script."""
     asked = a_request(tenant=tenant, terms=terms(action=Action.ALLOW))
