@@ -182,3 +182,29 @@ async def test_what_is_no_call_is_not_asked_about(params: Args, approvals: Appro
         await client.says(id=1, method="tools/call", params=params)
         assert "it can't be asked for" in text_of(await client.hears())
     assert not clerk.requests
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "result"),
+    [
+        (
+            "sampling/createMessage",
+            {"messages": [{"role": "user", "content": {"type": "text", "text": "Which?"}}], "maxTokens": 9},
+            {"role": "assistant", "content": {"type": "text", "text": "This."}, "model": "m"},
+        ),
+        ("roots/list", {}, {"roots": [{"uri": "file:///shop"}]}),
+    ],
+)
+async def test_what_a_server_asks_its_client_within_a_call_passes_and_so_does_the_answer(
+    method: str, params: Args, result: Args, redis_url: str, tenant: str, approvals: Approvals
+) -> None:
+    async with serving(redis_url, tenant, habit=yes) as clerk, wired(approvals) as (client, server):
+        await client.calls(1)
+        await server.hears()
+        await server.says(id=1, method=method, params=params)  # each side counts on its own
+        assert await client.hears() == {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+        await client.says(id=1, result=result)
+        assert await server.hears() == {"jsonrpc": "2.0", "id": 1, "result": result}
+        await server.says(id=1, result={"content": []})
+        assert (await client.hears())["result"] == {"content": []}
+    assert len(clerk.requests) == 1
