@@ -42,6 +42,7 @@ async def test_only_what_was_approved_reaches_the_server(
         assert await client.hears() == {"jsonrpc": "2.0", "id": 1, "result": {"content": [], "more": 1}}
 
 
+@pytest.mark.attack("J16")
 async def test_a_tool_that_its_server_changes_meanwhile_does_not_run(
     approvals: Approvals, clerk: Clerk
 ) -> None:

@@ -144,6 +144,7 @@ async def test_an_approval_for_another_tool_lets_nothing_run(
     assert (await asks.says(approvals, asks.event())).is_denied
 
 
+@pytest.mark.attack("B44")
 async def test_one_approval_is_for_one_call(asks: Hook, approvals: Approvals, clerk: Clerk) -> None:
     clerk.habit = yes
     assert (await asks.says(approvals, asks.event())).is_allowed

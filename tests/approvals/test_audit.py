@@ -104,6 +104,7 @@ class TestWhatSomebodyDidToIt:
         {"detail": {"half": "\ud800"}},
     )
 
+    @pytest.mark.attack("G89")
     @given(WHERE, st.sampled_from(CHANGES))
     def test_every_edit_is_found(self, at: int, change: dict[str, Any]) -> None:
         edited = replace(LOG[at], **change)
@@ -117,6 +118,7 @@ class TestWhatSomebodyDidToIt:
         found = verify([*LOG[:at], forged, *LOG[at + 1 :]])
         assert found == (fault(follows[0].seq, "unlinked") if follows else None)
 
+    @pytest.mark.attack("G89", "G91")
     @given(WHERE)
     def test_every_deletion_is_found(self, at: int) -> None:
         assert verify([*LOG[:at], *LOG[at + 1 :]], last_seq=len(LOG)) == fault(at + 1, "missing")
@@ -128,6 +130,7 @@ class TestWhatSomebodyDidToIt:
         assert found is not None
         assert found.kind == ("unlinked" if has_successor(at) else "missing")
 
+    @pytest.mark.attack("G89")
     @given(st.integers(0, len(LOG)), WHERE)
     def test_every_insertion_is_found(self, at: int, of: int) -> None:
         foreign = replace(LOG[of], seq=at + 1)
@@ -136,16 +139,19 @@ class TestWhatSomebodyDidToIt:
         assert found is not None
         assert found.kind in ("unlinked", "changed")
 
+    @pytest.mark.attack("G89")
     @given(WHERE)
     def test_an_entry_told_twice_is_found(self, at: int) -> None:
         assert verify([*LOG[: at + 1], LOG[at], *LOG[at + 1 :]]) == fault(at + 1, "order")
 
+    @pytest.mark.attack("G89", "G95")
     @given(WHERE, WHERE)
     def test_every_reordering_is_found_at_its_first_place(self, one: int, other: int) -> None:
         turned = list(LOG)
         turned[one], turned[other] = turned[other], turned[one]
         assert verify(turned) == (None if one == other else fault(min(one, other) + 1, "missing"))
 
+    @pytest.mark.attack("G89")
     @given(st.integers(0, len(LOG) - 1))
     def test_what_was_cut_off_the_end_is_found_by_the_last_number(self, kept: int) -> None:
         assert verify(LOG[:kept], last_seq=len(LOG)) == fault(kept + 1, "missing")

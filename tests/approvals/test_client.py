@@ -420,6 +420,7 @@ async def test_waiting_claims_nothing(agent: Approvals, redis_url: str, tenant: 
         assert (await agent.claim(outcome.id)).args == REFUND
 
 
+@pytest.mark.attack("B37")
 async def test_a_permit_for_another_call_than_was_seen_is_no_leave(
     agent: Approvals, redis: Redis, redis_url: str, tenant: str
 ) -> None:

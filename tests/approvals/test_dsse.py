@@ -41,11 +41,13 @@ def test_what_was_signed_holds_also_as_json(payload: bytes) -> None:
     assert verified(statement, KIND, KEY.keys) == payload
 
 
+@pytest.mark.attack("B41")
 def test_nobody_else_s_signature_holds() -> None:
     with pytest.raises(NotSigned, match="no key that is trusted"):
         verified(OTHER.envelope(KIND, b"{}"), KIND, KEY.keys)
 
 
+@pytest.mark.attack("B41")
 def test_the_name_of_a_key_is_believed_for_nothing() -> None:
     forged = OTHER.envelope(KIND, b"{}").signatures[0]
     claimed = replace(STATEMENT, signatures=(replace(forged, keyid=KEY.name),))
@@ -67,6 +69,7 @@ def test_a_statement_of_another_type_is_no_decision() -> None:
         verified(replace(key, payloadType=KIND), KIND, KEY.keys)
 
 
+@pytest.mark.attack("B41")
 @given(bit=some.integers(min_value=0, max_value=8 * 21 - 1))
 def test_not_one_bit_of_the_payload_can_be_changed(bit: int) -> None:
     payload = bytearray(base64.b64decode(STATEMENT.payload))
@@ -95,6 +98,7 @@ def test_base64_has_one_spelling() -> None:
         verified(replace(STATEMENT, signatures=(replace(signature, sig=same),)), KIND, KEY.keys)
 
 
+@pytest.mark.attack("B41")
 @pytest.mark.parametrize(
     "change",
     [

@@ -189,6 +189,7 @@ async def test_edited_args_run_in_the_functions_own_types(
     assert ran == [ada.model_copy(update={"since": date(2024, 2, 29)}), Plan.TEAM, Decimal("2.20"), None]
 
 
+@pytest.mark.attack("B37")
 async def test_what_the_caller_changes_while_waiting_does_not_run(
     agent: Approvals, redis_url: str, tenant: str
 ) -> None:

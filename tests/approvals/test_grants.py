@@ -71,6 +71,7 @@ def test_another_call_or_stricter_terms_are_not_covered(changes: dict[str, Any])
     assert not covers(a_grant(), a_refund(**changes), T0)
 
 
+@pytest.mark.attack("B44")
 def test_a_call_with_more_or_fewer_args_is_another_call() -> None:
     assert not covers(a_grant(), a_request(args={"amount": 1, "currency": "USD"}), T0)
     more = {"amount": 1, "currency": "USD", "customer": "c_1", "force": True}

@@ -78,6 +78,7 @@ async def test_a_batch_arrives_whole_and_in_order(billing: AgentInbox, inboxes: 
     assert [taken.letter for taken in await everything(inboxes)] == submissions
 
 
+@pytest.mark.attack("B34")
 async def test_a_hundred_submits_with_one_key_are_one_request(billing: AgentInbox, inboxes: Inboxes) -> None:
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(billing.put(a_submission(), ONE, "inv-881")) for _ in range(100)]
@@ -108,6 +109,7 @@ async def test_what_json_cannot_carry_is_refused_before_it_is_sent(billing: Agen
     assert await redis.dbsize() == 0
 
 
+@pytest.mark.attack("J18")
 @pytest.mark.parametrize("name", ["", "Billing", "a:b", "a{b}", "é", "a\n", "-a", "a" * 64])
 def test_an_agents_name_cannot_reach_into_anothers_keys(redis: Redis, tenant: str, name: str) -> None:
     with pytest.raises(InvalidCall):
@@ -116,6 +118,7 @@ def test_an_agents_name_cannot_reach_into_anothers_keys(redis: Redis, tenant: st
         AgentInbox(redis, name.upper() + ":", "billing")
 
 
+@pytest.mark.attack("J18")
 async def test_an_id_cannot_reach_into_anothers_keys(billing: AgentInbox) -> None:
     for bad in (RequestId("x"), RequestId(f"x:{new_id()}")):
         with pytest.raises(InvalidCall):
@@ -213,6 +216,7 @@ async def test_a_letter_without_a_letter_in_it_is_garbage_too(
     assert bad.letter is None
 
 
+@pytest.mark.attack("H106")
 async def test_fields_of_a_newer_agent_are_passed_over(
     billing: AgentInbox, inboxes: Inboxes, redis: Redis, tenant: str
 ) -> None:
@@ -223,6 +227,7 @@ async def test_fields_of_a_newer_agent_are_passed_over(
     assert isinstance(taken.letter, Cancellation)
 
 
+@pytest.mark.attack("D65")
 async def test_a_redis_that_lost_its_data_is_joined_anew(
     billing: AgentInbox, inboxes: Inboxes, redis: Redis
 ) -> None:
@@ -254,6 +259,7 @@ async def test_of_twenty_claims_at_once_one_has_the_permit(
     assert [taken.letter for taken in await everything(inboxes)] == [ClaimNotice(id=request.id)]
 
 
+@pytest.mark.attack("B39")
 async def test_an_approval_that_was_not_used_in_time_cannot_be(
     billing: AgentInbox, inboxes: Inboxes, approved: Callable[..., Awaitable[Request]]
 ) -> None:
@@ -263,6 +269,7 @@ async def test_an_approval_that_was_not_used_in_time_cannot_be(
     assert await everything(inboxes) == []
 
 
+@pytest.mark.attack("B42")
 async def test_a_permit_cannot_be_taken_under_another_name(
     redis: Redis, tenant: str, approved: Callable[..., Awaitable[Request]]
 ) -> None:
@@ -271,6 +278,7 @@ async def test_a_permit_cannot_be_taken_under_another_name(
         await AgentInbox(redis, tenant, "thief", TRUSTED).claim(request.id)
 
 
+@pytest.mark.attack("B40")
 async def test_a_claim_whose_reply_is_lost_counts_as_used(
     redis_url: str, tenant: str, billing: AgentInbox, approved: Callable[..., Awaitable[Request]]
 ) -> None:

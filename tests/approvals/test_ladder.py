@@ -95,18 +95,21 @@ class TestItsSteps:
 
 
 class TestClocksThatJump:
+    @pytest.mark.attack("D67")
     def test_one_that_goes_back_repeats_no_step(self) -> None:
         request = settled(a_climber(), minutes(20))
         assert due_command(request, now=minutes(5)) is None
         assert settled(request, minutes(5)) == request
         assert settled(request, minutes(20)) == request
 
+    @pytest.mark.attack("D67")
     def test_one_that_goes_back_before_it_was_asked_expires_nothing(self) -> None:
         request = a_climber()
         assert due_command(request, now=T0 - 24 * HOUR) is None
         with pytest.raises(NotDue):
             decide(request, Expire(), now=T0 - 24 * HOUR)
 
+    @pytest.mark.attack("D67")
     def test_one_that_leaps_ahead_ends_it_once(self) -> None:
         request = settled(a_climber(), T0 + timedelta(days=400))
         assert request.trail[-1].word == "expired"

@@ -389,6 +389,7 @@ class TestTheOtherEnds:
         assert outcome is not None
         assert (outcome.undeliverable, outcome.text) == (True, "#approvals is archived")
 
+    @pytest.mark.attack("B51")
     @pytest.mark.parametrize(
         "first", [Cancel(), Reject(by=KIM), GiveUp(reason="x"), Answer(by=KIM, text="x")]
     )

@@ -41,6 +41,7 @@ def test_a_key_is_one_line_of_text() -> None:
             notes.key(wrong, ORIGIN)
 
 
+@pytest.mark.attack("J2")
 @pytest.mark.parametrize(
     "changed",
     [

@@ -76,6 +76,7 @@ class TestWhatItSaysOfACall:
         assert (terms.action, terms.approvers, terms.channel) == (Action.ASK, ("channel",), "#here")
         assert "anyone in the channel" in terms.because
 
+    @pytest.mark.attack("E73")
     def test_an_empty_file_but_for_its_version_says_the_same(self) -> None:
         assert terms_of("version = 1").approvers == terms_for(DEFAULT, facts_of()).approvers
 
@@ -149,6 +150,7 @@ class TestWhatItSaysOfACall:
 
 
 class TestWhatTheAgentMayWish:
+    @pytest.mark.attack("B48")
     @pytest.mark.parametrize(
         ("ours", "asked", "risk"),
         [("low", Risk.HIGH, Risk.HIGH), ("high", Risk.LOW, Risk.HIGH), ("medium", None, Risk.MEDIUM)],
@@ -156,6 +158,7 @@ class TestWhatTheAgentMayWish:
     def test_it_may_raise_the_risk_and_never_lower_it(self, ours: str, asked: Risk, risk: Risk) -> None:
         assert terms_of(one_rule(f'risk = "{ours}"'), risk=asked).risk is risk
 
+    @pytest.mark.attack("B48")
     @pytest.mark.parametrize(
         ("ours", "asked", "deadline_s"),
         [("1h", 60, 60), ("1h", 7200, 3600), ("never", 60, 60), ("1h", None, 3600), ("never", None, None)],
@@ -171,12 +174,14 @@ class TestWhatTheAgentMayWish:
         assert deadline_s is not None
         assert 0 < deadline_s <= 366 * 24 * 3600
 
+    @pytest.mark.attack("B52")
     def test_it_cannot_bring_silence_to_approve_its_call(self) -> None:
         assert on_silence() is OnDeadline.APPROVE
         assert on_silence(deadline_s=7200) is OnDeadline.APPROVE
         assert on_silence(deadline_s=1) is OnDeadline.EXPIRE
         assert on_silence(risk=Risk.HIGH) is OnDeadline.EXPIRE
 
+    @pytest.mark.attack("B48")
     @given(
         risk=st.sampled_from([None, *Risk]),
         deadline_s=st.sampled_from([None, 1, 3600, 10**6]),
@@ -207,6 +212,7 @@ class TestWhoCouldDecide:
 
 
 class TestFaults:
+    @pytest.mark.attack("A7", "E74")
     @pytest.mark.parametrize(
         ("line", "fault"),
         [
@@ -304,6 +310,7 @@ class TestFaults:
         (told,) = faults_of('version = 1\n[[rule]]\nname = "open"\naction = "allow"')
         assert told.startswith("line 2, rule “open”: it does not say what it is for; write `tools")
 
+    @pytest.mark.attack("E73")
     @pytest.mark.parametrize(
         ("above", "below"),
         [
@@ -390,6 +397,7 @@ class TestGlobs:
         if covers([wide], [narrow]) and matches([narrow], name):
             assert matches([wide], name)
 
+    @pytest.mark.attack("E70")
     def test_many_stars_cost_no_time(self) -> None:
         assert not matches(["*a" * 100 + "b"], "a" * 200)
 

@@ -114,6 +114,7 @@ class TestWhatTheySee:
         assert not fits("args.flag", args={"flag": value})
         assert fits("args.flag", args={"flag": True})
 
+    @pytest.mark.attack("E70")
     def test_a_catastrophic_regular_expression_costs_no_time(self) -> None:
         assert not fits("args.text.matches('^(a+)+$')", args={"text": "a" * 200_000 + "b"})
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from itertools import product
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -69,6 +70,7 @@ def test_an_edit_voids_the_votes_of_every_group() -> None:
     assert voted(edited, KIM).status is Status.APPROVED
 
 
+@pytest.mark.attack("E74")
 def test_people_who_could_never_be_enough_are_known_beforehand() -> None:
     assert can_be_met(BOTH, [KIM, LEE], T0)
     assert not can_be_met(BOTH, [KIM], T0)

@@ -28,6 +28,7 @@ def test_an_address_that_cannot_be_opened_is_refused_in_a_sentence(url: str) -> 
     assert "hunter2" not in str(refused.value) and str(refused.value)
 
 
+@pytest.mark.attack("H104")
 async def test_a_redis_that_is_away_is_named_without_its_password() -> None:
     async with open_redis("redis://user:hunter2@127.0.0.1:1/0") as redis:
         with pytest.raises(Unavailable, match=r"127\.0\.0\.1:1") as away, translated(redis):

@@ -68,6 +68,7 @@ def yes(request: Request) -> Approve:
     return Approve(by=a_person(), seen=request.fingerprint)
 
 
+@pytest.mark.attack("D64")
 async def test_what_was_told_as_decided_survives_the_primary(pair: Pair) -> None:
     decided = [await pair.store.create(new()) for _ in range(20)]
     for request in decided:

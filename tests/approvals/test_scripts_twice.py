@@ -110,6 +110,7 @@ def test_there_is_a_deed_for_every_script() -> None:
     assert DEEDS.keys() == SHAS.keys()
 
 
+@pytest.mark.attack("D69")
 @pytest.mark.parametrize("verb", DEEDS)
 async def test_run_again_it_says_the_same_and_does_nothing_more(
     redis_url: str, tenant: str, verb: str

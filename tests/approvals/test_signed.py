@@ -224,6 +224,7 @@ def test_a_permit_that_says_anything_else_is_not(change: dict[str, Any]) -> None
         believe(the_permit(**change))
 
 
+@pytest.mark.attack("B42", "I111")
 def test_a_permit_is_for_one_tenant_one_agent_and_some_time() -> None:
     for elsewhere in ({"tenant": "acme"}, {"agent": "deployer"}, {"now": T0 + timedelta(hours=1)}):
         with pytest.raises(NotSigned):
@@ -282,6 +283,7 @@ def test_only_an_approval_is_leave_whatever_else_was_signed() -> None:
         believe(the_permit(signed=signed))
 
 
+@pytest.mark.attack("B41")
 def test_a_payload_that_says_something_twice_is_refused() -> None:
     payload = b64decode(SIGNED.signed.payload) if SIGNED.signed else b""
     doubled = payload[:-1] + b',"tool":"refund"}'
@@ -292,6 +294,7 @@ def test_a_payload_that_says_something_twice_is_refused() -> None:
 # -- an attacker who can write to Redis ---------------------------------------------------------------
 
 
+@pytest.mark.attack("D66")
 async def test_a_permit_that_was_put_there_by_hand_runs_nothing_and_is_told(
     store: Store, billing: AgentInbox, redis: Redis, tenant: str
 ) -> None:
@@ -309,6 +312,7 @@ async def test_a_permit_that_was_put_there_by_hand_runs_nothing_and_is_told(
     assert (notice.id, notice.what) == (request.id, "permit")
 
 
+@pytest.mark.attack("J1")
 async def test_one_request_s_permit_and_outcome_are_not_another_s(
     store: Store, billing: AgentInbox, redis: Redis, tenant: str
 ) -> None:
@@ -323,6 +327,7 @@ async def test_one_request_s_permit_and_outcome_are_not_another_s(
         await billing.outcome(waiting.id)
 
 
+@pytest.mark.attack("H106")
 async def test_a_permit_from_before_decisions_were_signed_says_to_ask_again(
     store: Store, billing: AgentInbox, redis: Redis, tenant: str
 ) -> None:
@@ -335,6 +340,7 @@ async def test_a_permit_from_before_decisions_were_signed_says_to_ask_again(
         await billing.claim(request.id)
 
 
+@pytest.mark.attack("B39")
 async def test_an_expired_permit_that_is_kept_alive_is_refused_by_redis_s_clock(
     store: Store, billing: AgentInbox, redis: Redis, tenant: str
 ) -> None:

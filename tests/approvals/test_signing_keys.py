@@ -91,6 +91,7 @@ async def test_an_agent_believes_whom_it_saw_first_and_whom_that_one_endorsed(
     assert (await agent.decision(before)).status == Status.APPROVED
 
 
+@pytest.mark.attack("J22")
 @pytest.mark.parametrize("is_pinned", [True, False], ids=["pinned", "seen"])
 async def test_an_agent_believes_nobody_who_only_wrote_himself_into_redis(
     keys: SigningKeys, redis: Redis, tenant: str, is_pinned: bool
@@ -117,6 +118,7 @@ async def test_who_pins_a_key_believes_no_other_first_sight(
         await pinning.decision(signed_by(THIEF))
 
 
+@pytest.mark.attack("I111")
 async def test_an_endorsement_counts_for_its_tenant_alone(
     keys: SigningKeys, redis: Redis, tenant: str
 ) -> None:
@@ -191,6 +193,7 @@ async def _rotated(keys: SigningKeys) -> bool:
     return True
 
 
+@pytest.mark.attack("D65")
 async def test_where_redis_has_lost_everything_the_service_goes_on_with_its_key(
     keys: SigningKeys, redis: Redis, tenant: str
 ) -> None:

@@ -187,6 +187,7 @@ async def test_forty_clicks_at_once_have_one_winner_and_one_decision(store: Stor
     assert (await store.get(request.id))[0].version == 42
 
 
+@pytest.mark.attack("D69")
 async def test_a_commit_whose_reply_was_lost_is_found_and_not_doubled(
     redis: Redis, redis_url: str, tenant: str, store: Store
 ) -> None:
@@ -322,6 +323,7 @@ async def test_unknown_and_misspelt_ids_are_not_found(store: Store) -> None:
             await store.change(nothing, Cancel())
 
 
+@pytest.mark.attack("I107")
 async def test_requests_of_another_tenant_are_not_found(store: Store, redis: Redis, tenant: str) -> None:
     theirs = await Store(redis, f"{tenant}2", SIGNER).create(new(f"{tenant}2"))
     with pytest.raises(RequestNotFound):
@@ -473,6 +475,7 @@ async def test_a_wait_for_changes_is_woken(store: Store, tenant: str) -> None:
 # -- Redis comes and goes -----------------------------------------------------------------------------
 
 
+@pytest.mark.attack("D63")
 async def test_a_redis_that_restarts_has_lost_its_scripts_and_nothing_else(
     tmp_path: Path, tenant: str
 ) -> None:
@@ -491,6 +494,7 @@ async def test_a_redis_that_restarts_has_lost_its_scripts_and_nothing_else(
         assert verify(await whole_log(store), last_seq=3) is None
 
 
+@pytest.mark.attack("D63")
 async def test_a_redis_that_has_no_room_is_unavailable_and_nothing_is_half_written(
     redis: Redis, store: Store, tenant: str
 ) -> None:
@@ -505,6 +509,7 @@ async def test_a_redis_that_has_no_room_is_unavailable_and_nothing_is_half_writt
     assert await store.last_seq() == 2
 
 
+@pytest.mark.attack("G94")
 async def test_a_log_that_cannot_be_appended_to_stops_the_change(
     store: Store, redis: Redis, tenant: str
 ) -> None:

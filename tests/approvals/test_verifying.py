@@ -72,6 +72,7 @@ def test_a_log_that_was_cut_short_is_found(size: int) -> None:
     assert faulty(LOG[:size]) == Fault(seq=size + 1, kind="missing")
 
 
+@pytest.mark.attack("G93")
 @given(st.sets(WHERE))
 def test_what_was_erased_is_told_and_everything_holds(which: set[int]) -> None:
     log = [erased(entry) if nth in which else entry for nth, entry in enumerate(LOG)]

@@ -44,6 +44,7 @@ def test_an_entry_keeps_its_hash_on_its_way(args: dict[str, Json]) -> None:
     assert read == entry and digest(read) == entry.hash
 
 
+@pytest.mark.attack("H97")
 def test_fields_that_a_newer_process_wrote_are_passed_over() -> None:
     request = a_request()
     text = wire.write(wire.REQUEST, request)

@@ -57,6 +57,7 @@ def test_the_buttons_name_the_request_and_the_call_it_shows() -> None:
     assert all(pick.fits(request) for pick in picks)
 
 
+@pytest.mark.attack("F85")
 def test_every_argument_is_on_the_card_and_in_its_text() -> None:
     request = a_request(args={f"key{number}": f"value{number}" for number in range(30)})
     drawn = card(request, T0)
@@ -102,6 +103,7 @@ def test_many_short_lines_are_too_long_for_a_card_as_well() -> None:
     assert offer_for(a_request(args={"body": "x\n" * 60})) is Offer.READ
 
 
+@pytest.mark.attack("F81")
 def test_what_is_left_out_is_counted_and_all_names_stay() -> None:
     drawn = words(card(a_request(args={"to": "x", "body": "y" * 9000, "last": "z"}), T0))
     assert "⟨… 8,400 more characters …⟩" in drawn and "last" in drawn
@@ -178,6 +180,7 @@ def test_a_redrawn_card_has_a_new_block_id() -> None:
     assert card(replace(scene("pending"), version=99), T0).blocks[-1]["block_id"] != first
 
 
+@pytest.mark.attack("F85")
 @pytest.mark.parametrize("name", SCENES)
 def test_the_text_alone_tells_what_who_and_how_it_stands(name: str) -> None:
     request = scene(name)
@@ -223,6 +226,7 @@ def test_a_headline_is_made_from_the_call(tool: str, args: dict[str, Any], told:
     assert headline(a_request(tool=tool, args=args, reason="Harmless.")) == told
 
 
+@pytest.mark.attack("J14")
 def test_a_value_cannot_pass_itself_off_as_another_argument() -> None:
     drawn = words(card(a_request(args={"memo": "x\namount   1", "amount": 940}), T0))
     assert "│ amount   1" in drawn

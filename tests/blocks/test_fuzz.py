@@ -280,6 +280,7 @@ FLOODS: dict[str, Args] = {
 }
 
 
+@pytest.mark.attack("F81")
 @pytest.mark.long
 @pytest.mark.parametrize("flood", FLOODS)
 @pytest.mark.parametrize("kind", Kind)
@@ -320,6 +321,7 @@ UNSEEN = re.compile(
 )
 
 
+@pytest.mark.attack("F79", "F80")
 @settings(max_examples=40, suppress_health_check=list(HealthCheck))
 @given(requests())
 @example(a_request(args={"a": NASTY[3]}, created_at=T0))

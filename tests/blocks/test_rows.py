@@ -59,6 +59,7 @@ def test_a_tool_that_is_not_read_as_it_is_makes_no_whole_row() -> None:
         assert not row_words(asked(tool=tool)).is_whole
 
 
+@pytest.mark.attack("J14")
 def test_a_text_that_looks_like_two_arguments_stays_one() -> None:
     assert "customer “c_42 · amount 1” · amount 2" in row_words(
         asked(args={"customer": "c_42 · amount 1", "amount": 2})

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from blocks.text import chunks, clip, cut, escape, one_line, reveal, size, spread
 
 
+@pytest.mark.attack("F80")
 @pytest.mark.parametrize(
     ("hidden", "shown", "count"),
     [
@@ -37,11 +38,13 @@ def test_the_newlines_of_windows_are_newlines() -> None:
     assert reveal("a\r\nb") == ("a\nb", 0)
 
 
+@pytest.mark.attack("F80")
 def test_marks_piled_on_a_letter_are_told() -> None:
     shown, count = reveal("z" + "\u0301" * 50)
     assert shown == "z" + "\u0301" * 4 + "⟨U+0301 ×46⟩" and count == 46
 
 
+@pytest.mark.attack("F82")
 def test_floods_of_white_space_are_told_instead_of_shown() -> None:
     assert reveal("a" + " " * 41 + "b")[0] == "a⟨41 spaces⟩b"
     assert reveal("a" + " " * 40 + "b")[0] == "a" + " " * 40 + "b"
@@ -60,6 +63,7 @@ def test_a_spread_text_keeps_its_ends() -> None:
     assert shown == "aaaaaaaaaa\n⟨… 985 more characters …⟩\nbbbbb"
 
 
+@pytest.mark.attack("F79")
 def test_only_slacks_control_characters_are_escaped() -> None:
     assert escape('<!channel> & `code` "x"') == '&lt;!channel&gt; &amp; `code` "x"'
 

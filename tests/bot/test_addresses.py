@@ -102,6 +102,7 @@ def a_receiver(host: str = "hooks.example.com", *, internal: bool = False) -> Re
     return Receiver(scheme="https", host=host, port=443, is_internal=internal)
 
 
+@pytest.mark.attack("C53")
 @pytest.mark.parametrize("address", INTERNAL)
 async def test_an_internal_address_is_not_called_whatever_name_leads_to_it(address: str) -> None:
     assert not is_public(ipaddress.ip_address(address))
@@ -109,12 +110,14 @@ async def test_an_internal_address_is_not_called_whatever_name_leads_to_it(addre
         await checked(a_receiver(), leading_to(address))
 
 
+@pytest.mark.attack("C54")
 @pytest.mark.parametrize("address", INTERNAL)
 async def test_nor_is_a_host_of_which_one_address_is_internal(address: str) -> None:
     with pytest.raises(Forbidden):
         await checked(a_receiver(), leading_to("93.184.216.34", address))
 
 
+@pytest.mark.attack("C53")
 @pytest.mark.parametrize("host", SPELLED)
 async def test_another_spelling_of_it_is_not_called_even_if_an_operator_lists_it(host: str) -> None:
     (receiver,) = Receivers(host).all
@@ -128,6 +131,7 @@ async def test_a_public_address_is_called(address: str) -> None:
     assert [each["host"] for each in found] == [address]
 
 
+@pytest.mark.attack("C56")
 @pytest.mark.parametrize("url", NO_ADDRESS)
 def test_only_a_plain_address_of_a_listed_host_is_taken(url: str) -> None:
     with pytest.raises(InvalidCall):
@@ -172,6 +176,7 @@ async def test_but_it_is_never_a_clouds_metadata(address: str) -> None:
         await checked(receiver, leading_to(address))
 
 
+@pytest.mark.attack("C56")
 async def test_http_is_for_this_machine_alone() -> None:
     (receiver,) = Receivers("http://localhost:9000").all
     assert await checked(receiver, leading_to("127.0.0.1", "::1"))

@@ -63,6 +63,7 @@ async def thawed(store: Store, freeze: Freeze) -> None:
     await swept(store)
 
 
+@pytest.mark.attack("H101")
 async def test_no_approval_that_races_a_freeze_leaves_a_permit(
     store: Store, redis: Redis, tenant: str
 ) -> None:

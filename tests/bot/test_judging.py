@@ -83,6 +83,7 @@ async def test_a_letter_that_comes_twice_is_judged_the_same_and_spends_once(cour
     assert (await court.terms(judge, 20)).action is Action.ALLOW
 
 
+@pytest.mark.attack("I109")
 async def test_an_agent_that_asks_too_often_is_told_to_slow_down(court: Court) -> None:
     judge = court.judge()
     asked = [await court.terms(judge, 900) for _ in range(4)]

@@ -37,6 +37,7 @@ async def test_a_change_is_taken_and_told(path: Path) -> None:
     assert await file.refresh() is None
 
 
+@pytest.mark.attack("E73")
 async def test_a_faulty_change_changes_nothing_and_is_told_once_with_every_fault(path: Path) -> None:
     file = PolicyFile(path)
     before = file.current
@@ -61,6 +62,7 @@ async def test_a_file_that_is_gone_changes_nothing(path: Path) -> None:
     assert await file.refresh() is not None
 
 
+@pytest.mark.attack("E73")
 async def test_a_service_does_not_begin_with_a_faulty_file(path: Path, tmp_path: Path) -> None:
     write(path, "version = 2")
     with pytest.raises(PolicyFaults):

@@ -24,6 +24,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.attack("D63")
 async def test_what_was_acknowledged_outlives_a_power_cut_at_the_same_address(tmp_path: Path) -> None:
     async with RedisServer(tmp_path) as server:
         url = server.url

@@ -86,6 +86,7 @@ def test_where_nothing_can_be_kept_it_says_so(tmp_path: Path) -> None:
         opened(None, None, tmp_path / "file" / "state")
 
 
+@pytest.mark.attack("H104")
 def test_the_environment_says_which_and_never_shows_it() -> None:
     env = {"REDIS_URL": "redis://localhost", "XDG_STATE_HOME": "/state"}
     assert settings.read(env, needs="redis").state == Path("/state/countersign")

@@ -48,6 +48,7 @@ def _alternative(name: str) -> x509.GeneralName:
         return x509.DNSName(name)
 
 
+@pytest.mark.attack("C62")
 @pytest.mark.parametrize(
     ("name", "days", "is_trusted", "arrives"),
     [

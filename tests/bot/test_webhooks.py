@@ -198,6 +198,7 @@ async def test_of_many_clicks_at_once_one_call_comes(ground: Ground) -> None:
     assert len(await ground.call()) == 1
 
 
+@pytest.mark.attack("C60")
 async def test_a_call_that_fails_is_made_again_later_and_later_for_three_days_then_given_up(
     ground: Ground,
 ) -> None:
@@ -222,6 +223,7 @@ async def test_a_call_that_fails_is_made_again_later_and_later_for_three_days_th
     assert "run=1" not in sentence  # the rest of the address is the agent's secret
 
 
+@pytest.mark.attack("C60")
 async def test_gone_is_gone_at_once_and_operators_are_told_once(ground: Ground) -> None:
     ground.receiver.status = 410
     for _ in range(3):
@@ -250,6 +252,7 @@ async def test_what_is_no_callback_is_not_called_again(ground: Ground, typed: st
         await ground.callbacks.redeliver(typed)
 
 
+@pytest.mark.attack("C55")
 async def test_a_redirect_is_not_followed(ground: Ground) -> None:
     async with receiving() as elsewhere:
         ground.receiver.status, ground.receiver.headers = 307, {"Location": elsewhere.url}
@@ -261,6 +264,7 @@ async def test_a_redirect_is_not_followed(ground: Ground) -> None:
     assert kept.failure == "it answered 307"
 
 
+@pytest.mark.attack("C59")
 async def test_a_worker_that_dies_over_a_call_leaves_it_to_another(ground: Ground) -> None:
     ground.receiver.holds = True
     await ground.approved()
@@ -296,6 +300,7 @@ async def test_a_lease_is_held_for_as_long_as_a_call_takes(redis_url: str, tenan
             await calling
 
 
+@pytest.mark.attack("C61")
 async def test_while_secrets_overlap_either_verifies_and_then_only_the_new_one(ground: Ground) -> None:
     new = await ground.signing.rotate("billing", OPERATOR)
     await ground.approved()
@@ -324,6 +329,7 @@ async def test_that_a_secret_was_made_or_rotated_is_in_the_log_and_the_secret_is
     assert not any(secret in str(entries) for secret in (new, ground.secret))
 
 
+@pytest.mark.attack("C61")
 async def test_an_agent_without_a_secret_is_not_called_unsigned(ground: Ground) -> None:
     await ground.redis.delete(key(ground.store.tenant, "callbacks:secrets"))
     await ground.approved()
@@ -339,6 +345,7 @@ async def test_an_answer_without_end_is_not_read(ground: Ground) -> None:
     assert await ground.redis.keys("*callback:*") == []
 
 
+@pytest.mark.attack("C62")
 async def test_neither_cookies_nor_the_environments_proxy_are_used(
     ground: Ground, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -362,6 +369,7 @@ async def test_who_is_allowed_no_more_is_given_up_without_a_call(redis_url: str,
         assert len(await ground.callbacks.dead()) == 1
 
 
+@pytest.mark.attack("C54")
 async def test_a_name_is_looked_up_once_and_what_was_checked_is_connected_to(
     redis_url: str, tenant: str
 ) -> None:
@@ -383,6 +391,7 @@ async def test_a_name_is_looked_up_once_and_what_was_checked_is_connected_to(
         assert checked.calls[0].headers["Host"] == f"localhost:{checked.port}"
 
 
+@pytest.mark.attack("C54")
 async def test_a_name_that_leads_inside_when_it_is_called_is_not_called(redis_url: str, tenant: str) -> None:
     async with receiving() as inside:
 

@@ -155,6 +155,7 @@ async def test_who_may_not_decide_in_slack_may_not_elsewhere(
     assert (await get(agent, f"/v1/requests/{id}")).body["status"] == "pending"
 
 
+@pytest.mark.attack("J15")
 @pytest.mark.parametrize("decision", ["approve", "reject", "respond", "request_changes"])
 async def test_a_decision_of_another_call_than_is_asked_is_refused(
     house: House, agent: ClientSession, phone: ClientSession, decision: str

@@ -144,6 +144,7 @@ async def test_an_agent_takes_its_request_back(slack: Sandbox, approvals: Approv
     await redrawn(slack, card, "paid another way")
 
 
+@pytest.mark.attack("C59")
 async def test_an_approval_is_used_once(slack: Sandbox, approvals: Approvals) -> None:
     ticket = await approvals.submit("refund", {"customer": "c_42", "amount": 940})
     await slack.person("U0ANA").press("Approve", await the_card(slack))

@@ -140,6 +140,7 @@ async def test_the_running_service_signs_what_is_logged(bot: Service, env: dict[
     assert "It fits 1 checkpoint," in told.out
 
 
+@pytest.mark.attack("D66")
 async def test_what_somebody_changed_in_redis_itself_does_not_verify(
     slack: Sandbox, approvals: Approvals, bot: Service, env: dict[str, str], tenant: str
 ) -> None:

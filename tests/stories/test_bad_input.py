@@ -53,6 +53,7 @@ TOLD: dict[str, Callable[[RequestId], str]] = {
 }
 
 
+@pytest.mark.attack("J7")
 @pytest.mark.parametrize("garbage", TOLD)
 async def test_a_letter_that_can_not_be_followed_is_answered_and_logged(
     slack: Sandbox, approvals: Approvals, bot: Service, garbage: str
@@ -253,6 +254,7 @@ async def test_a_malformed_click_decides_nothing_and_the_next_one_works(
     assert (await approvals.wait(ticket.id, timeout=20)).status == "approved"
 
 
+@pytest.mark.attack("H106")
 async def test_a_button_of_an_older_version_says_how_to_go_on(
     slack: Sandbox, approvals: Approvals, bot: Service
 ) -> None:
@@ -276,6 +278,7 @@ async def test_a_button_of_an_older_version_says_how_to_go_on(
         await whispered(slack, person, "/approvals ID")
 
 
+@pytest.mark.attack("A20")
 @pytest.mark.parametrize("callback_id", ["read", "edit", "reject", "answer", "changes", "respond"])
 @pytest.mark.parametrize("metadata", ["0|R-1|abc", "", "garbage"])
 async def test_a_dialog_of_an_older_version_says_so_and_stays_open(
@@ -290,6 +293,7 @@ async def test_a_dialog_of_an_older_version_says_so_and_stays_open(
     assert not DECISIONS & set(await events(house.web, ticket.id))
 
 
+@pytest.mark.attack("A20")
 @pytest.mark.parametrize("callback_id", ["read", "edit", "reject", "nobody knows me"])
 @pytest.mark.parametrize("missing", ["state", "user", "private_metadata", "callback_id"])
 async def test_a_malformed_dialog_decides_nothing(

@@ -111,6 +111,7 @@ async def test_it_asks_first_and_says_how_many_how_much_and_the_largest(
     assert all(told in words for told in ("5", "$60", "$14"))
 
 
+@pytest.mark.attack("A32")
 async def test_rows_that_changed_or_were_decided_since_it_was_seen_are_left_out(
     slack: Sandbox, approvals: Approvals, bot: Service
 ) -> None:

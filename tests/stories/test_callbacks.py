@@ -161,6 +161,7 @@ async def test_a_bot_that_is_killed_over_a_call_leaves_it_to_the_next(
     assert again.verified(secret) == first.verified(secret)
 
 
+@pytest.mark.attack("B49")
 @pytest.mark.parametrize(
     ("url", "why"),
     [

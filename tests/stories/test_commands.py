@@ -85,6 +85,7 @@ async def test_an_unknown_id_is_told_and_logged(
     assert (entry.event, entry.actor) == ("refused", "slack:U0KIM")
 
 
+@pytest.mark.attack("I107")
 async def test_the_id_of_another_tenants_request_is_unknown_here(
     slack: Sandbox, approvals: Approvals, bot: Service, redis_url: str
 ) -> None:
@@ -334,6 +335,7 @@ async def _shows(slack: Sandbox, person: str, words: str) -> View:
     return found
 
 
+@pytest.mark.attack("J17")
 async def test_an_agent_with_a_persons_token_can_write_but_decides_nothing(
     slack: Sandbox, approvals: Approvals, bot: Service
 ) -> None:

@@ -122,6 +122,7 @@ async def test_one_seat_gives_one_vote_to_the_person_or_to_their_deputy(
             await approvals.wait(ticket.id, timeout=0.05)
 
 
+@pytest.mark.attack("A10")
 @pytest.mark.parametrize("on_behalf_of", ["U0ANA", "U0KIM"])
 async def test_neither_person_nor_deputy_decides_their_own_request(
     slack: Sandbox, approvals: Approvals, bot: Service, on_behalf_of: str
@@ -133,6 +134,7 @@ async def test_neither_person_nor_deputy_decides_their_own_request(
     await whispered(slack, on_behalf_of, "asks on your behalf")
 
 
+@pytest.mark.attack("A10")
 async def test_what_a_person_may_not_decide_themselves_they_can_not_lend(
     slack: Sandbox, approvals: Approvals, bot: Service
 ) -> None:

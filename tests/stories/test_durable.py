@@ -153,6 +153,7 @@ async def test_a_call_that_nobody_signed_is_turned_away(scene: Scene) -> None:
     assert scene.payments.paid == []
 
 
+@pytest.mark.attack("B40")
 @pytest.mark.parametrize(
     ("dies", "says", "status", "payments"),
     [

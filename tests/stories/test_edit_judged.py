@@ -55,6 +55,7 @@ async def edited(slack: Sandbox, who: str, card: Message, amount: str) -> Result
     return await person.fill_and_submit({"amount": amount})
 
 
+@pytest.mark.attack("A22")
 async def test_an_edit_that_a_rule_denies_is_refused_in_the_dialog(
     slack: Sandbox, approvals: Approvals, bot: Service
 ) -> None:
@@ -68,6 +69,7 @@ async def test_an_edit_that_a_rule_denies_is_refused_in_the_dialog(
     assert (await approvals.wait(ticket.id, timeout=20)).args == {"customer": "c_42", "amount": 900}
 
 
+@pytest.mark.attack("A22")
 async def test_an_edit_that_needs_others_is_sent_to_them_once_agreed(
     slack: Sandbox, approvals: Approvals, bot: Service
 ) -> None:

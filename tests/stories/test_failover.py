@@ -21,6 +21,7 @@ from tests.stories.watching import REFUND, whispered
 ANA = "U0ANA"
 
 
+@pytest.mark.attack("D64")
 @pytest.mark.long
 async def test_a_click_counts_once_the_replica_has_it_and_whoever_clicks_again_is_told_that_it_does(
     slack: Sandbox, tmp_path: Path, tenant: str
@@ -60,6 +61,7 @@ async def test_a_sentinel_fails_over_and_everything_that_waits_goes_on(
         await goes_on(slack, url, tenant, kill)
 
 
+@pytest.mark.attack("D63")
 @pytest.mark.long
 async def test_a_cluster_fails_over_and_everything_that_waits_goes_on(
     slack: Sandbox, tmp_path: Path, tenant: str

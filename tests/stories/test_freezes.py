@@ -47,6 +47,7 @@ async def bot(slack: Sandbox, redis_url: str, tenant: str, tmp_path: Path) -> As
         yield service
 
 
+@pytest.mark.attack("H101")
 async def test_a_freeze_stops_what_waits_what_comes_and_what_was_approved(
     slack: Sandbox, approvals: Approvals, bot: Service
 ) -> None:
@@ -144,6 +145,7 @@ async def test_nobody_else_can_pull_the_brake(
     assert [entry.actor for entry in refused] == ["slack:U0KIM", "slack:U0GUS"]
 
 
+@pytest.mark.attack("H101")
 async def test_a_freeze_outlives_a_restart_and_what_a_crash_left_undone_is_done(
     slack: Sandbox, approvals: Approvals, redis_url: str, tenant: str, tmp_path: Path
 ) -> None:

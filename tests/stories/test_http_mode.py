@@ -91,6 +91,7 @@ async def _is_overdue(service: Service, request_id: RequestId) -> bool:
 # -- nobody else gets in -------------------------------------------------------------------------------
 
 
+@pytest.mark.attack("A1", "A2")
 @pytest.mark.parametrize(
     "headers",
     [
@@ -116,6 +117,7 @@ async def test_what_slack_did_not_sign_is_turned_away_unread(
     assert await events(house.web, ticket.id) == ["submitted", "asked"]
 
 
+@pytest.mark.attack("A2", "H100")
 @pytest.mark.parametrize("age_s", [301, -301], ids=["old", "from the future"])
 async def test_a_signature_of_another_time_is_turned_away(
     house: House, approvals: Approvals, age_s: int
@@ -126,6 +128,7 @@ async def test_a_signature_of_another_time_is_turned_away(
     assert await events(house.web, ticket.id) == ["submitted", "asked"]
 
 
+@pytest.mark.attack("H98")
 @pytest.mark.parametrize(
     "other",
     [{"api_app_id": "A0OTHER"}, {"team": {"id": "T0OTHER"}}, {"team": None}],
@@ -140,6 +143,7 @@ async def test_a_payload_for_another_app_or_workspace_goes_no_further(
     assert await events(house.web, ticket.id) == ["submitted", "asked"]
 
 
+@pytest.mark.attack("A8")
 @pytest.mark.parametrize(
     ("person", "reason"),
     [
@@ -162,6 +166,7 @@ async def test_whoever_a_payload_names_is_looked_up_and_judged(
     assert await approvals.get(ticket.id) is None
 
 
+@pytest.mark.attack("A9")
 async def test_a_member_who_comes_by_way_of_another_team_is_external(
     house: House, approvals: Approvals
 ) -> None:
@@ -174,6 +179,7 @@ async def test_a_member_who_comes_by_way_of_another_team_is_external(
     assert refused.detail["reason"] == "U0ANA is external"
 
 
+@pytest.mark.attack("A4", "A5")
 async def test_the_same_signed_click_sent_again_counts_once(house: House, approvals: Approvals) -> None:
     ticket = await approvals.submit("refund", REFUND)
     body = urlencode({"payload": json.dumps(a_click(house.slack, await the_card(house.slack)))})
@@ -182,6 +188,7 @@ async def test_the_same_signed_click_sent_again_counts_once(house: House, approv
     assert await events(house.web, ticket.id) == ["submitted", "asked", "approved"]
 
 
+@pytest.mark.attack("A15")
 async def test_a_private_answer_goes_to_slack_and_to_no_other_address(
     house: House, approvals: Approvals
 ) -> None:
@@ -211,6 +218,7 @@ async def test_a_private_answer_goes_to_slack_and_to_no_other_address(
 # -- how it is -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.attack("H105")
 async def test_web_alone_tells_its_health_and_that_redis_is_away(tmp_path: Path, tenant: str) -> None:
     url = f"http://127.0.0.1:{free_port()}"
     async with RedisServer(tmp_path / "redis") as server, aiohttp.ClientSession(url) as session:

@@ -29,6 +29,7 @@ def policy() -> str:
     return POLICY
 
 
+@pytest.mark.attack("H102")
 async def test_an_override_lets_it_through_aloud(slack: Sandbox, approvals: Approvals, bot: Service) -> None:
     ticket = await approvals.submit("refund", REFUND)
     card = await the_card(slack)
@@ -48,6 +49,7 @@ async def test_an_override_lets_it_through_aloud(slack: Sandbox, approvals: Appr
     assert (entry.actor, (entry.detail or {})["text"]) == ("slack:U0LEE", WHY)
 
 
+@pytest.mark.attack("H102")
 async def test_somebody_else_looks_at_an_override_afterwards(
     slack: Sandbox, approvals: Approvals, bot: Service
 ) -> None:
@@ -82,6 +84,7 @@ async def test_what_is_risky_is_read_before_it_is_let_through(
     assert (await approvals.wait(ticket.id, timeout=20)).text == WHY
 
 
+@pytest.mark.attack("H102")
 async def test_nobody_else_may_and_the_attempt_is_logged(
     slack: Sandbox, approvals: Approvals, bot: Service
 ) -> None:

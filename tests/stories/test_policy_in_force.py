@@ -78,6 +78,7 @@ async def test_a_changed_file_is_in_force_without_a_restart_and_a_faulty_one_is_
             await approvals.request("refund", {"amount": 10})
 
 
+@pytest.mark.attack("H105")
 async def test_off_lets_everything_through_and_the_log_says_so(
     slack: Sandbox, redis_url: str, tenant: str
 ) -> None:

@@ -42,6 +42,7 @@ async def a_house(
 # -- 1. what you saw is what runs ----------------------------------------------------------------------
 
 
+@pytest.mark.attack("A17", "B36")
 async def test_1_the_button_of_a_call_that_was_revised_is_refused_and_says_so(
     slack: Sandbox, approvals: Approvals, bot: Service
 ) -> None:
@@ -59,6 +60,7 @@ async def test_1_the_button_of_a_call_that_was_revised_is_refused_and_says_so(
     assert (await approvals.wait(ticket.id, timeout=20)).args == REFUND | {"amount": 94_000}
 
 
+@pytest.mark.attack("A19")
 @pytest.mark.parametrize(("button", "args"), [("Edit…", REFUND), ("Read all", LONG)])
 async def test_1_a_dialog_left_open_over_a_revision_decides_nothing_and_says_so(
     slack: Sandbox, approvals: Approvals, bot: Service, button: str, args: Args
@@ -88,6 +90,7 @@ async def test_1_what_a_person_made_of_the_call_is_what_runs(slack: Sandbox, app
 # -- 2. once -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.attack("A13")
 async def test_2_of_forty_clicks_on_two_replicas_one_decides_and_the_others_learn_who(
     slack: Sandbox, approvals: Approvals, bot: Service, redis_url: str, tenant: str
 ) -> None:
@@ -112,6 +115,7 @@ async def test_2_of_forty_clicks_on_two_replicas_one_decides_and_the_others_lear
         assert outcome.decided_by not in losers
 
 
+@pytest.mark.attack("A12")
 async def test_2_opposite_buttons_at_once_give_one_outcome(
     slack: Sandbox, approvals: Approvals, bot: Service
 ) -> None:
@@ -130,6 +134,7 @@ async def test_2_opposite_buttons_at_once_give_one_outcome(
     assert outcome.decided_by_name in loser
 
 
+@pytest.mark.attack("A13")
 async def test_2_a_second_click_of_the_same_person_is_silent_and_no_refusal(
     slack: Sandbox, approvals: Approvals, bot: Service
 ) -> None:
@@ -145,6 +150,7 @@ async def test_2_a_second_click_of_the_same_person_is_silent_and_no_refusal(
     assert await events(bot, ticket.id) == ["submitted", "asked", "approved"]
 
 
+@pytest.mark.attack("A28")
 async def test_2_a_click_that_slack_delivers_twice_counts_once(
     slack: Sandbox, approvals: Approvals, bot: Service, redis_url: str, tenant: str
 ) -> None:
@@ -178,6 +184,7 @@ async def test_2_an_approval_is_claimed_by_one_of_many_also_while_the_service_is
     assert sum(claim.result() for claim in claims) == 1
 
 
+@pytest.mark.attack("B34")
 async def test_2_the_same_key_asks_once(slack: Sandbox, approvals: Approvals, bot: Service) -> None:
     async with asyncio.TaskGroup() as agents:
         tickets = [agents.create_task(approvals.submit("refund", REFUND, key="inv-881")) for _ in range(10)]
@@ -195,6 +202,7 @@ async def _inbox_is_empty(bot: Service) -> bool:
 # -- 3. nothing acknowledged is lost (killed processes: test_restarts.py) ------------------------------
 
 
+@pytest.mark.attack("A23")
 async def test_3_while_redis_is_away_a_click_fails_visibly_and_works_when_it_is_back(
     tmp_path: Path, tenant: str
 ) -> None:
@@ -252,6 +260,7 @@ async def test_4_silence_is_told_as_expired_and_never_as_rejected(
     assert (await events(bot, request_id))[-1] == "expired"
 
 
+@pytest.mark.attack("A5", "A17", "A19")
 async def test_4_a_late_click_explains_itself(slack: Sandbox, approvals: Approvals, bot: Service) -> None:
     ticket = await approvals.submit("refund", REFUND, deadline=1)
     card = await the_card(slack)
@@ -285,6 +294,7 @@ async def test_4_silence_is_a_yes_only_where_the_policy_says_so_and_the_card_say
 # -- 5. no way in --------------------------------------------------------------------------------------
 
 
+@pytest.mark.attack("A8")
 @pytest.mark.parametrize(
     ("person", "reason", "told"),
     [
@@ -310,6 +320,7 @@ async def test_5_outsiders_are_refused_told_so_and_logged(
     assert await approvals.get(ticket.id) is None
 
 
+@pytest.mark.attack("A10")
 async def test_5_the_person_it_is_asked_for_can_not_decide_it(
     slack: Sandbox, approvals: Approvals, bot: Service
 ) -> None:
@@ -324,6 +335,7 @@ async def test_5_the_person_it_is_asked_for_can_not_decide_it(
     assert (await approvals.wait(ticket.id, timeout=20)).decided_by == "slack:U0KIM"
 
 
+@pytest.mark.attack("A6")
 async def test_5_a_member_whom_the_policy_does_not_name_can_not_decide(
     slack: Sandbox, approvals: Approvals, redis_url: str, tenant: str, tmp_path: Path
 ) -> None:
@@ -340,6 +352,7 @@ async def test_5_a_member_whom_the_policy_does_not_name_can_not_decide(
         assert (await approvals.wait(ticket.id, timeout=20)).decided_by == "slack:U0LEE"
 
 
+@pytest.mark.attack("A8")
 @pytest.mark.parametrize("change", ["deactivated", "guest", "bot"])
 async def test_5_a_right_that_is_lost_while_the_click_travels_is_lost(
     slack: Sandbox, approvals: Approvals, bot: Service, change: str
@@ -430,6 +443,7 @@ async def _refusals(bot: Service, actor: str, times: int) -> bool:
     return sum(entry.event == "refused" and entry.actor == actor for entry in entries) >= times
 
 
+@pytest.mark.attack("B48")
 async def test_5_no_letter_chooses_its_sender_its_approvers_or_its_own_approval(
     slack: Sandbox, approvals: Approvals, bot: Service
 ) -> None:
@@ -452,6 +466,7 @@ async def test_5_no_letter_chooses_its_sender_its_approvers_or_its_own_approval(
     assert not DECISIONS & set(await events(bot, wish.id))
 
 
+@pytest.mark.attack("I107", "I110")
 async def test_5_a_request_is_nobodys_business_in_another_tenant(
     slack: Sandbox, approvals: Approvals, bot: Service, redis_url: str
 ) -> None:
@@ -469,6 +484,7 @@ async def test_5_a_request_is_nobodys_business_in_another_tenant(
 # -- 6. nothing hidden ---------------------------------------------------------------------------------
 
 
+@pytest.mark.attack("F81")
 @pytest.mark.usefixtures("bot")
 async def test_6_a_long_call_is_read_whole_before_it_can_be_approved(
     slack: Sandbox, approvals: Approvals
@@ -496,6 +512,7 @@ async def test_6_a_typed_approval_of_a_long_call_opens_it_instead(
     assert not DECISIONS & set(await events(bot, ticket.id))
 
 
+@pytest.mark.attack("F81")
 @pytest.mark.usefixtures("bot")
 async def test_6_a_huge_call_lies_in_the_thread_as_a_file_before_it_can_be_approved(
     slack: Sandbox, approvals: Approvals
@@ -519,6 +536,7 @@ async def test_6_a_huge_call_lies_in_the_thread_as_a_file_before_it_can_be_appro
 EVIL = "<!channel> <@U0ANA> <https://evil.example|Safe> *evil* `evil` ```evil``` :white_check_mark:"
 
 
+@pytest.mark.attack("B46", "F79", "F87")
 @pytest.mark.usefixtures("bot")
 @pytest.mark.parametrize("long_enough", [1, 60], ids=["on a card", "in a dialog"])
 async def test_6_the_words_of_an_agent_are_never_markup(
@@ -554,6 +572,7 @@ def _mrkdwn_of(card: Message) -> str:
 OPERATORS = '[owners]\noperators_channel = "#approvals-ops"\n'
 
 
+@pytest.mark.attack("A7", "A24")
 @pytest.mark.parametrize(
     ("channel", "approvers", "on_behalf_of", "why"),
     [

@@ -198,6 +198,7 @@ async def test_what_is_critical_is_never_suggested(
     await suggested(slack, "U0KIM", "There is no rule to suggest")
 
 
+@pytest.mark.attack("J19")
 async def test_what_an_agent_wrote_stays_a_text_in_the_rule(
     slack: Sandbox, approvals: Approvals, bot: Service, redis_url: str, tenant: str, tmp_path: Path
 ) -> None:
@@ -235,6 +236,7 @@ class TestInTheUsualChannel:
     def policy(self) -> str:
         return POLICY.replace('operators_channel = "#approvals-ops"\n', "")
 
+    @pytest.mark.attack("E77")
     async def test_neither_who_proposed_it_nor_who_is_no_owner_accepts_it(
         self, slack: Sandbox, approvals: Approvals, bot: Service
     ) -> None:

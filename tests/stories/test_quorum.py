@@ -87,6 +87,7 @@ async def test_who_leaves_a_group_while_it_waits_no_longer_counts(
     await logged(bot, ticket.id, "refused")
 
 
+@pytest.mark.attack("A31")
 async def test_a_yes_counts_no_more_when_its_giver_is_deactivated_before_the_next(
     slack: Sandbox, approvals: Approvals, bot: Service
 ) -> None:
@@ -103,6 +104,7 @@ async def test_a_yes_counts_no_more_when_its_giver_is_deactivated_before_the_nex
     assert (await bot.store.chain(ticket.id))[-1].detail["gone"] == ["U0KIM"]  # type: ignore[index]
 
 
+@pytest.mark.attack("E74")
 async def test_a_quorum_that_nobody_could_fill_is_an_error_to_the_agent(
     slack: Sandbox, approvals: Approvals, bot: Service
 ) -> None:

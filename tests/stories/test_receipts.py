@@ -96,6 +96,7 @@ def _run(*command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=20)
 
 
+@pytest.mark.attack("B37", "D66")
 async def test_whoever_writes_to_redis_makes_nothing_run(
     slack: Sandbox, approvals: Approvals, bot: Service, tenant: str
 ) -> None:

@@ -115,6 +115,7 @@ async def test_an_agent_killed_while_it_waits_finds_its_outcome_by_key(
         assert await bot.store.count_pending() == 0
 
 
+@pytest.mark.attack("D63")
 async def test_a_redis_killed_under_a_pending_request_keeps_it_and_its_buttons(
     slack: Sandbox, tenant: str, tmp_path: Path
 ) -> None:

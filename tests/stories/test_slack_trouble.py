@@ -15,6 +15,7 @@ from tests.stories.processes import let_leases_end
 from tests.stories.watching import REFUND, events, whispered
 
 
+@pytest.mark.attack("A24")
 @pytest.mark.parametrize("fault", ["429", "500", "503"])
 async def test_a_card_is_posted_once_slack_takes_it(
     slack: Sandbox, approvals: Approvals, bot: Service, fault: str
@@ -41,6 +42,7 @@ async def test_a_decision_is_drawn_once_slack_takes_it_and_reaches_the_agent_bef
     assert slack.messages()[0].ts == card.ts
 
 
+@pytest.mark.attack("A24")
 async def test_slack_is_left_alone_for_as_long_as_it_asks(
     slack: Sandbox, approvals: Approvals, bot: Service
 ) -> None:
@@ -53,6 +55,7 @@ async def test_slack_is_left_alone_for_as_long_as_it_asks(
     assert len(slack.messages()) == 3
 
 
+@pytest.mark.attack("A25")
 async def test_a_card_whose_reply_was_lost_is_found_again_and_not_posted_twice(
     slack: Sandbox, approvals: Approvals, bot: Service
 ) -> None:
@@ -66,6 +69,7 @@ async def test_a_card_whose_reply_was_lost_is_found_again_and_not_posted_twice(
     await redrawn(slack, card, "Ana Duarte")
 
 
+@pytest.mark.attack("A26")
 async def test_a_card_that_an_admin_deleted_comes_back_while_its_request_waits(
     slack: Sandbox, approvals: Approvals, bot: Service
 ) -> None:
@@ -106,6 +110,7 @@ async def test_a_card_deleted_after_the_decision_stays_away(
     assert _another_card(slack, card) is None
 
 
+@pytest.mark.attack("A26")
 async def test_a_channel_archived_while_a_request_waits_is_an_error_to_the_agent(
     slack: Sandbox, approvals: Approvals, redis_url: str, tenant: str, tmp_path: Path
 ) -> None:

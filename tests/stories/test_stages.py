@@ -78,6 +78,7 @@ async def test_what_was_set_goes_before_the_file_and_can_be_taken_into_it(
     parse(f"version = 1\n{printed}")
 
 
+@pytest.mark.attack("E77")
 @pytest.mark.parametrize("person", ["U0ANA", "U0LEE"])
 async def test_neither_who_proposed_it_nor_who_is_no_owner_approves_it(
     slack: Sandbox, approvals: Approvals, bot: Service, person: str

@@ -101,6 +101,7 @@ async def test_service_agent_and_operator_do_their_work_each_as_its_own_user(
         assert words in examined.out
 
 
+@pytest.mark.attack("J21")
 async def test_the_service_s_user_can_undo_nothing_behind_its_back(users: Users) -> None:
     async with Redis.from_url(users.service) as redis:
         for words in TOO_MUCH:
@@ -108,6 +109,7 @@ async def test_the_service_s_user_can_undo_nothing_behind_its_back(users: Users)
                 await redis.execute_command(*words)  # type: ignore[no-untyped-call]  # redis-py
 
 
+@pytest.mark.attack("J21")
 async def test_an_agent_s_user_reaches_only_its_inbox_and_outcomes(users: Users) -> None:
     async with Approvals.connect(users.billing, agent="deployer") as as_another:
         with pytest.raises(Unavailable):

@@ -144,6 +144,7 @@ async def test_while_redis_is_away_everything_is_unavailable_and_nothing_else(
                 assert (await get(session, f"/v1/requests/{id}")).status == 200
 
 
+@pytest.mark.attack("B40")
 async def test_a_claim_whose_reply_was_lost_says_that_it_must_not_be_run(
     redis_url: str, tenant: str, token: str, clerk: Clerk
 ) -> None:

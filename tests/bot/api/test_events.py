@@ -77,6 +77,7 @@ async def test_a_stream_is_resumed_where_it_broke_off(api: ClientSession, clerk:
     assert (rest[2][0], rest[2][1]["request"]) == ("approved", ids[0])
 
 
+@pytest.mark.attack("I113")
 async def test_an_agent_hears_of_its_own_requests_and_a_front_end_of_all(
     api: ClientSession, clerk: Clerk, tokens: AgentTokens, url: str, redis_url: str, tenant: str
 ) -> None:

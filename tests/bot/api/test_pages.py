@@ -3,6 +3,7 @@
 import asyncio
 import re
 
+import pytest
 from aiohttp import ClientSession
 from playwright.async_api import Browser
 
@@ -50,6 +51,7 @@ async def test_the_page_draws_the_document_and_tries_a_call(url: str, token: str
     await page.close()
 
 
+@pytest.mark.attack("I112")
 async def test_measures_count_what_waits_and_what_was_called(api: ClientSession, clerk: Clerk) -> None:
     id = (await post(api, "/v1/requests", REFUND)).body["id"]
     await clerk.arrived()

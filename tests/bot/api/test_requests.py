@@ -113,6 +113,7 @@ async def test_a_cancellation_needs_no_body(api: ClientSession, clerk: Clerk) ->
         assert response.status == 202
 
 
+@pytest.mark.attack("I113")
 async def test_one_sees_and_touches_ones_own_requests_only(
     api: ClientSession, clerk: Clerk, tokens: AgentTokens, url: str
 ) -> None:

@@ -45,6 +45,7 @@ async def status_with(url: str, token: str) -> int:
         return (await get(session, "/v1/requests")).status
 
 
+@pytest.mark.attack("B33", "H105")
 @pytest.mark.parametrize("headers", BAD, ids=range(len(BAD)))
 async def test_who_has_no_good_token_is_turned_away(url: str, token: str, headers: dict[str, str]) -> None:
     async with ClientSession(url, headers=headers) as session:
@@ -98,6 +99,7 @@ async def test_a_second_rotation_lets_no_older_token_live_longer(
     assert await status_with(url, token) == 401
 
 
+@pytest.mark.attack("B33")
 async def test_a_revoked_token_is_good_no_longer(url: str, token: str) -> None:
     assert await countersign("revoke", "billing") == FINE
     assert await status_with(url, token) == 401
@@ -159,6 +161,7 @@ async def test_too_many_calls_are_told_when_to_come_again(url: str, tokens: Agen
     assert 1 <= int(said.headers["Retry-After"]) <= 60
 
 
+@pytest.mark.attack("I109")
 async def test_one_agents_calls_are_not_counted_for_another(url: str, tokens: AgentTokens) -> None:
     eager = await tokens.add("eager", Role.AGENT, OPERATOR, calls_a_minute=1)
     assert [await status_with(url, eager) for _ in range(2)] == [200, 429]
@@ -201,6 +204,7 @@ async def test_only_so_many_waits_of_one_token_are_kept_open(
         pass
 
 
+@pytest.mark.attack("J15")
 async def test_a_front_end_cannot_ask_and_an_agent_cannot_decide(
     url: str, tokens: AgentTokens, api: ClientSession
 ) -> None:

@@ -58,6 +58,7 @@ async def test_what_was_logged_is_signed_as_soon_as_a_minute_has_passed(
     assert signed.root == whole.root()
 
 
+@pytest.mark.attack("G90")
 async def test_each_day_is_told_once_in_the_operators_channel(
     house: Service, slack: Sandbox, now: datetime
 ) -> None:
@@ -108,6 +109,7 @@ async def test_whoever_rewrites_the_log_is_told_of_and_nothing_more_is_signed(
     assert len(await sizes(house)) == len(before) + 1, "it is as it was"
 
 
+@pytest.mark.attack("G90")
 @pytest.mark.parametrize("has_seen_it", [True, False])
 async def test_a_log_that_was_rewritten_with_its_tree_does_not_fit_what_was_signed(
     house: Service, slack: Sandbox, now: datetime, has_seen_it: bool
@@ -123,6 +125,7 @@ async def test_a_log_that_was_rewritten_with_its_tree_does_not_fit_what_was_sign
     assert told(slack, "does not go on from the checkpoint")
 
 
+@pytest.mark.attack("J2")
 async def test_a_checkpoint_that_the_service_has_not_signed_is_not_gone_on_from(
     house: Service, slack: Sandbox, now: datetime
 ) -> None:
@@ -140,6 +143,7 @@ async def test_a_checkpoint_that_the_service_has_not_signed_is_not_gone_on_from(
     assert told(slack, "is not the service's own")
 
 
+@pytest.mark.attack("D65", "G91")
 async def test_a_log_that_was_cut_short_is_told_of(house: Service, slack: Sandbox, now: datetime) -> None:
     await logged(house, 3)
     await a_worker(house).look(now)

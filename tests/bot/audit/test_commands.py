@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from approvals.audit import Entry, link
 from approvals.keys import key
 from approvals.model import Actor, RequestId, Via
@@ -69,6 +71,7 @@ async def test_the_first_bad_entry_of_a_forged_log_is_named(
         assert words in await audit.fault(str(file)), how
 
 
+@pytest.mark.attack("G90")
 async def test_a_log_that_was_chained_anew_as_a_whole_is_found_by_tree_and_checkpoints(
     house: Service, audit: Operator, tmp_path: Path
 ) -> None:
@@ -114,6 +117,7 @@ async def test_exports_go_on_from_each_other_and_verify_with_a_pinned_key(
     assert (tmp_path / "2.jsonl").stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.attack("J13")
 async def test_a_spreadsheet_takes_nothing_in_a_csv_for_a_formula(house: Service, audit: Operator) -> None:
     words = ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "'=1", 'plain, "quoted"\nand long']
     for id, reason in zip(IDS, words, strict=True):

@@ -5,6 +5,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from approvals.audit import erased
 from approvals.model import Args, RequestId
 from approvals.past import past_decisions
@@ -143,6 +145,7 @@ async def test_what_can_not_be_exported_is_told_in_a_sentence(house: Service, au
 # -- trimming ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.attack("G92")
 async def test_only_what_was_exported_and_read_back_is_trimmed(
     house: Service, audit: Operator, tmp_path: Path
 ) -> None:
@@ -201,6 +204,7 @@ async def test_what_reads_the_log_copes_with_one_that_begins_later(
 # -- erasing -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.attack("G93")
 async def test_what_was_erased_is_gone_and_everything_still_proves_itself(
     house: Service, audit: Operator, tmp_path: Path
 ) -> None:
