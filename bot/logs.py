@@ -23,7 +23,9 @@ class JsonLines(logging.Formatter):
         line |= {name: record.__dict__[name] for name in _EXTRAS if name in record.__dict__}
         if record.exc_info:
             line["trace"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False, default=str)
+        told = json.dumps(line, ensure_ascii=False, default=str)
+        # What steers terminals, or ends lines for some of them, is left to JSON's own spelling.
+        return told if told.isprintable() else json.dumps(line, default=str)
 
 
 def bolt() -> logging.Logger:

@@ -41,11 +41,11 @@ class SettingsFault(ApprovalsError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    redis_url: str
+    redis_url: str = field(repr=False)
     tenant: Tenant
-    bot_token: str | None
-    app_token: str | None
-    signing_secret: str | None
+    bot_token: str | None = field(repr=False)
+    app_token: str | None = field(repr=False)
+    signing_secret: str | None = field(repr=False)
     slack_api_url: str
     channel: str
     policy_path: str | None
