@@ -441,6 +441,19 @@ async def test_a_bad_letter_about_a_pending_request_does_not_end_it(
     assert await billing.outcome(request.id) is None
 
 
+async def test_the_first_refusal_of_a_letter_is_the_one_that_its_agent_is_told(
+    store: Store, billing: AgentInbox, redis: Redis, tenant: str
+) -> None:
+    id = new_id()
+    for _ in range(2):
+        await billing.send(a_submission(id=id))
+    inboxes = Inboxes(redis, tenant, "one")
+    for number, taken in enumerate(await inboxes.take()):
+        await store.refuse_letter(taken, f"reason {number}")
+    outcome = await billing.outcome(id)
+    assert outcome is not None and outcome.text == "reason 0"
+
+
 async def tampered(redis: Redis, tenant: str, texts: list[str]) -> None:
     """Put another log in the place of the one there is."""
     await redis.delete(key(tenant, "audit"))

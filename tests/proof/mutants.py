@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 COPIED = ("approvals", "blocks", "bot", "tests", "docs", "pyproject.toml")
 AT_ONCE = 2
 TRIES = 3
-ONE_S = 150  # for the tests of one mutant: one that hangs is noticed too
+ONE_S = 150  # for the tests of one mutant
 PYTEST = ("-m", "pytest", "-x", "-q", "--tb=no", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist")
 FAILED = re.compile(r"^(?:FAILED|ERROR) ([^\s\[]+)", re.MULTILINE)  # without what it was called with
 PASSED_CODE, FAILED_CODE = 0, 1  # of pytest; any other means that it could not try
@@ -95,7 +95,7 @@ def _try(mutation: Mutation, copy: Path) -> Tried:
         try:
             return Tried(mutation=mutation, killed_by=_killer(watching(mutation), copy))
         except subprocess.TimeoutExpired:
-            return Tried(mutation=mutation, killed_by=f"nothing ended within {ONE_S} s")
+            return Tried(mutation=mutation, killed_by=None, problem=f"nothing ended within {ONE_S} s")
         except UnableToTry as error:
             return Tried(mutation=mutation, killed_by=None, problem=f"pytest could not try: {error}")
 

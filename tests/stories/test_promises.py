@@ -61,6 +61,18 @@ async def test_1_the_button_of_a_call_that_was_revised_is_refused_and_says_so(
 
 
 @pytest.mark.attack("A19")
+async def test_1_no_dialog_opens_for_a_call_that_was_revised(
+    slack: Sandbox, approvals: Approvals, bot: Service
+) -> None:
+    ticket = await approvals.submit("refund", REFUND)
+    seen = await the_card(slack, "940")
+    await approvals.revise(ticket.id, REFUND | {"amount": 94_000})
+    await redrawn(slack, seen, "94000")
+    assert (await slack.person("U0ANA").press("Edit…", seen)).ok
+    await whispered(slack, "U0ANA", "changed after your card was drawn")
+    assert slack.person("U0ANA").view is None
+
+
 @pytest.mark.parametrize(("button", "args"), [("Edit…", REFUND), ("Read all", LONG)])
 async def test_1_a_dialog_left_open_over_a_revision_decides_nothing_and_says_so(
     slack: Sandbox, approvals: Approvals, bot: Service, button: str, args: Args
