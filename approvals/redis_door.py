@@ -17,6 +17,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import (
     AskError,
     ClusterDownError,
+    ExecAbortError,
     MovedError,
     NoPermissionError,
     NoScriptError,
@@ -45,6 +46,7 @@ _AWAY = (
     ReadOnlyError,
     OutOfMemoryError,
     ClusterDownError,
+    ExecAbortError,
     TryAgainError,
     MovedError,
     AskError,
@@ -55,7 +57,9 @@ _AWAY = (
 # redis-py has no class for some of these, and for none that Redis 6.2 reports from within a script.
 _AWAY_WORDS = re.compile(
     r"(?:^|-)(?:MISCONF|NOREPLICAS|BUSY|LOADING|READONLY|OOM|MASTERDOWN|CLUSTERDOWN|NOPERM|UNBLOCKED) "
+    r"|^EXEC without MULTI"  # which was refused by such a word, and what followed was not
 )
+_IN_PIPELINE = re.compile(r"Command # \d+ \(.*\) of pipeline caused error: \(['\"](.*)['\"],?\)", re.DOTALL)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
 
@@ -110,14 +114,20 @@ def translated(redis: Redis) -> Iterator[None]:
     try:
         yield
     except _AWAY as error:
-        raise Unavailable(f"Redis at {place(redis)} is not available: {error}") from error
+        raise Unavailable(f"Redis at {place(redis)} is not available: {_said(error)}") from error
     except ResponseError as error:
-        if _AWAY_WORDS.search(str(error)):
-            raise Unavailable(f"Redis at {place(redis)} is not available: {error}") from error
+        if _AWAY_WORDS.search(said := _said(error)):
+            raise Unavailable(f"Redis at {place(redis)} is not available: {said}") from error
         raise
     finally:  # whatever else is raised: who catches that must not go on
         if task and task.cancelling() > cancelled_before:
             raise asyncio.CancelledError
+
+
+def _said(error: Exception) -> str:
+    """Redis's own words: in a pipeline redis-py puts the command before them, which may hold arguments."""
+    quoted = _IN_PIPELINE.fullmatch(str(error))
+    return quoted[1] if quoted else str(error)
 
 
 def place(redis: Redis) -> str:

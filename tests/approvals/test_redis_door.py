@@ -8,6 +8,7 @@ import pytest
 
 from approvals.errors import InvalidCall, Unavailable
 from approvals.redis_door import due_ms, moment, ms, open_redis, translated
+from tests.proof.relay import WORDS, Command, CommandLine
 
 
 @pytest.mark.parametrize(
@@ -41,6 +42,23 @@ async def test_a_redis_that_wants_a_password_is_unavailable(redis_url: str) -> N
         with pytest.raises(Unavailable) as refused, translated(redis):
             await redis.ping()
     assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize("words", WORDS)
+@pytest.mark.parametrize("refused", [b"MULTI", b"SET", b"EXEC"])
+async def test_a_redis_that_cannot_answer_within_a_pipeline_is_unavailable_and_no_argument_is_told(
+    redis_url: str, refused: bytes, words: str
+) -> None:
+    def fate(command: Command) -> str | None:
+        return words if command[0] == refused else None
+
+    async with CommandLine(redis_url, fate) as line, open_redis(line.url) as redis:
+        with pytest.raises(Unavailable) as away, translated(redis):
+            async with redis.pipeline() as pipe:
+                pipe.set("secret", "hunter2")
+                pipe.get("secret")
+                await pipe.execute()
+    assert "hunter2" not in str(away.value)
 
 
 def test_nothing_is_due_before_its_time() -> None:

@@ -160,6 +160,7 @@ def figures(part: str, trials: Sequence[Trial], *, must_fail: bool = False) -> F
     """What they came to. A trial that no fault struck is the last of its kind, and shows the way unharmed."""
     struck = [trial for trial in trials if trial.has_struck]
     found = [wrong for trial in trials for wrong in trial.wrongs]
+    found.sort(key=lambda wrong: WRONGS.index(wrong.kind))
     kinds = Counter(wrong.kind for wrong in found)
     counts = {"trials": len(struck), "acknowledged": sum(trial.acknowledged for trial in trials)}
     counts |= {kind: kinds[kind] for kind in WRONGS[:5]}
