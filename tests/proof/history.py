@@ -69,6 +69,7 @@ class History:
     asked: list[tuple[str, str]] = field(default_factory=list)  # the agent's key, and the id it was told
     clicks: list[Click] = field(default_factory=list)
     claimed: list[str] = field(default_factory=list)  # whose claim was answered with leave to run
+    unsure: set[str] = field(default_factory=set)  # whose claim was not answered, so that it was not run
     runs: list[Run] = field(default_factory=list)
     reported: list[str] = field(default_factory=list)  # whose report was acknowledged
     bugs: list[str] = field(default_factory=list)  # what no part of the system may raise
@@ -242,7 +243,8 @@ class _Check:
         """Everything came to an end that people wanted, and nothing broke in a way nobody foresaw."""
         for request in dict.fromkeys(request for _, request in self.history.asked):
             kept = self.books.requests.get(request)
-            if kept is not None and kept.status not in self.rules.ends:
+            unused = {"approved"} if request in self.history.unsure else set()
+            if kept is not None and kept.status not in self.rules.ends | unused:
                 yield Wrong("violations", f"{request} ended {kept.status}")
         for bug in self.history.bugs:
             yield Wrong("violations", bug)

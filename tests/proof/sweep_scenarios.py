@@ -150,7 +150,10 @@ class Stage:
         """Claim it, run it, report it. What may or may not have been claimed is not run."""
         try:
             args = await self.house.claim(request)
-        except (Unknown, NotApproved):
+        except Unknown:
+            self.history.unsure.add(request)
+            return
+        except NotApproved:
             return
         self.history.claimed.append(request)
         self.history.runs.append(Run(request=request, args=args))
