@@ -29,7 +29,7 @@ LATE = "Timer due → kept, two workers"
 WORKERS = 2
 A_SECOND = 100  # timers that come due each second, as a busy company's might
 LEAD_S = 2.0
-END_S = 10.0
+END_S = 30.0  # also where others keep the machine busy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
