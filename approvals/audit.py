@@ -32,6 +32,7 @@ from approvals.events import (
     Submitted,
     Voted,
 )
+from approvals.masking import pointers, shown_args, spoken
 from approvals.model import Action, Args, Fingerprint, Json, Kind, Request, Via
 
 GENESIS = ""  # what the first entry of a chain names as its previous
@@ -79,12 +80,12 @@ def entry_of(before: Request, after: Request, event: Event, *, via: Via) -> Entr
         actor=event.by.id,
         via=via,
         tool=after.tool,
-        args=after.args if _brings_args(event) else None,
+        args=shown_args(after) if _brings_args(event) else None,
         fingerprint=after.fingerprint,
         rule=after.terms.rule,
         policy=after.terms.policy,
         latency_ms=round((event.at - after.created_at).total_seconds() * 1000),
-        detail=_detail(before, after, event),
+        detail=_detail(before, after, event) | _masked(after, event),
     )
 
 
@@ -94,8 +95,15 @@ def _brings_args(event: Event) -> bool:
     )
 
 
-def _detail(before: Request, after: Request, event: Event) -> dict[str, Json] | None:
-    told = {"by": event.by.name, "through": event.by.through, "text": getattr(event, "text", None)}
+def _masked(after: Request, event: Event) -> dict[str, Json]:
+    """Where `args` are not what runs: JSON pointers into them."""
+    return {"masked": list(pointers(after))} if after.masks and _brings_args(event) else {}
+
+
+def _detail(before: Request, after: Request, event: Event) -> dict[str, Json]:
+    text: str | None = getattr(event, "text", None)
+    said = None if text is None else spoken(text)
+    told = {"by": event.by.name, "through": event.by.through, "text": said}
     detail: dict[str, Json] = {name: value for name, value in told.items() if value is not None}
     detail |= _voting_detail(event) | _receipt(before, after)
     if isinstance(event, Asked) or (after.kind is Kind.REVIEW and isinstance(event, Executed | Failed)):

@@ -305,6 +305,17 @@ class Ping:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Mask:
+    """A secret in a call, and what people see in its place."""
+
+    at: str  # JSON pointer (RFC 6901) into the args
+    shown: str
+    start: int | None = None  # from which character of the text there; None: it is the whole value
+    end: int | None = None
+    is_name: bool = False  # the secret stands in the last name of the pointer, not in the value there
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """One thing that an agent wants, and everything that has happened to it."""
 
@@ -331,6 +342,8 @@ class Request:
     version: int = 1  # counts the events of this request; the first is that it was submitted
     short: str = ""  # its shortest prefix that was unique when it was created: what people see and type
     asked_args: Args | None = None  # what the agent asked for, where a person's edit differs from it
+    masks: tuple[Mask, ...] = ()  # what of args people see masked
+    asked_masks: tuple[Mask, ...] = ()  # and of asked_args
     changed_at: datetime | None = None  # when the call was last edited or revised
     turn: int = 0  # how often a changed call has brought it under other terms
     redirected_at: datetime | None = None  # when that was last so

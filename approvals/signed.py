@@ -16,6 +16,7 @@ from approvals.canonical import encode, fingerprint
 from approvals.dsse import Envelope, PublicKeys, unambiguous, verified
 from approvals.errors import InvalidCall, NotSigned
 from approvals.events import Event, Withdrawn
+from approvals.masking import shown_args
 from approvals.messages import Outcome, OutcomeStatus, Permit
 from approvals.model import Args, Json, Request, Status, Via, Vote
 
@@ -212,7 +213,7 @@ def _told(request: Request, event: Event, via: Via) -> dict[str, Json]:
         "agent": request.agent,
         "kind": request.kind.value,
         "tool": request.tool,
-        "args": request.args,
+        "args": shown_args(request),
         "fingerprint": request.fingerprint,
         "status": request.status.value,
         "decision": word,

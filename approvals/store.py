@@ -47,6 +47,7 @@ from approvals.ids import ALPHABET, LETTERS, is_id
 from approvals.inbox import GROUP, LetterRef, Taken
 from approvals.keys import is_written_as, key
 from approvals.machine import SERVICE, begin, decide, is_to_be_looked_at
+from approvals.masking import Masker
 from approvals.messages import (
     Outcome,
     OutcomeStatus,
@@ -117,8 +118,11 @@ class _Kept:
 class Store:
     """The requests of one tenant. Without a signer it can read and refuse, and decide nothing."""
 
-    def __init__(self, redis: Redis, tenant: str, signer: Signer | None = None) -> None:
+    def __init__(
+        self, redis: Redis, tenant: str, signer: Signer | None = None, masker: Masker | None = None
+    ) -> None:
         self._redis, self.tenant, self._signer = redis, Tenant(tenant), signer
+        self._masker = masker or Masker()
         self._audit, self._seq = key(tenant, "audit"), key(tenant, "audit:seq")
         self.freezes = Freezes(redis, tenant)
         self._turns: WeakValueDictionary[RequestId, asyncio.Lock] = WeakValueDictionary()
@@ -127,6 +131,7 @@ class Store:
         self._commit = script(redis, "commit", is_told=True)
         self._claim = script(redis, "claim")
         self._refuse = script(redis, "refuse", is_told=True)
+        self.guard: Callable[[], None] = lambda: None  # raises Unavailable where nothing is to be decided
 
     async def now(self) -> datetime:
         """Redis's own clock, by which everything is judged."""
@@ -150,6 +155,7 @@ class Store:
             GrantSpent: the grant has changed, or has too little left.
             Unavailable: Redis was away; to create it again is harmless.
         """
+        request = self._masker.asked(request)
         async with _bounded(f"{request.id} could not be created"):
             while True:
                 is_to_run = request.terms.action.lets_through and request.kind is not Kind.REVIEW
@@ -163,6 +169,7 @@ class Store:
         self, request: Request, frozen: Frozen, letter: LetterRef | None, via: Via, use: Use | None
     ) -> Request | None:
         """The request, or None if it would be let through and what is frozen has changed."""
+        self.guard()
         submitted, answer = begin(request)
         after = self._signed(None, evolve(request, answer), answer, Via.SERVICE)
         first = link(GENESIS, entry_of(request, request, submitted, via=via))
@@ -468,8 +475,11 @@ class Store:
     async def _try(self, request_id: RequestId, command: Command | Commanding) -> Change | None:
         """Apply `command`, or return None if somebody else was faster."""
         wanted, kept = await self._wanted(command, await self._kept(request_id))
+        self.guard()
         event = decide(kept.request, wanted, now=kept.now, freeze=kept.freeze)
-        after = self._signed(kept.request, evolve(kept.request, event), event, wanted.via)
+        event = self._masker.event(kept.request, event)
+        evolved = self._masker.masked(kept.request, evolve(kept.request, event))
+        after = self._signed(kept.request, evolved, event, wanted.via)
         entry = link(kept.head, entry_of(kept.request, after, event, via=wanted.via))
         seq = await self._committed(kept, after, event, entry)
         return None if seq is None else Change(request=after, event=event, seq=seq)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
+from approvals.masking import shown_args
 from approvals.model import Args, Json, Kind, Request
 from blocks.call import PLAIN_KEY, value
 from blocks.text import HEADER_CHARS, clip, name, one_line
@@ -31,7 +32,7 @@ def headline(request: Request) -> str:
     if request.kind is Kind.QUESTION:
         return f"Question from {name(request.agent)}"
     did = tool_words(request.tool)
-    rest = dict(islice(request.args.items(), LOOKED_AT))
+    rest = dict(islice(shown_args(request).items(), LOOKED_AT))
     did += _amount(rest) + _addressee(rest)
     parts = [did, *_telling(rest)]
     return clip(" · ".join(parts), HEADER_CHARS - 2)  # room for the mark of how it ended

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from approvals.durations import tell_duration
+from approvals.masking import shown_args, shown_asked
 from approvals.model import Action, Freeze, Kind, OnDeadline, PersonId, Principal, Request
 from blocks import ids
 from blocks.action import headline
@@ -42,6 +43,7 @@ from blocks.request import (
     about,
     hidden_notice,
     label,
+    masked_notice,
     offer_for,
     told_elements,
     whole_call,
@@ -251,15 +253,14 @@ def call_blocks(request: Request, file_url: str | None) -> Iterator[Block]:
         yield rich({"type": "rich_text_section", "elements": [told, link, end]})
     if shown.hidden:
         yield hidden_notice(shown.hidden)
+    if request.masks:
+        yield masked_notice(len(request.masks))
 
 
 def change_blocks(request: Request) -> Iterator[Block]:
     """What people have changed of what was asked."""
-    changes = (
-        diff_text(request.asked_args, request.args, CHANGE_CHARS, whole=False).text
-        if request.asked_args
-        else ""
-    )
+    asked_args = shown_asked(request)
+    changes = diff_text(asked_args, shown_args(request), CHANGE_CHARS, whole=False).text if asked_args else ""
     if changes:
         yield rich(section(("Changed from what was asked:",)))
         yield from literals(spread(changes, HEAD_AND_TAIL_CHARS, HEAD_AND_TAIL_CHARS // 2))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from approvals.masking import spoken
 from approvals.model import Request
 from blocks import ids
 from blocks.dialogs import read_view
@@ -57,7 +58,7 @@ def override_told(request: Request, *, is_in_thread: bool) -> Card:
     what = "this" if is_in_thread else label(request)
     at = Moment(decision.at, near=request.created_at)
     line = ("⚠ ", Strong(name(decision.by.name)), f" let {what} through past its normal path, ", at, ":")
-    reason = decision.text or ""
+    reason = spoken(decision.text or "")
     blocks: list[Block] = [rich(section(line), quote(clip(reveal(reason)[0], REASON_CHARS)))]
     text = f"{line_text(line)} “{escape(one_line(reason, REASON_CHARS))}”"
     return Card(text, blocks if is_in_thread else [*blocks, *row(request)])

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 
 from approvals.events import ChangesRequested, Revised
+from approvals.masking import shown_args, spoken
 from approvals.model import ESCALATION_TOOL, Args, Json, Request, TrailLine
 from approvals.questions import MANY, is_form, is_many
 from blocks import ids
@@ -46,7 +47,7 @@ class Question:
 
 
 def question_of(request: Request) -> Question:
-    args = dict(request.args)
+    args = dict(shown_args(request))
     text, context = _text(args.pop("question", "")), _text(args.pop("context", None))
     listed = args.pop("options", None)
     if is_many(request):
@@ -64,7 +65,9 @@ def question_of(request: Request) -> Question:
 
 def answer_at(request: Request, index: int) -> str | None:
     """The option that a button or a menu stands for, letter by letter; None: there is none such."""
-    return dict(question_of(request).options).get(index)
+    listed = request.args.get("options")
+    found = listed[index] if isinstance(listed, list) and 0 <= index < len(listed) else None
+    return found if isinstance(found, str) else None
 
 
 def question_text(request: Request) -> Shown:
@@ -80,7 +83,7 @@ def question_text(request: Request) -> Shown:
     if asked.rest:
         rest = call_text(asked.rest)
         parts.append((rest.text, rest.hidden))
-    parts += [reveal(f"{name(one.by.name)}: {one.text}") for one in exchange(request)]
+    parts += [reveal(f"{name(one.by.name)}: {spoken(one.text or '')}") for one in exchange(request)]
     return Shown("\n\n".join(words for words, _ in parts), sum(hidden for _, hidden in parts))
 
 

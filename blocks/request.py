@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from enum import StrEnum
 
+from approvals.masking import shown_args, shown_asked
 from approvals.model import Freeze, Kind, Principal, Request
 from blocks.action import headline
 from blocks.buttons import card_buttons
@@ -76,7 +77,7 @@ def _offer(shown: Shown) -> Offer:
 
 def whole_call(request: Request) -> Shown:
     """All that the agent asks for, as a card, a dialog or a file shows it."""
-    return question_text(request) if request.kind is Kind.QUESTION else call_text(request.args)
+    return question_text(request) if request.kind is Kind.QUESTION else call_text(shown_args(request))
 
 
 def call_file(request: Request) -> tuple[str, str]:
@@ -169,19 +170,21 @@ def _call(request: Request, shown: Shown, offer: Offer) -> Iterator[Block]:
         yield from _edited_call(request, shown, offer)
     if shown.hidden:
         yield hidden_notice(shown.hidden)
+    if request.masks:
+        yield masked_notice(len(request.masks))
     if request.is_pending and offer is not Offer.WHOLE:
         where = "in the file in the thread" if offer is Offer.FILE else "one click away"
         yield aside(f"Too long for a card. All of it is {where}; read it to decide.")
 
 
 def _edited_call(request: Request, shown: Shown, offer: Offer) -> Iterator[Block]:
-    asked = request.asked_args or {}
+    asked = shown_asked(request) or {}
     if not request.is_pending:
-        changed = diff_text(asked, request.args, VALUE_HEAD_AND_TAIL_CHARS)
+        changed = diff_text(asked, shown_args(request), VALUE_HEAD_AND_TAIL_CHARS)
         yield rich(literal(spread(changed.text, CARD_CALL_CHARS // 2, CARD_CALL_CHARS // 4)))
         return
     yield rich(literal(_shortened_call(request, shown, offer)))
-    changes = diff_text(asked, request.args, VALUE_HEAD_AND_TAIL_CHARS // 4, whole=False)
+    changes = diff_text(asked, shown_args(request), VALUE_HEAD_AND_TAIL_CHARS // 4, whole=False)
     if changes.text:
         yield rich(section(_changed_by(request)), literal(spread(changes.text, 500, 200)))
 
@@ -197,7 +200,7 @@ def _shortened_call(request: Request, shown: Shown, offer: Offer) -> str:
     """First the middle of long values goes, so that all the names stay; then the middle of the call."""
     if offer is Offer.WHOLE:
         return shown.text
-    return _shortened(call_text(request.args, VALUE_HEAD_AND_TAIL_CHARS).text, offer)
+    return _shortened(call_text(shown_args(request), VALUE_HEAD_AND_TAIL_CHARS).text, offer)
 
 
 def _shortened(shown: str, offer: Offer) -> str:
@@ -220,6 +223,11 @@ def _fewer_lines(shown: str) -> str:
 def hidden_notice(count: int) -> Block:
     characters = "1 hidden character" if count == 1 else f"{count:,} hidden characters"
     return notice(f"⚠ Warning: {characters} in this call, shown by code, such as ⟨U+200B⟩.")
+
+
+def masked_notice(count: int) -> Block:
+    what = "1 secret in this call is" if count == 1 else f"{count:,} secrets in this call are"
+    return aside(f"{what} shown masked, as ‹secret, …›. What runs is the call as it was sent.")
 
 
 def _agents_words(request: Request, chars: int) -> Iterator[Block]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
+from approvals.masking import shown_args, spoken
 from approvals.model import Args, Json, Kind, OnDeadline, Request, Status
 from blocks.action import most_telling
 from blocks.buttons import is_open, is_risky
@@ -64,7 +65,7 @@ def standing(request: Request, now: datetime) -> str:
     """How far a request is that still waits; nothing to be said of most."""
     terms, told = request.terms, []
     if request.sent_back is not None:
-        feedback = one_line(request.sent_back.feedback, WORDS_CHARS)
+        feedback = one_line(spoken(request.sent_back.feedback), WORDS_CHARS)
         told.append(f"back with {one_line(request.agent, AGENT_CHARS) or 'its agent'}: “{feedback}”")
     if request.twins:
         told.append(f"{len(request.twins) + 1} identical calls")
@@ -108,7 +109,7 @@ def _until_when(line: Line) -> Line:
 def _what(request: Request, chars: int) -> tuple[str, bool]:
     if request.kind is Kind.QUESTION:
         return f"“{one_line(question_of(request).text, chars)}”", False
-    return _call(request.args, chars)
+    return _call(shown_args(request), chars)
 
 
 def _call(args: Args, chars: int) -> tuple[str, bool]:

@@ -7,6 +7,7 @@ from datetime import datetime
 from itertools import starmap
 
 from approvals.durations import tell_duration
+from approvals.masking import spoken
 from approvals.model import Actor, Decision, Freeze, Kind, OnDeadline, Request, Status, TrailLine, Vote
 from approvals.quorum import missing
 from blocks.pieces import Line, Moment, Strong
@@ -28,10 +29,14 @@ _MARKS = {
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A sentence of ours, and the words of somebody that belong to it (as they were written)."""
+    """A sentence of ours, and the words of somebody that belong to it: as written, but for secrets."""
 
     line: Line
-    words: str | None = None
+    said: str | None = None
+
+    @property
+    def words(self) -> str | None:
+        return None if self.said is None else spoken(self.said)
 
 
 def mark(request: Request, freeze: Freeze | None = None) -> str:

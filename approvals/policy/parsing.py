@@ -67,7 +67,7 @@ def _policy(root: Table, lines: Lines, faults: list[Fault], *, version: str) -> 
     digests = sections.digests(table("digests"), language)
     known = entries.Known(sets=sets, calendars=calendars, digests=digests, language=language)
     defaults_table, owners, operators = table("defaults"), table("owners"), table("operators")
-    audit = table("audit")
+    audit, masks = table("audit"), table("masks")
     rate = defaults_table.read("rate", readers.rate, None)
     pause_after = defaults_table.read("pause_after", readers.whole_number(1), None)
     collapse = defaults_table.read("collapse", readers.flag, DEFAULT.collapse)
@@ -93,6 +93,7 @@ def _policy(root: Table, lines: Lines, faults: list[Fault], *, version: str) -> 
         },
         operators_channel=owners.read("operators_channel", readers.channel, None),
         audit_channel=audit.read("checkpoints", readers.channel, None),
+        masks=sections.masks(masks),
         language=language,
     )
     owners.close()

@@ -22,6 +22,7 @@ from approvals.model import (
     Risk,
     Step,
 )
+from approvals.masking import Masking
 from approvals.mornings import Daily
 from approvals.policy.conditions import Amount, Condition, Language, View
 from approvals.policy.globs import ANYTHING
@@ -165,6 +166,7 @@ class Policy:
     operators: Mapping[str, PersonId] = field(default_factory=dict)  # login name on a terminal → Slack user
     operators_channel: str | None = None
     audit_channel: str | None = None  # is told each day's checkpoint of the log; None: the operators' is
+    masks: Masking = field(default_factory=Masking)  # what people see masked
     language: Language | None = None  # of its conditions; None where it has none
 
     def view(self, facts: Facts) -> View | None:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from approvals.calendars import Calendar
 from approvals.digest import OURS, GroupBy
+from approvals.masking import NAMES, Masking
 from approvals.model import CHANNEL, Principal
 from approvals.mornings import Daily
 from approvals.policy import people, readers
@@ -236,3 +237,13 @@ def _owners_of(sets: People) -> readers.Reader[tuple[Principal, ...]]:
         return found
 
     return read
+
+
+def masks(table: Table) -> Masking:
+    """Which arguments hold secrets, beside what looks like one; those of the file come to our own."""
+    names: tuple[str, ...] = table.read("names", readers.globs, ())
+    masking = Masking(
+        names=tuple(dict.fromkeys((*NAMES, *names))), allow=table.read("allow", readers.globs, ())
+    )
+    table.close()
+    return masking
