@@ -7,6 +7,8 @@ import logging
 import sys
 from datetime import UTC, datetime
 
+from aiohttp.http_exceptions import HttpProcessingError
+
 # Bolt logs the raw body at INFO when a signature fails, and payloads at DEBUG: neither belongs in a log.
 _TALKATIVE = ("slack_bolt", "slack_sdk", "aiohttp.access")
 _EXTRAS = ("request_id", "agent", "place", "error", "method")
@@ -28,6 +30,11 @@ class JsonLines(logging.Formatter):
         return told if told.isprintable() else json.dumps(line, default=str)
 
 
+def quotes_nobody(record: logging.LogRecord) -> bool:
+    """Whether it does without words of whoever called: aiohttp logs the line that it could not read."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
 def bolt() -> logging.Logger:
     """Bolt's voice: errors only. Its warnings are about variables that we read ourselves."""
     logger = logging.getLogger("bot.bolt")
@@ -41,3 +48,4 @@ def set_up(level: int = logging.INFO) -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("aiohttp.server").addFilter(quotes_nobody)
