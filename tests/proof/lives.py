@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
@@ -313,14 +313,15 @@ class Lives(RuleBasedStateMachine):
         assert is_waiting == (should.status is Status.PENDING)
 
 
-def live(redis_url: str, *, examples: int, steps: int) -> None:
-    """So many lives of so many steps; the first that goes wrong raises, made as short as possible."""
+def live(redis_url: str, *, examples: int, steps: int, is_patient: bool = False) -> None:
+    """So many lives of so many steps; the first that goes wrong raises, made short first if `is_patient`."""
     house = settings(
         max_examples=examples,
         stateful_step_count=steps,
         deadline=None,
         suppress_health_check=list(HealthCheck),
         database=None,
+        phases=[Phase.generate, *([Phase.shrink] if is_patient else [])],
     )
     run_state_machine_as_test(lambda: Lives(redis_url), settings=house)  # type: ignore[arg-type]  # any factory does
 
@@ -340,4 +341,4 @@ def run(scale: int) -> Figures:
 
 async def _lived(directory: Path, examples: int) -> None:
     async with RedisServer(directory, appendfsync="no") as server:
-        await asyncio.to_thread(live, server.url, examples=examples, steps=STEPS)
+        await asyncio.to_thread(live, server.url, examples=examples, steps=STEPS, is_patient=True)
