@@ -17,7 +17,7 @@ from itertools import groupby
 from typing import NewType
 
 from approvals.ids import ALPHABET, LETTERS
-from approvals.model import Fingerprint, Kind, PersonId, Request, RequestId, Risk
+from approvals.model import Assurance, Fingerprint, Kind, PersonId, Request, RequestId, Risk
 
 DigestId = NewType("DigestId", str)  # "D-" and 26 letters
 
@@ -123,6 +123,7 @@ def may_be_in_all(request: Request) -> bool:
     return (
         request.kind is Kind.ACTION
         and not request.terms.risk.is_at_least(Risk.HIGH)
+        and request.terms.assurance is Assurance.CLICK
         and request.sent_back is None
         and not request.twins
     )
@@ -198,6 +199,7 @@ class LeftOut(StrEnum):
     DECIDED = "decided"
     CHANGED = "changed"  # it shows, or is, another call than the one that was seen
     TO_BE_OPENED = "to be opened"
+    TO_BE_CONFIRMED = "to be confirmed"  # each by a sign-in of its own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,6 +232,8 @@ def _why_not(row: Row, request: Request | None, version: int) -> LeftOut | None:
         return LeftOut.DECIDED
     if row.since > version or row.fingerprint != request.fingerprint:
         return LeftOut.CHANGED
+    if request.terms.assurance is not Assurance.CLICK:
+        return LeftOut.TO_BE_CONFIRMED
     if not row.is_ready or not may_be_in_all(request):
         return LeftOut.TO_BE_OPENED
     return None

@@ -116,6 +116,15 @@ class OwnRequest(RequestRefusal):
         self.person = person
 
 
+class NeedsAssurance(RequestRefusal):
+    """A yes to this call counts only from who has signed in for it, or signed it with their own key."""
+
+    def __init__(self, request: Request, person: Person) -> None:
+        wanted = request.terms.assurance
+        super().__init__(request, f"a yes takes {wanted}, and this was {person.assurance}")
+        self.person, self.wanted = person, wanted
+
+
 class AlreadyVoted(RequestRefusal):
     def __init__(self, request: Request, person: Person) -> None:
         super().__init__(request, f"{person.id} has already voted")

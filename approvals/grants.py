@@ -17,6 +17,7 @@ from approvals.model import (
     Action,
     Actor,
     AgentName,
+    Assurance,
     Json,
     Kind,
     Principal,
@@ -91,6 +92,7 @@ def may_be_granted(request: Request) -> bool:
     """Whether one person's yes to it may stand for others like it."""
     terms = request.terms
     is_plain = request.kind is Kind.ACTION and terms.quorum == 1 and not terms.groups
+    is_plain = is_plain and terms.assurance is Assurance.CLICK  # else each call wants its own sign-in
     is_plain = is_plain and not request.masks  # else it would be for a value that nobody has seen
     return is_plain and terms.risk is not Risk.CRITICAL and len(request.args) <= MOST_ARGS
 

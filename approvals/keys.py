@@ -71,6 +71,7 @@ SHAPES: dict[str, tuple[str, ...]] = {
     "callback": ("callback id",),
     "inbox": ("agent name",),
     "outcome": ("agent name", "request id"),
+    "confirm": ("key hash",),
     "permit": ("agent name", "request id"),
     "wake": ("agent name",),
     "undo": ("agent name",),

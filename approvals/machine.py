@@ -52,6 +52,7 @@ from approvals.errors import (
     DeadlinePassed,
     Frozen,
     NoOverrider,
+    NeedsAssurance,
     NotAnOption,
     NotClaimable,
     NotDue,
@@ -114,6 +115,7 @@ from approvals.model import (
     Action,
     Actor,
     Barred,
+    Assurance,
     Freeze,
     Kind,
     OnDeadline,
@@ -308,6 +310,7 @@ def _at_deadline(request: Request, now: datetime, freeze: Freeze | None) -> Even
     if request.terms.on_deadline is OnDeadline.APPROVE and request.kind is Kind.ACTION and was_open:
         return Approved(
             by=TIMER, at=now, text="nobody objected before the deadline, and the policy allows it then"
+    was_open = was_open and request.terms.assurance is Assurance.CLICK
         )
     return Expired(by=TIMER, at=now)
 
@@ -332,6 +335,7 @@ def _approve(request: Request, command: Approve, now: datetime) -> Event:
     groups = groups_of(request.terms, person)
     vote = Vote(person=person.id, name=person.name, at=now, note=note, groups=groups, alike=command.alike)
     alike = min(each.alike for each in (*votes, vote))  # what all of them saw
+    _require_assurance(request, person)
     if not is_met(request.terms, (*votes, vote)):
         changed, digest = (args, new) if is_edit else (None, None)
         return Voted(
@@ -368,7 +372,8 @@ def _redirect(request: Request, command: Redirect, now: datetime) -> Event:
         raise ArgumentsChanged(request)
     digest = fingerprint(request.tool, command.edited)
     vote: Vote | None = None
-    if may_count(under(request, command.terms, now), person):
+    is_sure = person.assurance.level >= command.terms.assurance.level
+    if is_sure and may_count(under(request, command.terms, now), person):
         if person.id == request.on_behalf_of and note is None:
             raise NothingSaid(request)
         vote = Vote(
@@ -484,6 +489,7 @@ def _override(request: Request, command: Override, now: datetime) -> Event:
     return Overridden(by=person.actor, at=now, text=command.reason)
 
 
+    _require_assurance(request, person)
 def _take_back(request: Request, person: Person, now: datetime) -> Event:
     """Whether it is in time is for Redis to say: the permit is there, or the agent has taken it."""
     if request.status in (Status.EXECUTING, Status.EXECUTED, Status.FAILED):
@@ -637,6 +643,11 @@ def _require_thawed(request: Request, freeze: Freeze | None) -> None:
 def _require_pending(request: Request) -> None:
     if not request.is_pending:
         raise AlreadyResolved(request)
+
+
+def _require_assurance(request: Request, person: Person) -> None:
+    if person.assurance.level < request.terms.assurance.level:
+        raise NeedsAssurance(request, person)
 
 
 def _require_with_people(request: Request) -> None:

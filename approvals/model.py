@@ -56,6 +56,18 @@ class Risk(StrEnum):
         return list(Risk).index(self) >= list(Risk).index(other)
 
 
+class Assurance(StrEnum):
+    """How sure it must be who says yes: the session in Slack, a sign-in of its own, or their own key."""
+
+    CLICK = "click"
+    STEP_UP = "step-up"
+    KEY = "key"
+
+    @property
+    def level(self) -> int:
+        return list(Assurance).index(self) + 1
+
+
 class Action(StrEnum):
     """What a rule says about a call."""
 
@@ -78,6 +90,7 @@ class Via(StrEnum):
     """The door through which a command came."""
 
     SLACK = "slack"
+    WEB = "web"  # the page on which people sign in for one decision
     HTTP = "http"
     CLI = "cli"
     REDIS = "redis"
@@ -114,6 +127,7 @@ class Person:
     stands_for: tuple[PersonId, ...] = ()  # who lent them
     barred: Barred | None = None
     through: str | None = None  # the approver front end on which they do it
+    assurance: Assurance = Assurance.CLICK  # how sure it is that it is they
 
     @property
     def actor(self) -> Actor:
@@ -167,6 +181,7 @@ class Terms:
     rejections: int = 1  # how many end it
     self_approval: bool = False
     guests: bool = False
+    assurance: Assurance = Assurance.CLICK  # of each yes; a no is taken by a click
     ladder: tuple[Step, ...] = ()  # in the order of time
     quiet: Calendar | None = None  # no pings outside of it
     extend_s: int = 0  # the most that people may add to the deadline

@@ -17,6 +17,7 @@ from approvals.dsse import Envelope, PublicKeys, unambiguous, verified
 from approvals.errors import InvalidCall, NotSigned
 from approvals.events import Event, Withdrawn
 from approvals.masking import shown_args
+from approvals.model import Assurance as Level
 from approvals.messages import Outcome, OutcomeStatus, Permit
 from approvals.model import Args, Json, Request, Status, Via, Vote
 
@@ -29,6 +30,7 @@ _FINAL = {
     Status.EXPIRED,
     Status.CANCELLED,
     Status.WITHDRAWN,
+_STRONG = {Level.STEP_UP: "sign-in", Level.KEY: "own key"}
 }
 _MEANS = {Via.SLACK: "click", Via.HTTP: "front end", Via.CLI: "terminal"}
 
@@ -229,7 +231,7 @@ def _told(request: Request, event: Event, via: Via) -> dict[str, Json]:
         "grant": request.terms.grant,
         "via": via.value,
         "channel": request.terms.channel,
-        "assurance": _assurance(by.id, via),
+        "assurance": _assurance(request, by.id, via),
         "expires_at": rfc3339(request.claim_by) if is_yes and request.claim_by else None,
     }
 
@@ -250,7 +252,11 @@ def _voice(voice: Voice) -> Json:
     return {"by": voice.by, "name": voice.name, "at": rfc3339(voice.at)}
 
 
-def _assurance(by: str, via: Via) -> Json:
+def _assurance(request: Request, by: str, via: Via) -> Json:
+    """Each yes that counted was at least as sure as the terms demand; a no is taken by a click."""
+    wanted = request.terms.assurance
+    if request.status is Status.APPROVED and wanted is not Level.CLICK:
+        return {"level": wanted.level, "means": _STRONG[wanted]}
     if not by.startswith("slack:"):
         return None
     return {"level": 1, "means": _MEANS.get(via, "click")}

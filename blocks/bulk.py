@@ -44,6 +44,7 @@ _WHY = {
     LeftOut.DECIDED: "decided already",
     LeftOut.CHANGED: "changed since you saw it",
     LeftOut.TO_BE_OPENED: "to be opened first",
+    LeftOut.TO_BE_CONFIRMED: "to be confirmed one by one, each with a sign-in",
 }
 
 

@@ -22,6 +22,7 @@ from approvals.errors import (
     DeadlinePassed,
     DigestNotFound,
     Frozen,
+    NeedsAssurance,
     NoOverrider,
     NotAnOption,
     NotClaimable,
@@ -101,6 +102,11 @@ def _refused(refusal: RequestRefusal, now: datetime, by: PersonId | None) -> str
             return f"You can't decide {what}: {_barred(barred)} It is for {_deciders(request)}."
         case OwnRequest():
             return f"You can't decide {what}: {agent} asks on your behalf. It is for {_deciders(request)}."
+        case NeedsAssurance():
+            return (
+                f"{what} takes a sign-in of your own, so nothing was decided."
+                " Press Approve on its card in Slack, which leads there."
+            )
         case AlreadyVoted():
             return f"You have approved {what} already. It needs {_still_needed(request)}."
         case AlreadyObjected():
@@ -145,6 +151,15 @@ def _refused(refusal: RequestRefusal, now: datetime, by: PersonId | None) -> str
             return f"{what} is {request.status}, so nothing is left to take back, to run or to report."
         case _:
             return f"The rules don't allow this for {what} now. Open its card to see how it stands."
+
+
+def to_confirm(request: Request, verb: str, link: str) -> str:
+    """Where a yes that takes more than a click is to be given."""
+    did = {"edit": "approve it with your changes", "override": "let it through"}.get(verb, "approve it")
+    return (
+        f"{_what(request)} takes a sign-in of your own, so nothing was decided yet."
+        f" <{link}|Sign in to {did}>, within five minutes."
+    )
 
 
 def _too_late(request: Request, now: datetime, by: PersonId | None) -> str:

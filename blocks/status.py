@@ -8,7 +8,18 @@ from itertools import starmap
 
 from approvals.durations import tell_duration
 from approvals.masking import spoken
-from approvals.model import Actor, Decision, Freeze, Kind, OnDeadline, Request, Status, TrailLine, Vote
+from approvals.model import (
+    Actor,
+    Assurance,
+    Decision,
+    Freeze,
+    Kind,
+    OnDeadline,
+    Request,
+    Status,
+    TrailLine,
+    Vote,
+)
 from approvals.quorum import missing
 from blocks.pieces import Line, Moment, Strong
 from blocks.text import name, one_line
@@ -62,6 +73,8 @@ def story(request: Request, now: datetime, freeze: Freeze | None = None) -> list
 
 def _pending(request: Request, now: datetime) -> list[Told]:
     told = [*_votes(request), *_objections(request)]
+    if request.terms.assurance is not Assurance.CLICK:
+        told.insert(0, Told((Strong("Approving takes a sign-in"), " of its own: the button leads there.")))
     if request.twins:
         count = Strong(f"{len(request.twins) + 1} identical calls")
         told.insert(0, Told((count, " wait; who decides this one decides all of them.")))
@@ -105,7 +118,8 @@ def _votes(request: Request) -> list[Told]:
 
 def _voted(request: Request, vote: Vote) -> Line:
     by = Actor(id=f"slack:{vote.person}", name=vote.name, through=vote.through)
-    return (Strong(name(vote.name)), f" {_approved(request, by)}{_through(by)}, ", _at(request, vote.at))
+    did = f" {_approved(request, by)}{_through(by)}{_signed_in(request, by)}, "
+    return (Strong(name(vote.name)), did, _at(request, vote.at))
 
 
 def _approved(request: Request, by: Actor) -> str:
@@ -116,6 +130,13 @@ def _approved(request: Request, by: Actor) -> str:
 def _through(by: Actor) -> str:
     """On which screen other than Slack they did it."""
     return "" if by.through is None else f" through {name(by.through)}"
+
+
+def _signed_in(request: Request, by: Actor) -> str:
+    """How sure it is that it was they, where the terms want more than a click."""
+    if request.terms.assurance is Assurance.CLICK or not by.id.startswith("slack:"):
+        return ""
+    return ", signed in"
 
 
 def _objections(request: Request) -> list[Told]:
@@ -174,7 +195,7 @@ def ending(request: Request, decision: Decision) -> Told:
             return Told(past, decision.text)
         case "approved" | "edited":
             changed = " with changes" if decision.word == "edited" else ""
-            did = f" {_approved(request, decision.by)}{changed}{through}, "
+            did = f" {_approved(request, decision.by)}{changed}{through}{_signed_in(request, decision.by)}, "
             return Told((by, did, at, after), decision.text)
         case word:
             did = f" {one_line(word.replace('_', ' '), RULE_CHARS)}{through}, "

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from approvals.errors import ApprovalsError
-from approvals.model import PersonId
+from approvals.model import Assurance, PersonId
 
 _APART = "\n"  # between a dialog's own metadata and what lies beneath it
 
@@ -25,6 +25,7 @@ class Who:
     id: PersonId
     team: str | None
     through: str | None = None  # the approver front end on which they do it; None: Slack, or a terminal
+    assurance: Assurance = Assurance.CLICK  # how sure it is that it is they
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

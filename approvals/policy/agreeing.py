@@ -45,6 +45,7 @@ def with_doubts(settings: Settings, name: str, doubts: tuple[Doubt, ...]) -> Set
         use_within_s=min(part.use_within_s for part in every),
         self_approval=all(part.self_approval for part in every),
         guests=all(part.guests for part in every),
+        assurance=max((part.assurance for part in every), key=lambda one: one.level),
         ladder=tuple(replace(step, add=()) for step in every[0].ladder),
     )
 

@@ -18,6 +18,7 @@ def is_stricter(request: Request, new: Terms) -> bool:
         or not old.risk.is_at_least(new.risk)
         or (old.self_approval and not new.self_approval)
         or (old.guests and not new.guests)
+        or old.assurance.level < new.assurance.level
     )
 
 
@@ -38,5 +39,5 @@ def who_decides(terms: Terms) -> list[Json]:
     groups: list[Json] = [[group.name, list(group.principals), group.needed] for group in terms.groups]
     return [
         *(terms.channel, sorted(terms.approvers), terms.quorum, groups, terms.rejections),
-        *(terms.risk.value, terms.self_approval, terms.guests),
+        *(terms.risk.value, terms.self_approval, terms.guests, terms.assurance.value),
     ]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from approvals.durations import LONGEST_S, tell_duration
-from approvals.model import Action, Kind, OnDeadline, Risk, Terms
+from approvals.model import Action, Assurance, Kind, OnDeadline, Risk, Terms
 from approvals.policy.agreeing import Doubt, with_doubts
 from approvals.policy.conditions import Unclear, View
 from approvals.policy.globs import matches
@@ -224,7 +224,9 @@ class _Answer:
         risk = max(settings.risk, facts.risk or settings.risk, key=list(Risk).index)
         deadline_s = _deadline_s(settings.deadline_s, facts.deadline_s)
         # Where silence means yes, neither of the agent's wishes may bring that yes about.
-        may_be_silent = not risk.is_at_least(Risk.HIGH) and deadline_s == settings.deadline_s
+        assurance = _assurance(settings, risk, facts.kind)
+        is_harmless = not risk.is_at_least(Risk.HIGH) and assurance is Assurance.CLICK
+        may_be_silent = is_harmless and deadline_s == settings.deadline_s
         terms = Terms(
             rule=name,
             policy=policy.version,
@@ -242,6 +244,7 @@ class _Answer:
             use_within_s=settings.use_within_s,
             self_approval=settings.self_approval,
             guests=settings.guests,
+            assurance=assurance,
             ladder=settings.ladder,
             quiet=settings.quiet,
             extend_s=settings.extend_s,
@@ -260,6 +263,14 @@ def _afterwards(terms: Terms) -> Terms:
         return terms
     because = f"{terms.because}; but it has run already, so it is up for a look"
     return replace(terms, action=Action.REVIEW, because=because, sample=1.0, digest=None)
+
+
+def _assurance(settings: Settings, risk: Risk, kind: Kind) -> Assurance:
+    """What a yes takes: what its rule says, or more where its risk wants more. Answers are clicked."""
+    if kind is not Kind.ACTION:
+        return Assurance.CLICK
+    wanted = [level for least, level in settings.assurance_for if risk.is_at_least(least)]
+    return max(settings.assurance, *wanted, Assurance.CLICK, key=lambda one: one.level)
 
 
 def _deadline_s(ours: int | None, asked: int | None) -> int | None:

@@ -7,20 +7,21 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from approvals.calendars import Calendar
-from approvals.model import CHANNEL, Action, Group, Kind, OnDeadline, Principal, Remind, Risk, Step
+from approvals.model import CHANNEL, Action, Assurance, Group, Kind, OnDeadline, Principal, Remind, Risk, Step
 from approvals.policy import people, readers
 from approvals.policy.agreeing import shortfall
 from approvals.policy.conditions import LARGEST_SUM, Condition, Language, micros
 from approvals.policy.globs import ANYTHING, covers
 from approvals.policy.people import People
 from approvals.policy.ranges import NONE, Demands, demands
-from approvals.policy.rules import RESERVED_NAMES, Approvers, Assurance, Budget, By, Digest, Rule, Settings
+from approvals.policy.rules import RESERVED_NAMES, Approvers, Budget, By, Digest, Rule, Settings
 from approvals.policy.tables import Table, Wrong, tell, told
 
 MOST_SPENDS = 100_000  # that a budget counts
 _GLOB_CHARS = set("*?[")
+ASSURANCE = readers.one_of(Assurance, coming=["key"])
 _ELSEWHERE = {
-    **dict.fromkeys(("retention", "rate", "pause_after", "collapse"), "[defaults]"),
+    **dict.fromkeys(("retention", "rate", "pause_after", "collapse", "assurance_for"), "[defaults]"),
     "operators_channel": "[owners]",
 }
 _ONLY_IN_RULES = dict.fromkeys(("when", "budget", "tools", "agents", "kind", "reason", "name"), "a [[rule]]")
@@ -37,7 +38,7 @@ class Known:
 
 
 def defaults(table: Table, known: Known) -> Settings:
-    found = _settings(table, Settings(), known)
+    found = _settings(table, Settings(assurance_for=_assurance_for(table)), known)
     table.close(elsewhere=_ONLY_IN_RULES)
     return found
 
@@ -139,6 +140,8 @@ def _rule(table: Table, inherited: Settings, known: Known) -> Rule:
     if rule.kind is Kind.QUESTION and rule.settings.action.lets_through:
         done = "allowed" if rule.settings.action is Action.ALLOW else "reviewed"
         table.fault("action", f"a question can't be {done}: only a person answers it", 'use "ask" or "deny"')
+    if rule.kind is Kind.QUESTION and "assurance" in table:
+        table.fault("assurance", "a question has no `assurance`: answers are clicked", "leave it out")
     if rule.budget and rule.settings.action is Action.DENY:
         table.fault(
             "budget", "a rule that denies would stop denying past its `budget`", "leave the budget out"
@@ -198,9 +201,8 @@ def _settings(table: Table, inherited: Settings, known: Known) -> Settings:
         burst=table.read("burst", readers.whole_number(0), inherited.burst),
         self_approval=table.read("self_approval", readers.flag, inherited.self_approval),
         guests=table.read("guests", readers.flag, inherited.guests),
-        assurance=table.read(
-            "assurance", readers.one_of(Assurance, coming=["step-up", "key"]), inherited.assurance
-        ),
+        assurance=table.read("assurance", ASSURANCE, inherited.assurance),
+        assurance_for=inherited.assurance_for,
         extend_s=table.read("extend", readers.span, inherited.extend_s),
         sample=table.read("sample", readers.share, inherited.sample),
         ladder=_ladder(table, known) if "ladder" in table else inherited.ladder,
@@ -214,6 +216,17 @@ def _settings(table: Table, inherited: Settings, known: Known) -> Settings:
     if settings.action is not Action.DENY:
         _check_together(table, settings)
     return settings
+
+
+def _assurance_for(table: Table) -> tuple[tuple[Risk, Assurance], ...]:
+    """What a yes takes from a risk on, whatever the rules say."""
+    if "assurance_for" not in table:
+        return ()
+    inner = table.inner("assurance_for", table.raw("assurance_for", {}))
+    named = [risk for risk in Risk if risk in inner]
+    found = tuple((risk, inner.read(risk.value, ASSURANCE, Assurance.CLICK)) for risk in named)
+    inner.close()
+    return found
 
 
 def _ping(
@@ -325,6 +338,9 @@ def _check_together(table: Table, settings: Settings) -> None:
     is_silent_yes = settings.on_deadline is OnDeadline.APPROVE
     if says("on_deadline", "risk") and is_silent_yes and settings.risk.is_at_least(Risk.HIGH):
         what = f'`on_deadline` = "approve" with {settings.risk} risk would let it run because nobody looked'
+        table.fault("on_deadline", what, 'write `on_deadline = "expire"` here')
+    if says("on_deadline", "assurance") and is_silent_yes and settings.assurance is not Assurance.CLICK:
+        what = f'`on_deadline` = "approve" is a yes of nobody, but `assurance` is {settings.assurance}'
         table.fault("on_deadline", what, 'write `on_deadline = "expire"` here')
     if says("channel", "approvers") and settings.channel == "dm" and CHANNEL in settings.approvers.principals:
         what = '`channel` = "dm" has no members, but `approvers` names the channel'

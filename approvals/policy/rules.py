@@ -15,6 +15,7 @@ from approvals.model import (
     AgentName,
     Args,
     Group,
+    Assurance,
     Kind,
     OnDeadline,
     PersonId,
@@ -38,12 +39,6 @@ class Stage(StrEnum):
     DISABLED = "disabled"
     APPROVAL = "approval"
     AUTONOMOUS = "autonomous"
-
-
-class Assurance(StrEnum):
-    """How sure it must be who decides."""
-
-    CLICK = "click"
 
 
 class By(StrEnum):
@@ -90,6 +85,7 @@ class Settings:
     self_approval: bool = False
     guests: bool = False
     assurance: Assurance = Assurance.CLICK
+    assurance_for: tuple[tuple[Risk, Assurance], ...] = ()  # at least so, from this risk on
     extend_s: int = 0
     sample: float = 1.0  # of `review` actions, the share that people are shown
     ladder: tuple[Step, ...] = ()
@@ -168,6 +164,13 @@ class Policy:
     audit_channel: str | None = None  # is told each day's checkpoint of the log; None: the operators' is
     masks: Masking = field(default_factory=Masking)  # what people see masked
     language: Language | None = None  # of its conditions; None where it has none
+
+    @property
+    def assurances(self) -> frozenset[Assurance]:
+        """What a yes may take under some rule."""
+        every = (self.defaults, *(rule.settings for rule in self.rules))
+        wanted = {one.assurance for one in every if one.action is not Action.DENY}
+        return frozenset(wanted | {level for _, level in self.defaults.assurance_for})
 
     def view(self, facts: Facts) -> View | None:
         """A call as this policy's conditions see it."""

@@ -142,6 +142,7 @@ _WORDS = {
     LeftOut.DECIDED: "",  # the desk says by whom
     LeftOut.CHANGED: digest_replies.CHANGED,
     LeftOut.TO_BE_OPENED: digest_replies.MUST_BE_OPENED,
+    LeftOut.TO_BE_CONFIRMED: digest_replies.MUST_BE_OPENED,
 }
 
 
