@@ -34,6 +34,7 @@ from approvals.errors import (
     AlreadyResolved,
     AlreadyReviewed,
     ArgumentsChanged,
+    NeedsAssurance,
     NotClaimable,
     NothingSaid,
     Refusal,
@@ -42,7 +43,7 @@ from approvals.errors import (
 )
 from approvals.events import Approved, Event, Expired
 from approvals.machine import TIMER, check_person, may_count
-from approvals.model import Actor, Freeze, Person, PersonId, Request, RequestId, Status, Via
+from approvals.model import Actor, Assurance, Freeze, Person, PersonId, Request, RequestId, Status, Via
 from approvals.places import FILE, Place
 from approvals.store import Store
 from blocks import replies
@@ -52,6 +53,7 @@ from bot.payloads import Who
 from bot.people import LookupFailed, People
 from bot.shown import Shown
 from bot.sight import Sight
+from bot.stepping_up.confirmations import Confirmations
 
 logger = logging.getLogger(__name__)
 
@@ -127,7 +129,9 @@ class Desk:
         people: People,
         channels: Channels,
         commands: replies.Commands,
+        confirmations: Confirmations | None = None,
     ) -> None:
+        self._confirmations = confirmations
         self.store, self.cards, self._shown = store, cards, shown
         self._people, self._channels, self._commands = people, channels, commands
 
@@ -146,8 +150,11 @@ class Desk:
             Unavailable: Redis was away; nothing was recorded.
         """
 
+        asked: list[Decides] = []
+
         async def made(request: Request) -> Command:
             wanted = replace(command(await self.person(who, request), request), via=via)
+            asked[:] = [wanted]
             if isinstance(wanted, Approve) and request.votes:
                 return replace(wanted, gone=await self._gone(request))
             return wanted
@@ -156,6 +163,8 @@ class Desk:
             change = await self.store.change(request_id, made)
         except RequestNotFound as refusal:
             return await self._unknown(who, request_id, verb, refusal, via)
+        except NeedsAssurance as refusal:
+            return await self._to_confirm(who, verb, refusal, asked[0], via)
         except RequestRefusal as refusal:
             if isinstance(refusal, NothingSaid) and refusal.request.on_behalf_of == who.id:
                 told = replies.refused(refusal, await self.store.now(), by=who.id)
@@ -164,6 +173,17 @@ class Desk:
         if _came_late(change.event):
             return await self._refused(who, verb, AlreadyResolved(change.request), via)
         return Verdict(request=change.request, event=change.event)
+
+    async def _to_confirm(
+        self, who: Who, verb: str, refusal: NeedsAssurance, wanted: Decides, via: Via
+    ) -> Verdict:
+        """Say where they give a yes that takes more than a click. A link is for who is in Slack."""
+        verdict = await self._refused(who, verb, refusal, via)
+        is_linked = via is Via.SLACK and refusal.wanted is Assurance.STEP_UP
+        if self._confirmations is None or not is_linked or not isinstance(wanted, Approve | Override):
+            return verdict
+        link = await self._confirmations.make(who, refusal.request, verb, wanted)
+        return replace(verdict, refusal=replies.to_confirm(refusal.request, verb, link))
 
     async def _gone(self, request: Request) -> frozenset[PersonId]:
         """Who said yes earlier and may decide no longer: it is looked up before their yes is counted."""
@@ -285,7 +305,7 @@ class Desk:
 
     async def person(self, who: Who, request: Request) -> Person:
         found = await self._people.person(who.id, request, await self.shown_in(request), team=who.team)
-        return found if who.through is None else replace(found, through=who.through)
+        return replace(found, through=who.through, assurance=who.assurance)
 
     async def standing_in(self, request: Request) -> dict[PersonId, PersonId]:
         """Who of its approvers is away, and who stands in; nobody where Slack doesn't tell."""

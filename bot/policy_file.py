@@ -27,13 +27,13 @@ class CannotRead(ApprovalsError):
 class PolicyFile:
     """A file whose faults change nothing: what was in force stays so. Without a file: the built-in policy."""
 
-    def __init__(self, path: Path | None) -> None:
-        """Read it.
+    def __init__(self, path: Path | None, lacks: Callable[[Policy], str | None] = lambda _: None) -> None:
+        """Read it. `lacks` says what this service would need to keep a policy, and has not.
 
         Raises:
             CannotRead, PolicyFaults: it can't be used.
         """
-        self.path = path
+        self.path, self._lacks = path, lacks
         self._looked = asyncio.Event()  # somebody wants it to be read now
         self._mark, self.text = self._read()  # the text is that of `current`
         self.current: Policy = DEFAULT if self.text is None else parse(self.text)
@@ -65,6 +65,8 @@ class PolicyFile:
         except CannotRead as error:
             self._mark = str(error)
             return None if self._mark == before else self._refused([str(error)])
+        if why := self._lacks(new):
+            return self._refused([why])
         if new.version == self.current.version:  # it was faulty, and is what it was before that
             return None
         logger.warning("the policy is now %s, before %s", new.version, self.current.version)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
+from urllib.parse import urlsplit
 
 from approvals.errors import ApprovalsError, InvalidCall
 from approvals.model import Tenant
@@ -14,6 +15,7 @@ from approvals.redis_door import open_redis
 from approvals.replicas import replicas_of
 from blocks.replies import Commands
 from bot.addresses import Receivers
+from bot.stepping_up.sign_in import SLACK, Provider, is_safe
 from bot.vault import SECRET_CHARS
 
 SLACK_API_URL = "https://slack.com/api/"
@@ -61,6 +63,14 @@ class Settings:
     secret: str | None = field(repr=False)
     secret_file: Path | None
     state: Path  # the folder for what this machine keeps of its own
+    url: str | None  # where browsers reach this service
+    sign_in: Provider | None  # who says who somebody is that signs in for one decision
+
+
+    @property
+    def can_step_up(self) -> bool:
+        """Whether people can sign in for one decision."""
+        return self.url is not None and self.sign_in is not None
 
 
 Need: TypeAlias = Literal["redis", "token", "workspace"]
@@ -96,6 +106,8 @@ def read(env: Mapping[str, str], *, needs: Need) -> Settings:
         secret=_secret(env, problems),
         secret_file=Path(env["APPROVALS_SECRET_FILE"]) if env.get("APPROVALS_SECRET_FILE") else None,
         state=_state(env),
+        url=_url(env, problems),
+        sign_in=_sign_in(env, problems),
     )
     problems += _missing_slack(settings, needs)
     if problems:
@@ -213,6 +225,26 @@ def _secret(env: Mapping[str, str], problems: list[str]) -> str | None:
     if secret is not None and env.get("APPROVALS_SECRET_FILE"):
         problems.append("APPROVALS_SECRET and APPROVALS_SECRET_FILE are both set; which is it?")
     return secret
+
+
+def _url(env: Mapping[str, str], problems: list[str]) -> str | None:
+    url = (env.get("APPROVALS_URL") or "").rstrip("/")
+    if not url:
+        return None
+    parts = urlsplit(url)
+    if not is_safe(url) or parts.path or parts.query or parts.fragment:
+        problems.append(f"APPROVALS_URL must be like https://approvals.example.com, not {url!r}")
+    return url
+
+
+def _sign_in(env: Mapping[str, str], problems: list[str]) -> Provider | None:
+    client_id, secret = env.get("SLACK_CLIENT_ID"), env.get("SLACK_CLIENT_SECRET")
+    if not client_id or not secret:
+        return None
+    issuer = env.get("APPROVALS_OIDC_ISSUER") or SLACK
+    if not is_safe(issuer):
+        problems.append(f"APPROVALS_OIDC_ISSUER must begin with https://, not {issuer!r}")
+    return Provider(client_id=client_id, client_secret=secret, issuer=issuer)
 
 
 def _state(env: Mapping[str, str]) -> Path:

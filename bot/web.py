@@ -12,6 +12,7 @@ from slack_bolt.async_app import AsyncApp
 
 from approvals.errors import Unavailable
 from bot import api
+from bot.stepping_up import doors
 
 logger = logging.getLogger(__name__)
 
@@ -21,9 +22,12 @@ _TIMESTAMP = re.compile(r"[0-9]{1,12}")
 
 
 def web_app(
-    bolt: AsyncApp | None, is_ready: Callable[[], Awaitable[None]], parts: api.Parts
+    bolt: AsyncApp | None,
+    is_ready: Callable[[], Awaitable[None]],
+    parts: api.Parts,
+    stepping_up: doors.SteppingUp | None = None,
 ) -> web.Application:
-    """The aiohttp application: the API, the health of the process, and Slack's door if there is a `bolt`."""
+    """The aiohttp application: the API, and how the process is; Slack and sign-ins where these are set up."""
 
     async def healthz(_: web.Request) -> web.Response:
         return web.json_response({"ok": True})
@@ -39,6 +43,8 @@ def web_app(
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
     api.add_to(app, parts)
+    if stepping_up is not None:
+        doors.add_to(app, stepping_up)
     if bolt is not None:
         app.router.add_post("/slack/events", _slack_door(bolt))
     return app

@@ -1,0 +1,99 @@
+"""The pages of a sign-in for one decision: what would run, whole; and what came of it. No script."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+from html import escape
+
+from approvals.masking import Masker, shown_args
+from approvals.model import Request
+from blocks.action import headline
+from blocks.call import call_text
+from blocks.request import label
+from blocks.text import name, one_line, reveal
+from bot.stepping_up.confirmations import Confirmation
+
+CSS = """
+:root { color-scheme: light dark; --line: #8886; --soft: #8881; --go: #007a5a; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 44rem; margin: 0 auto; padding: 1.5rem 1rem; }
+h1 { font-size: 1.35rem; line-height: 1.3; overflow-wrap: anywhere; margin: .25rem 0 1rem; }
+p { margin: .5rem 0; }
+.hint { opacity: .75; font-size: .9rem; }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; margin: 1rem 0; }
+dt { opacity: .7; } dd { margin: 0; overflow-wrap: anywhere; }
+pre { font: 14px/1.5 ui-monospace, monospace; background: var(--soft); border: 1px solid var(--line);
+  border-radius: 8px; padding: .75rem; white-space: pre-wrap; overflow-wrap: anywhere; }
+a.go { display: inline-block; background: var(--go); color: #fff; text-decoration: none; font-weight: 600;
+  border-radius: 8px; padding: .65rem 1.25rem; margin: 1rem 0 .25rem; }
+a.go:focus-visible { outline: 3px solid #1264a3; outline-offset: 2px; }
+"""
+_STYLE = base64.b64encode(hashlib.sha256(CSS.encode()).digest()).decode()
+HEADERS: Mapping[str, str] = {
+    "Content-Security-Policy": (
+        f"default-src 'none'; style-src 'sha256-{_STYLE}'; base-uri 'none'; form-action 'none';"
+        " frame-ancestors 'none'"
+    ),
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+_DO = {
+    "edit": "approve this call with your changes",
+    "override": "let this call through past its normal path",
+}
+
+
+def asking(request: Request, confirmation: Confirmation, who: str, onward: str, provider: str) -> str:
+    """The whole call, as it would run, and the way to the sign-in."""
+    call = _wanted(request, confirmation)
+    shown = call_text(shown_args(call))
+    did = _DO.get(confirmation.verb, "approve this call")
+    facts = {
+        "Asked by": one_line(name(request.agent), 80),
+        "Request": label(request),
+        "Rule": one_line(request.terms.rule, 80),
+        "Risk": request.terms.risk.value,
+        "Decides": one_line(who, 80),
+        **({"Its agent’s words": _words(request.reason)} if request.reason else {}),
+        **({"Your note": _words(confirmation.note)} if confirmation.note else {}),
+    }
+    listed = "".join(f"<dt>{escape(what)}</dt><dd>{escape(told)}</dd>" for what, told in facts.items())
+    hidden = f"<p>{shown.hidden} characters in it would be invisible; they are spelled out.</p>"
+    return _page(
+        headline(call),
+        f"<p>Sign in once more to {did}. It counts for exactly what stands here, and for nothing else.</p>"
+        f"<dl>{listed}</dl><p><code>{escape(one_line(request.tool, 200))}</code></p>"
+        f"<pre>{escape(shown.text)}</pre>{hidden if shown.hidden else ''}"
+        f'<a class="go" href="{escape(onward)}" rel="noreferrer">Confirm with {escape(provider)}</a>'
+        f'<p class="hint">Until {confirmation.until:%H:%M:%S} UTC. Close this page if you don’t want it: '
+        "nothing is decided then.</p>",
+    )
+
+
+def saying(title: str, sentence: str) -> str:
+    """What came of it."""
+    return _page(title, f'<p>{escape(sentence)}</p><p class="hint">You can close this page.</p>')
+
+
+def _wanted(request: Request, confirmation: Confirmation) -> Request:
+    if confirmation.edited is None:
+        return request
+    masks = Masker().masks(confirmation.edited)
+    return replace(request, args=confirmation.edited, masks=masks)
+
+
+def _words(words: str) -> str:
+    return reveal(words)[0]
+
+
+def _page(title: str, body: str) -> str:
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="robots" content="noindex">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)}</title><style>{CSS}</style><main>"
+        f'<p class="hint">Countersign</p><h1>{escape(title)}</h1>{body}</main></html>'
+    )
