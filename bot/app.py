@@ -9,7 +9,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -75,6 +75,7 @@ from bot.people import Home, People
 from bot.policy_file import PolicyFile, hearing_hangups
 from bot.posting import Posting
 from bot.proposing import ADOPT_RULE, Proposing, adopting
+from bot.redirecting import Redirecting
 from bot.replying import Replier
 from bot.request_posting import RequestPosting
 from bot.sending import Sending
@@ -84,6 +85,10 @@ from bot.slack_errors import word_of
 from bot.socket_mode import SocketDoor
 from bot.staging import SET_STAGE, Staging, staging
 from bot.statistics import Statistics
+from bot.stepping_up import needs
+from bot.stepping_up.confirmations import Confirmations
+from bot.stepping_up.doors import SteppingUp
+from bot.stepping_up.sign_in import SignIn
 from bot.vault import Vault
 from bot.webhooks import Webhooks, callback_check
 
@@ -144,7 +149,9 @@ async def built(settings: Settings, *, with_slack: bool = True) -> AsyncIterator
         SecretFault, CannotSign: the service's secret is not.
         CannotRead, PolicyFaults: the policy file is not.
     """
-    policy_file = PolicyFile(Path(settings.policy_path) if settings.policy_path else None)
+    policy_file = PolicyFile(
+        Path(settings.policy_path) if settings.policy_path else None, partial(needs.lacks, settings)
+    )
     redis = durability.redis_of(settings)
     try:
         vault = vaults.opened(settings.secret, settings.secret_file, settings.state) if with_slack else None
@@ -155,7 +162,9 @@ async def built(settings: Settings, *, with_slack: bool = True) -> AsyncIterator
             await signing.start()
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SLACK_CALL_S)) as session:
             has_slack = with_slack and settings.bot_token is not None
-            slack = await _slack(settings, session, redis, store, cards, policy_file) if has_slack else None
+            slack = None
+            if has_slack:
+                slack = await _slack(settings, session, redis, store, cards, policy_file, vault)
             yield Service(
                 settings=settings,
                 redis=redis,
@@ -175,10 +184,10 @@ async def run(service: Service, role: Role) -> None:
     """Run the loops of a role until cancelled.
 
     Raises:
-        CannotStart: there is no listening where HTTP is to be served.
+        CannotStart: there is no listening where HTTP is to be served, or nobody could keep the policy.
     """
     settings, slack = service.settings, service.slack
-    await redis_checks.warn(service.redis)
+    await _check(service)
     parts = _api(service)
     runner = await _serve(service, parts) if role in ("all", "web") else None
     async with asyncio.TaskGroup() as tasks:
@@ -219,6 +228,12 @@ async def run(service: Service, role: Role) -> None:
                 await runner.cleanup()
 
 
+async def _check(service: Service) -> None:
+    if why := needs.lacks(service.settings, service.policy):
+        raise CannotStart(why)
+    await redis_checks.warn(service.redis)
+
+
 async def _serve(service: Service, parts: api.Parts) -> Any:
     async def is_ready() -> None:
         with translated(service.redis):
@@ -227,9 +242,27 @@ async def _serve(service: Service, parts: api.Parts) -> Any:
     settings, slack = service.settings, service.slack
     bolt = slack.bolt if slack is not None and settings.app_token is None else None
     try:
-        return await web.serve(web.web_app(bolt, is_ready, parts), host=settings.host, port=settings.port)
+        app = web.web_app(bolt, is_ready, parts, _stepping_up(service, parts))
+        return await web.serve(app, host=settings.host, port=settings.port)
     except OSError as error:
         raise CannotStart(f"PORT={settings.port} can't be listened on: {error.strerror or error}") from error
+
+
+def _stepping_up(service: Service, parts: api.Parts) -> SteppingUp | None:
+    """What lets people sign in for one decision, if this service is set up for it."""
+    settings, slack, vault = service.settings, service.slack, service.vault
+    if slack is None or vault is None or settings.url is None or settings.sign_in is None:
+        return None
+    return SteppingUp(
+        confirmations=Confirmations(service.redis, settings.tenant, vault, settings.url),
+        sign_in=SignIn(settings.sign_in, f"{settings.url}/signed-in", slack.people.home.team),
+        vault=vault,
+        desk=slack.desk,
+        people=slack.people,
+        redirecting=Redirecting(slack.desk, parts.judge, parts.stages),
+        issuer=settings.sign_in.issuer,
+        is_tls=settings.url.startswith("https:"),
+    )
 
 
 def _api(service: Service) -> api.Parts:
@@ -420,6 +453,7 @@ async def _slack(
     store: Store,
     cards: Cards,
     policy_file: PolicyFile,
+    vault: Vault | None,
 ) -> Slack:
     client = AsyncWebClient(
         token=settings.bot_token,
@@ -437,7 +471,10 @@ async def _slack(
     absences = Absences(redis, settings.tenant)
     people, channels = People(readers, home, absences), Channels(readers)
     shown = Shown(cards, Digests(redis, settings.tenant))
-    desk = Desk(store, cards, shown, people, channels, settings.commands)
+    links = None
+    if vault is not None and settings.url is not None and settings.sign_in is not None:
+        links = Confirmations(redis, settings.tenant, vault, settings.url)
+    desk = Desk(store, cards, shown, people, channels, settings.commands, links)
     operators = Operators(lambda: policy_file.current, client, channels)
     owners, book = Owners(lambda: policy_file.current, people, store), PreferenceBook(redis, settings.tenant)
     homes = Homes(
