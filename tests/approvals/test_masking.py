@@ -135,6 +135,7 @@ def test_what_is_no_secret_is_left_as_it_is(text: str) -> None:
     )
 
 
+@pytest.mark.attack("F83")
 @pytest.mark.parametrize("secret", KNOWN)
 def test_a_known_credential_is_masked_wherever_it_stands(secret: str) -> None:
     shown = shown_args(asked({"note": f"use {secret} here", "list": [{"x": secret}], secret: 1}))
@@ -192,6 +193,7 @@ def test_the_agents_words_hold_neither_credentials_nor_the_secrets_of_its_call()
     assert MASKER.text(request.reason, request) == request.reason  # to do it twice changes nothing
 
 
+@pytest.mark.attack("F83")
 def test_words_that_look_like_a_mask_are_told_apart() -> None:
     assert shown_args(asked({"note": f"{MARK}, 4 characters›"})) == {
         "note": "(not masked, but written so:) secret, 4 characters›"
@@ -245,7 +247,7 @@ texts = st.text(max_size=12)
 def around(secret: str) -> st.SearchStrategy[Json]:
     """A secret within a text, or as a name, anywhere in what JSON can hold."""
     told = st.builds(lambda before, after: f"{before} {secret} {after}", texts, texts)
-    named = st.builds(lambda name, value: {name: value}, told, st.integers())
+    named = st.builds(lambda name, value: {name: value}, told, st.integers(0, 9))
     return st.recursive(
         st.one_of(told, named),
         lambda inner: st.one_of(
@@ -256,6 +258,7 @@ def around(secret: str) -> st.SearchStrategy[Json]:
     )
 
 
+@pytest.mark.attack("F83")
 @given(secrets_.flatmap(lambda secret: st.tuples(st.just(secret), around(secret))))
 def test_a_secret_is_never_in_what_is_shown(both: tuple[str, Json]) -> None:
     secret, item = both

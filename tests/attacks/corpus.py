@@ -113,6 +113,9 @@ ATTACKS: dict[str, Attack] = {
         "a call too long to be seen", "head and tail, a count, and no Approve before it was opened"
     ),
     "F82": Attack("white space that pushes the rest out of sight", "told by its count"),
+    "F83": Attack(
+        "keys, tokens and card numbers in args", "masked on cards; the fingerprint is over the raw call"
+    ),
     "F85": Attack("a notification that says something else than the card", "made of the same facts"),
     "F87": Attack("images and links of agents", "never drawn, never unfurled"),
     "G89": Attack(
@@ -176,7 +179,6 @@ ATTACKS: dict[str, Attack] = {
 LEFT_OUT: dict[str, str] = {
     "B43": "what a path, an address or a tag in the args leads to is not part of the call: approvals bind the"
     " args. Pass content, or its hash",
-    "F83": "secrets in args are not masked yet",
     "F88": "encoded or minified text is shown whole and isn't told apart. A rule may raise the risk of tools"
     " that take such text",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from tests.attacks.corpus import AREAS, ATTACKS, LEFT_OUT
@@ -36,6 +37,7 @@ def _attacks(test: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
     ]
 
 
+@cache
 def shown() -> dict[str, list[tuple[str, str]]]:
     """The tests, as file and name, of each attack."""
     found: dict[str, list[tuple[str, str]]] = defaultdict(list)
