@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from pydantic import TypeAdapter
 from redis.asyncio import Redis
 
 from approvals import wire
@@ -61,7 +60,7 @@ class HolderExists(Refusal):
     """There is a token for that name; it can be rotated."""
 
 
-_HOLDER = TypeAdapter(Holder)
+_HOLDER: wire.Shape[Holder] = wire.Shape(Holder)
 
 
 class AgentTokens:

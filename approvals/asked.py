@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from pydantic import TypeAdapter
 from redis.asyncio import Redis
 
 from approvals import wire
@@ -22,7 +21,7 @@ PAGE = 200  # of the index that are looked through at once
 MOST = 2000  # that are looked through for one page of a list
 LETTERS = 1000  # that are looked through for one that is not taken in yet
 
-_IDS: TypeAdapter[tuple[RequestId, ...]] = TypeAdapter(tuple[RequestId, ...])
+_IDS: wire.Shape[tuple[RequestId, ...]] = wire.Shape(tuple[RequestId, ...])
 
 
 class Asked:

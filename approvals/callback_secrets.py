@@ -7,7 +7,6 @@ import secrets
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from pydantic import TypeAdapter
 from redis.asyncio import Redis
 
 from approvals import wire
@@ -26,7 +25,7 @@ class Secret:
     until: datetime | None = None  # None: until it is rotated
 
 
-_SECRETS = TypeAdapter(tuple[Secret, ...])
+_SECRETS: wire.Shape[tuple[Secret, ...]] = wire.Shape(tuple[Secret, ...])
 
 
 class CallbackSecrets:

@@ -372,7 +372,7 @@ def _add_claim(commands: Subparsers) -> None:
 
 async def _claim(approvals: Approvals, arguments: argparse.Namespace) -> int:
     permit = await approvals.claim(arguments.id)
-    _out(_json(wire.PERMIT.dump_python(permit, mode="json") if arguments.json else permit.args))
+    _out(_json(wire.PERMIT.plain(permit) if arguments.json else permit.args))
     return FINE
 
 
@@ -431,7 +431,7 @@ def _verify(arguments: argparse.Namespace) -> int:
         raise InvalidCall(f"{arguments.file}: {error}") from error
     decision = receipts.checked(text, keys)
     _out(
-        _json(SIGNED_DECISION.dump_python(decision, mode="json"))
+        _json(SIGNED_DECISION.plain(decision))
         if arguments.json
         else printable(receipts.told(decision))
     )
@@ -549,7 +549,7 @@ def _waiting(what: str) -> Iterator[None]:
 
 
 def _told(outcome: Outcome) -> str:
-    return _json(wire.OUTCOME.dump_python(outcome, mode="json"))
+    return _json(wire.OUTCOME.plain(outcome))
 
 
 def _json(value: object) -> str:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
-from pydantic import TypeAdapter
 from redis.asyncio import Redis
 
 from approvals import wire
@@ -50,7 +49,8 @@ class Known:
     accepted: tuple[Accepted, ...]  # the oldest first
 
 
-_HEARD, _ACCEPTED = TypeAdapter(Heard), TypeAdapter(Accepted)
+_HEARD: wire.Shape[Heard] = wire.Shape(Heard)
+_ACCEPTED: wire.Shape[Accepted] = wire.Shape(Accepted)
 
 
 class ProposalBook:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from pydantic import TypeAdapter
 from redis.asyncio import Redis
 
 from approvals import wire
@@ -25,7 +24,7 @@ class PutBy:
     state: str
 
 
-_PUT_BY = TypeAdapter(PutBy)
+_PUT_BY: wire.Shape[PutBy] = wire.Shape(PutBy)
 
 
 class Runs:

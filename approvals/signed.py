@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from pydantic import TypeAdapter
-
 from approvals import wire
 from approvals.audit import rfc3339
 from approvals.canonical import encode, fingerprint
@@ -17,9 +15,9 @@ from approvals.dsse import Envelope, PublicKeys, unambiguous, verified
 from approvals.errors import InvalidCall, NotSigned
 from approvals.events import Event, Withdrawn
 from approvals.masking import shown_args
-from approvals.model import Assurance as Level
 from approvals.messages import Outcome, OutcomeStatus, Permit
 from approvals.model import Args, Json, Request, Status, Via, Vote
+from approvals.model import Assurance as Level
 
 DECISION = "application/vnd.countersign.decision+json"
 
@@ -30,9 +28,9 @@ _FINAL = {
     Status.EXPIRED,
     Status.CANCELLED,
     Status.WITHDRAWN,
-_STRONG = {Level.STEP_UP: "sign-in", Level.KEY: "own key"}
 }
 _MEANS = {Via.SLACK: "click", Via.HTTP: "front end", Via.CLI: "terminal"}
+_STRONG = {Level.STEP_UP: "sign-in", Level.KEY: "own key"}
 
 
 class Signer(Protocol):
@@ -105,7 +103,7 @@ class SignedDecision:
     expires_at: datetime | None  # when the leave to run it ends
 
 
-SIGNED_DECISION = TypeAdapter(SignedDecision)
+SIGNED_DECISION: wire.Shape[SignedDecision] = wire.Shape(SignedDecision)
 
 
 def is_decided_anew(before: Request | None, after: Request) -> bool:
@@ -254,11 +252,11 @@ def _voice(voice: Voice) -> Json:
 
 def _assurance(request: Request, by: str, via: Via) -> Json:
     """Each yes that counted was at least as sure as the terms demand; a no is taken by a click."""
+    if not by.startswith("slack:"):
+        return None
     wanted = request.terms.assurance
     if request.status is Status.APPROVED and wanted is not Level.CLICK:
         return {"level": wanted.level, "means": _STRONG[wanted]}
-    if not by.startswith("slack:"):
-        return None
     return {"level": 1, "means": _MEANS.get(via, "click")}
 
 

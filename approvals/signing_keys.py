@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NoReturn, Protocol
 
-from pydantic import TypeAdapter
 from redis.asyncio import Redis
 
 from approvals import wire
@@ -58,7 +57,7 @@ class Listed:
     public: PublicKey
 
 
-_KEPT = TypeAdapter(KeptKey)
+_KEPT: wire.Shape[KeptKey] = wire.Shape(KeptKey)
 
 
 class SigningKeys:

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from pydantic import TypeAdapter
 from redis.asyncio import Redis
 
 from approvals import wire
@@ -42,8 +41,8 @@ class Endorsed:
     key: str
 
 
-PUBLIC_KEYS = TypeAdapter(tuple[PublicKey, ...])
-_ENDORSED = TypeAdapter(Endorsed)
+PUBLIC_KEYS: wire.Shape[tuple[PublicKey, ...]] = wire.Shape(tuple[PublicKey, ...])
+_ENDORSED: wire.Shape[Endorsed] = wire.Shape(Endorsed)
 
 
 def endorsed(tenant: str, public: str) -> bytes:

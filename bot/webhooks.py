@@ -17,7 +17,6 @@ from typing import TypeAlias
 from urllib.parse import urlsplit
 
 import aiohttp
-from pydantic import TypeAdapter
 from standardwebhooks import Webhook
 
 from approvals import wire
@@ -57,7 +56,7 @@ class Payload:
     data: Outcome | UndoAsk
 
 
-PAYLOAD = TypeAdapter(Payload)
+PAYLOAD: wire.Shape[Payload] = wire.Shape(Payload)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
