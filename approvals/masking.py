@@ -31,6 +31,7 @@ HASH_CHARS = 8
 SAME_CHARS = 6  # a secret of the call that is at least so long is found again in other texts
 MARK = "‹secret"
 _OURS = re.compile(re.escape(MARK))
+_HIDDEN = re.compile(re.escape(MARK) + ", [^‹›]*›")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 # Words that look like ours are told apart, or a call could pretend that something in it is masked.
@@ -244,6 +245,12 @@ def spoken(text: str) -> str:
     return _cut_out(text, [(start, end, told(text[start:end], None)) for start, end in spans(text)])
 
 
+def spoken_value(item: Json) -> Json:
+    """What people have filled in, as others see it."""
+    args: Args = {"value": item}
+    return shown(args, Masker().masks(args))["value"]
+
+
 def _without(item: Json, masks: Iterable[Mask]) -> Json:
     pieces: list[_Piece] = []
     for mask in masks:
@@ -298,6 +305,30 @@ def restored(edited: Json, seen: Json, real: Json) -> Json:
             return edited
         case _:
             return edited
+
+
+def seen_again(edited: Json, real: Json, seen: Json) -> Json:
+    """How people see a value that was changed: what is in it as it was, as they saw it before."""
+    if edited == real and type(edited) is type(real):
+        return seen
+    match edited:
+        case dict():
+            known = {
+                name: (shown_name, value, at) for shown_name, (name, at, value) in _pairs(seen, real).items()
+            }
+            each = ((known.get(name, (name, None, None)), value) for name, value in edited.items())
+            return {shown_name: seen_again(value, was, at) for (shown_name, was, at), value in each}
+        case list():
+            reals, seens = (one if isinstance(one, list) else [] for one in (real, seen))
+            before = list(zip(reals, seens, strict=True)) + [(None, None)] * len(edited)
+            return [seen_again(value, *before[index]) for index, value in enumerate(edited)]
+        case _:
+            return edited
+
+
+def is_hidden(seen: Json) -> bool:
+    """Whether nothing but a mask is seen of a value."""
+    return isinstance(seen, str) and _HIDDEN.fullmatch(seen) is not None
 
 
 def _pairs(seen: Json, real: Json) -> dict[str, tuple[str, Json, Json]]:

@@ -579,11 +579,13 @@ class Store:
     ) -> datetime:
         """Chain an entry onto the tenant's own chain; `keys` and `args` are refuse.lua's from 4 on."""
         head_key = key(self.tenant, "audit:head")
-        detail: dict[str, Json] = {"by": by.name, "attempted": attempted, "reason": reason}
+        said = self._masker.text(reason)
+        detail: dict[str, Json] = {"by": by.name, "attempted": attempted, "reason": said}
         if by.through is not None:
             detail["through"] = by.through
         if typed:
-            detail["typed"] = typed[:TYPED_CHARS].encode(errors="backslashreplace").decode()
+            safe = self._masker.text(typed[:TYPED_CHARS])
+            detail["typed"] = safe.encode(errors="backslashreplace").decode()
         entry = Entry(
             at=await self.now(),
             tenant=self.tenant,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from approvals.masking import seen_again, shown_args
 from approvals.model import Args, Kind, Person, Request, Terms, Vote
 from approvals.quorum import groups_of, is_met
 from blocks import ids
@@ -17,7 +18,7 @@ from blocks.diff import ABSENT, Absent
 from blocks.form import REST, As, Field, Values, Wrong, drawn, form_of, has_fields, read
 from blocks.people import deciders
 from blocks.pieces import View, dialog, header, literals, rich, section
-from blocks.request import Offer, about, hidden_notice, offer_for
+from blocks.request import Offer, about, hidden_notice, masked_notice, offer_for
 from blocks.text import clip, escape, one_line
 
 ERROR_CHARS = 200
@@ -41,9 +42,11 @@ def edit_view(request: Request, *, is_own: bool = False) -> View:
     """A field for each argument; what can't be edited stands below them as text."""
     form = form_of(request)
     blocks = [header(headline(request)), about(request)]
-    hidden = call_text(request.args).hidden
+    hidden = call_text(shown_args(request)).hidden
     if hidden:
         blocks.append(hidden_notice(hidden))
+    if request.masks:
+        blocks.append(masked_notice(len(request.masks)))
     blocks += [drawn(field) for field in form if field.kind is not As.FIXED]
     fixed = _fixed(form)
     if fixed:
@@ -80,8 +83,10 @@ def _vote(request: Request, terms: Terms, voter: Person) -> Vote:
 
 def _left(field: Field, args: Args) -> Field:
     if field.block_id == REST and isinstance(field.before, dict):
-        return replace(field, before={name: args[name] for name in field.before if name in args})
-    return replace(field, before=args.get(field.name, ABSENT))
+        others = {name: args[name] for name in field.before if name in args}
+        return replace(field, before=others, seen=seen_again(others, field.before, field.seen))
+    left = args.get(field.name, ABSENT)
+    return replace(field, before=left, seen=seen_again(left, field.before, field.seen))
 
 
 def _changed(terms: Terms, counts: bool, is_enough: bool) -> str:
@@ -109,11 +114,11 @@ def why_not(request: Request, edited: Edited, why: str) -> dict[str, str]:
 def _fixed(form: list[Field]) -> Args:
     fixed: Args = {}
     for field in form:
-        if field.kind is As.FIXED and field.before is not ABSENT:
+        if field.kind is As.FIXED and field.seen is not ABSENT:
             fixed |= (
-                field.before
-                if field.block_id == REST and isinstance(field.before, dict)
-                else {field.name: field.before}
+                field.seen
+                if field.block_id == REST and isinstance(field.seen, dict)
+                else {field.label: field.seen}
             )
     return fixed
 

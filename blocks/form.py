@@ -17,6 +17,7 @@ from typing import Any, NoReturn, TypeAlias
 
 from approvals.canonical import check
 from approvals.errors import InvalidCall
+from approvals.masking import is_hidden, restored, shown_args
 from approvals.model import Json, Request
 from blocks import schema as schemas
 from blocks.call import key
@@ -69,16 +70,29 @@ class Field:
     root: Schema  # where the schema's references lead
     before: Side  # the present value, if there is one
     required: bool
+    seen: Side  # how people see the present value, of which something may be masked
+    label: str  # how they see its name
     inferred: bool = False  # nobody gave a schema for it
 
     @property
     def told_name(self) -> str:
-        return one_line(self.name, LABEL_CHARS) if self.name else "This"
+        return one_line(self.label, LABEL_CHARS) if self.name else "This"
+
+    @property
+    def is_masked(self) -> bool:
+        return self.seen != self.before
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether nothing is seen of the value: its field is empty, and left so keeps it."""
+        return self.is_masked and is_hidden(self.seen)
 
 
 def form_of(request: Request) -> list[Field]:
     """The fields of a call: its args in their order, then what else its schema knows."""
     props, required = schemas.properties(request.schema)
+    shown = shown_args(request)
+    labels = dict(zip(request.args, shown, strict=True))
     names = [*request.args, *(name for name in props if name not in request.args)]
     own, rest = (names, []) if len(names) <= FIELDS else (names[: FIELDS - 1], names[FIELDS - 1 :])
     present = {name: request.args[name] for name in own if name in request.args}
@@ -87,7 +101,10 @@ def form_of(request: Request) -> list[Field]:
     options_left = FORM_OPTIONS
     for index, name in enumerate(own):
         before = request.args.get(name, ABSENT)
-        kind = _kind(known[name], before, options_left)
+        label = labels.get(name, name)
+        seen = shown.get(label, ABSENT)
+        is_masked = seen != before or label != name
+        kind = (_masked_kind if is_masked else _kind)(known[name], before, seen, options_left)
         if kind is As.CHOICE:
             options_left -= len(known[name]["enum"])
         field = Field(
@@ -97,18 +114,29 @@ def form_of(request: Request) -> list[Field]:
             schema=known[name],
             root=request.schema or {},
             before=before,
+            seen=seen,
+            label=label,
             required=name in required,
             inferred=name not in props,
         )
         fields.append(field)
     others = {name: request.args[name] for name in rest if name in request.args}
-    return [*fields, _rest(others)] if others else fields
+    seen_others = {labels[name]: shown[labels[name]] for name in others}
+    return [*fields, _rest(others, seen_others)] if others else fields
 
 
-def _rest(others: dict[str, Json]) -> Field:
-    kind = As.JSON if size(_json(others)) <= INPUT_CHARS else As.FIXED
-    schema: Schema = {"type": "object"}
-    return Field(block_id=REST, name="", kind=kind, schema=schema, root={}, before=others, required=True)
+def _rest(others: dict[str, Json], seen: dict[str, Json]) -> Field:
+    return Field(
+        block_id=REST,
+        name="",
+        kind=As.JSON if size(_json(seen)) <= INPUT_CHARS else As.FIXED,
+        schema={"type": "object"},
+        root={},
+        before=others,
+        seen=seen,
+        label="",
+        required=True,
+    )
 
 
 def has_fields(request: Request) -> bool:
@@ -116,7 +144,17 @@ def has_fields(request: Request) -> bool:
     return any(field.kind is not As.FIXED for field in form_of(request))
 
 
-def _kind(schema: Schema, before: Side, options_left: int) -> As:
+def _masked_kind(schema: Schema, before: Side, seen: Side, _: int) -> As:
+    """Of a value with a secret in it nothing is offered that would tell it."""
+    if "const" in schema or "enum" in schema:
+        return As.FIXED
+    kind = _kind_by_type(schema, before)
+    if kind not in (As.NUMBER, As.LINES, As.JSON):
+        kind = As.TEXT
+    return As.FIXED if size(initial(kind, seen) or "") > INPUT_CHARS else kind
+
+
+def _kind(schema: Schema, before: Side, _: Side, options_left: int) -> As:
     if "const" in schema:
         return As.FIXED
     if _is_choice(schema, before, options_left):
@@ -210,18 +248,23 @@ def initial(kind: As, before: Side) -> str | None:
 
 
 def drawn(field: Field) -> Block:
-    label = key(field.name).text if field.name else "All other arguments, as JSON"
+    label = key(field.label).text if field.name else "All other arguments, as JSON"
     return asked(
         field.block_id,
         clip(label, LABEL_CHARS),
         _element(field),
         hint=" ".join(_hints(field)) or None,
-        optional=not isinstance(_empty(field), Wrong),
+        optional=field.is_hidden or not isinstance(_empty(field), Wrong),
     )
 
 
+def _start(field: Field) -> str | None:
+    """The text that it starts with, as people may see it."""
+    return None if field.is_hidden else initial(field.kind, field.seen)
+
+
 def _element(field: Field) -> Block:
-    start = initial(field.kind, field.before)
+    start = _start(field)
     match field.kind:
         case As.YES_NO:
             return _chosen("radio_buttons", [option("Yes", "yes"), option("No", "no")], start)
@@ -269,9 +312,15 @@ def _number_input(field: Field, start: str | None) -> Block:
 
 def _hints(field: Field) -> list[str]:
     hints = []
-    hidden = reveal(field.before)[1] if isinstance(field.before, str) else 0
-    if hidden and isinstance(field.before, str):
-        hints.append(f"⚠ Holds {hidden:,} hidden: “{one_line(field.before, HINT_CHARS)}”.")
+    if field.is_hidden:
+        return [f"It is {field.seen} now. Left empty: it stays as it is."]
+    if field.is_masked:
+        hints.append(
+            "Holds a secret, shown masked. Leave all of it as it is, or write all of it anew."
+        )
+    hidden = reveal(field.seen)[1] if isinstance(field.seen, str) else 0
+    if hidden and isinstance(field.seen, str):
+        hints.append(f"⚠ Holds {hidden:,} hidden: “{one_line(field.seen, HINT_CHARS)}”.")
     described = field.schema.get("description")
     if isinstance(described, str) and described.strip():
         hints.append(f"“{one_line(described, HINT_CHARS)}”")
@@ -296,7 +345,9 @@ def _hints(field: Field) -> list[str]:
 def read(field: Field, values: Values) -> Side | Wrong:
     """The value that a field was left with."""
     written = _written(values.get(field.block_id, {}).get(field.block_id, {}))
-    start = _chosen_index(field) if field.kind is As.CHOICE else initial(field.kind, field.before)
+    start = _chosen_index(field) if field.kind is As.CHOICE else _start(field)
+    if field.is_hidden and not written.strip():
+        return field.before
     if _plainly(written) == _plainly(start or ""):
         return field.before if start is not None or field.before is None else _untouched(field)
     if not written.strip():
@@ -304,6 +355,10 @@ def read(field: Field, values: Values) -> Side | Wrong:
     item = _parsed(field, written)
     if isinstance(item, Wrong):
         return item
+    try:
+        item = restored(item, None if isinstance(field.seen, Absent) else field.seen, field.before)
+    except InvalidCall as error:
+        return Wrong(str(error))
     why = fault(item, field.schema, field.root, field.told_name)
     if why is not None:
         return Wrong(why)

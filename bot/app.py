@@ -38,6 +38,7 @@ from approvals.errors import ApprovalsError, Unavailable
 from approvals.grant_book import GrantBook
 from approvals.inbox import Inboxes
 from approvals.log_tree import LogTree
+from approvals.masking import Masker
 from approvals.open_homes import OpenHomes
 from approvals.preference_book import PreferenceBook
 from approvals.proposal_book import ProposalBook
@@ -156,7 +157,11 @@ async def built(settings: Settings, *, with_slack: bool = True) -> AsyncIterator
     try:
         vault = vaults.opened(settings.secret, settings.secret_file, settings.state) if with_slack else None
         signing = SigningKeys(redis, settings.tenant, vault) if vault else None
-        store, cards = Store(redis, settings.tenant, signing), Cards(redis, settings.tenant)
+        masker = Masker(
+            masking=lambda: policy_file.current.masks,
+            mac=partial(vault.mac, f"masks {settings.tenant}") if vault else None,
+        )
+        store, cards = Store(redis, settings.tenant, signing, masker), Cards(redis, settings.tenant)
         await _check_redis(redis, settings)
         if signing is not None:
             await signing.start()

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 from approvals.cli import FINE, NO, NOT_FOUND, UNAVAILABLE, USAGE, printable
 from approvals.commands import Approve, Reject
 from approvals.errors import ApprovalsError, Refusal
+from approvals.masking import shown_args
 from approvals.model import Person, PersonId, Request, Via
 from blocks.action import headline
 from blocks.request import whole_call
@@ -22,6 +23,7 @@ from bot import (
     audit_commands,
     doctor,
     policy_commands,
+    restored_command,
     settings,
     stats_command,
     webhook_commands,
@@ -49,6 +51,7 @@ def register(commands: Subparsers) -> None:
     agent_commands.register(commands)
     register_keys(commands)
     webhook_commands.register(commands)
+    restored_command.register(commands)
     doctor.register(commands)
 
 
@@ -85,7 +88,7 @@ def _summary(request: Request) -> dict[str, Any]:
         "agent": request.agent,
         "kind": request.kind,
         "tool": request.tool,
-        "args": request.args,
+        "args": shown_args(request),
         "fingerprint": request.fingerprint,
         "risk": request.terms.risk,
         "reason": request.reason,

@@ -22,6 +22,7 @@ from approvals.cli import FINE
 from approvals.commands import Answer, Approve, Reject
 from approvals.errors import InvalidCall, Unavailable
 from approvals.fitting import misfit
+from approvals.masking import put_back, shown_args
 from approvals.model import I_TAKE_OVER, Args, Person, Request, Terms, Via
 from approvals.questions import is_form
 from approvals.submitting import own_args
@@ -104,7 +105,7 @@ class Watching:
         """Edit the args in $EDITOR; a changed call goes through the policy again."""
         try:
             with self._away():
-                text = await _edited(json.dumps(request.args, indent=2, ensure_ascii=False))
+                text = await _edited(json.dumps(shown_args(request), indent=2, ensure_ascii=False))
             args = _args(text, request)
         except InvalidCall as fault:
             return f"Nothing was decided: {fault}"
@@ -254,6 +255,7 @@ def _args(text: str, request: Request) -> Args:
         raise InvalidCall(f"it is no JSON: {error}") from error
     if not isinstance(args, dict):
         raise InvalidCall("args are a JSON object")
+    args = put_back(args, request)
     if request.schema is not None and (found := misfit(args, request.schema)):
         raise InvalidCall(str(found))
     return own_args(args)

@@ -6,6 +6,7 @@ through which front end.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -13,6 +14,7 @@ from approvals.agent_tokens import Role
 from approvals.commands import Answer as Respond
 from approvals.commands import Approve, Reject, RequestChanges
 from approvals.errors import InvalidCall, RequestNotFound, Unavailable
+from approvals.masking import put_back
 from approvals.model import Fingerprint, Person, PersonId, Request, Terms, Via
 from approvals.submitting import own_args
 from blocks.ids import Seen
@@ -49,8 +51,10 @@ async def _decide(call: Call[NewDecision, None]) -> Answer:
     _check(said)
     request = _let_through(seen, await desk.admit(who, seen, verb, via=Via.HTTP))
     if said.args is not None:
+        args = put_back(said.args, request)
+        said = replace(said, args=args)
         redirecting = Redirecting(desk, call.parts.judge, call.parts.stages)
-        terms = await redirecting.terms(request, said.args)
+        terms = await redirecting.terms(request, args)
         if terms is not None:
             return await _redirected(redirecting, who, seen, request, terms, said)
     verdict = await desk.decide(who, call.id, verb, partial(_command, said), via=Via.HTTP)

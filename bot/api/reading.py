@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from approvals.errors import RequestNotFound
-from approvals.messages import Submission, outcome_of
+from approvals.masking import shown_args, spoken, spoken_value
+from approvals.messages import Outcome, Submission, outcome_of
 from approvals.model import ESCALATION_TOOL, Kind, Request, RequestId, Status
 from approvals.questions import answer_to, is_taken_over
 from approvals.waiting import Waiting as Waits
@@ -41,13 +42,17 @@ SUBJECTS = (
 
 
 def shown(request: Request, *, for_people: bool = False) -> Shown:
-    """A request as its agent may see it; or as those may who decide."""
+    """A request as its agent may see it; or as those may who decide, who see its secrets masked."""
+    outcome, answer = outcome_of(request), answer_to(request)
+    if for_people:
+        outcome = None if outcome is None else _masked(outcome, request)
+        answer = spoken_value(answer)
     return Shown(
         id=request.id,
         status=request.status,
         kind=request.kind,
         tool=request.tool,
-        args=request.args,
+        args=shown_args(request) if for_people else request.args,
         fingerprint=request.fingerprint,
         short=request.short,
         agent=request.agent,
@@ -63,10 +68,15 @@ def shown(request: Request, *, for_people: bool = False) -> Shown:
         votes=len(request.votes),
         because=request.terms.because if for_people else None,
         review=request.review.state.value if request.review else None,
-        answer=answer_to(request),
+        answer=answer,
         taken_over=is_taken_over(request),
-        outcome=outcome_of(request),
+        outcome=outcome,
     )
+
+
+def _masked(outcome: Outcome, request: Request) -> Outcome:
+    args = None if outcome.args is None else shown_args(request)
+    return replace(outcome, args=args, text=None if outcome.text is None else spoken(outcome.text))
 
 
 async def own(call: Call[Any, Any], request_id: RequestId | None = None) -> Request | Submission:

@@ -7,7 +7,7 @@ import string
 from dataclasses import replace
 
 import pytest
-from hypothesis import assume, example, given
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from approvals.canonical import fingerprint
@@ -259,6 +259,7 @@ def around(secret: str) -> st.SearchStrategy[Json]:
 
 
 @pytest.mark.attack("F83")
+@settings(max_examples=40)
 @given(secrets_.flatmap(lambda secret: st.tuples(st.just(secret), around(secret))))
 def test_a_secret_is_never_in_what_is_shown(both: tuple[str, Json]) -> None:
     secret, item = both
