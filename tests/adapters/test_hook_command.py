@@ -72,7 +72,10 @@ UNREADABLE = [
 ]
 
 
-async def test_what_it_cant_read_it_denies(asks: Hook) -> None:
+@pytest.mark.parametrize(
+    "unreadable", [UNREADABLE[1::3], pytest.param(UNREADABLE, marks=pytest.mark.long)], ids=["some", "all"]
+)
+async def test_what_it_cant_read_it_denies(asks: Hook, unreadable: list[bytes]) -> None:
     few = asyncio.Semaphore(3)  # since each takes its time to start
 
     async def said(event: bytes) -> Said:
@@ -80,7 +83,7 @@ async def test_what_it_cant_read_it_denies(asks: Hook) -> None:
             return await asks.said(event)
 
     async with asyncio.TaskGroup() as group:
-        heard = [group.create_task(said(event)) for event in UNREADABLE]
+        heard = [group.create_task(said(event)) for event in unreadable]
     for one in heard:
         assert one.result().code == 2
         assert one.result().is_denied
@@ -94,7 +97,13 @@ async def test_it_has_a_deadline_of_its_own_even_when_it_is_told_nothing(asks: H
     assert "no answer in time" in said.words
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGTERM,
+        *(pytest.param(each, marks=pytest.mark.long) for each in (signal.SIGINT, signal.SIGHUP)),
+    ],
+)
 async def test_stopped_while_it_waits_it_denies_and_uses_nothing_up(
     number: signal.Signals, asks: Hook, clerk: Clerk
 ) -> None:
