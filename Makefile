@@ -52,7 +52,7 @@ format: .venv/.dev ## Put imports and formatting in order
 	@.venv/bin/ruff check --quiet --select I --fix .
 	@.venv/bin/ruff format --quiet .
 
-bench: .venv/.dev redis ## Measure: a table of times and ratios beside bare Bolt and bare Redis
+bench: .venv/.frameworks redis ## Measure: a table of times and ratios beside bare Bolt and bare Redis
 	@$(IN_VENV) tests/bench/run.py
 
 proof: .venv/.frameworks redis ## Prove it: explore the model, break our own rules, fail and kill everything (25 minutes)
