@@ -79,7 +79,9 @@ async def digest(stage: Stage) -> None:
             )
         if told is Told.RECORDED:
             break
-    await stage.house.pump()
+    await (
+        stage.house.heal()
+    )  # its agent waits for as long as it takes: rows that failed are taken up again later
     for request in asked:
         await stage.run(request)
 
