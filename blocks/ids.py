@@ -26,6 +26,7 @@ CHOOSE: Final = "choose"  # a question's select; its option's value says which o
 ANSWER: Final = "answer"  # also a dialog
 OPEN: Final = "open"  # from lists and the Home tab: bring the card up
 TAKE_BACK: Final = "take_back"
+SIGN_IN: Final = "sign_in"  # its press opens a page; Slack tells of it all the same
 SEEN: Final = "seen"  # of what ended without an answer, or past its normal path: a person has looked at it
 EXTEND: Final = "extend"  # also a dialog
 LOOKS_RIGHT: Final = "looks_right"  # of what ran without asking

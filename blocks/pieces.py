@@ -165,8 +165,9 @@ def button(
     style: Literal["primary", "danger"] | None = None,
     confirm: Block | None = None,
     described: str | None = None,
+    url: str | None = None,
 ) -> Block:
-    """`described` is what a screen reader says in place of the label."""
+    """`described` is what a screen reader says in place of the label; `url` is opened by a press."""
     made: Block = {
         "type": "button",
         "text": plain(label, texts.BUTTON_CHARS),
@@ -174,6 +175,8 @@ def button(
     }
     if value:
         made["value"] = value
+    if url:
+        made["url"] = url
     if style:
         made["style"] = style
     if confirm:

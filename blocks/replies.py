@@ -48,7 +48,7 @@ from blocks import ids
 from blocks.action import headline
 from blocks.digest_replies import NO_DIGEST
 from blocks.people import deciders
-from blocks.pieces import Block, Card, Moment, aside, button, header, notice, plain
+from blocks.pieces import Block, Card, Moment, actions, aside, button, header, notice, plain
 from blocks.question import question_of
 from blocks.request import about, label
 from blocks.text import MESSAGE_CHARS, escape, json_size, name, one_line
@@ -156,10 +156,18 @@ def _refused(refusal: RequestRefusal, now: datetime, by: PersonId | None) -> str
 def to_confirm(request: Request, verb: str, link: str) -> str:
     """Where a yes that takes more than a click is to be given."""
     did = {"edit": "approve it with your changes", "override": "let it through"}.get(verb, "approve it")
-    return (
-        f"{_what(request)} takes a sign-in of your own, so nothing was decided yet."
-        f" <{link}|Sign in to {did}>, within five minutes."
-    )
+    return f"{_takes_sign_in(request)} <{link}|Sign in to {did}>, within five minutes."
+
+
+def link_to_confirm(request: Request, link: str) -> list[Block]:
+    """The same with a button, where there is room for one."""
+    words: Block = {"type": "mrkdwn", "text": f"{_takes_sign_in(request)} The link is good for five minutes."}
+    opener = button("Sign in", ids.SIGN_IN, style="primary", described="Sign in to approve it", url=link)
+    return [{"type": "section", "text": {**words, "verbatim": True}}, actions("sign-in", opener)]
+
+
+def _takes_sign_in(request: Request) -> str:
+    return f"{_what(request)} takes a sign-in of your own, so nothing was decided yet."
 
 
 def _too_late(request: Request, now: datetime, by: PersonId | None) -> str:

@@ -100,6 +100,7 @@ class Verdict:
     request: Request | None
     event: Event | None = None
     refusal: str | None = None
+    link: str | None = None  # where they can give the yes that a click is too little for
     needs_reason: bool = False  # it is their own request, which they may approve if they say why
 
     @property
@@ -183,7 +184,7 @@ class Desk:
         if self._confirmations is None or not is_linked or not isinstance(wanted, Approve | Override):
             return verdict
         link = await self._confirmations.make(who, refusal.request, verb, wanted)
-        return replace(verdict, refusal=replies.to_confirm(refusal.request, verb, link))
+        return replace(verdict, refusal=replies.to_confirm(refusal.request, verb, link), link=link)
 
     async def _gone(self, request: Request) -> frozenset[PersonId]:
         """Who said yes earlier and may decide no longer: it is looked up before their yes is counted."""

@@ -24,13 +24,16 @@ _CHANNEL_NAME = re.compile(r"#[^\s#@<>&,A-Z]{1,80}")  # Slack's: lower case, no 
 
 
 def one_of(words: type[E], *, coming: Iterable[str] = ()) -> Callable[[object], E]:
+    later = list(coming)
+    known = [word for word in words if word not in later]
+
     def read(value: object) -> E:
-        if value in list(coming):
-            raise Wrong(f"= {tell(value)} is not supported yet by this version", f"use {told(words)}")
+        if value in later:
+            raise Wrong(f"= {tell(value)} is not supported yet by this version", f"use {told(known)}")
         try:
             return words(str(value))
         except ValueError:
-            raise Wrong(f"is {tell(value)}", f"use one of {told(words)}") from None
+            raise Wrong(f"is {tell(value)}", f"use one of {told(known)}") from None
 
     return read
 

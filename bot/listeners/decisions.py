@@ -193,6 +193,10 @@ async def _show(
         await parts.open(click, drawn, on_top=click.is_in_dialog)
 
 
+async def _on_their_way(parts: Parts, click: Click) -> None:
+    """The press has opened a page, which goes on from there."""
+
+
 _ACTIONS: tuple[tuple[str | re.Pattern[str], Clicked], ...] = (
     (ids.APPROVE, approve),
     (ids.OPTION, _option),
@@ -201,6 +205,7 @@ _ACTIONS: tuple[tuple[str | re.Pattern[str], Clicked], ...] = (
     (ids.ANSWER, _answer),
     (ids.MORE, _more),
     (ids.READ_ALL, _read_all),
+    (ids.SIGN_IN, _on_their_way),
     (ids.DETAILS, details),
     (ids.OPEN, details),
 )

@@ -77,7 +77,10 @@ class Parts:
         """After a decision: silence where the card shows it, else words."""
         if click.is_home:
             await self.homes.show(click.who)
-        if verdict.refusal is not None or (click.response_url is None and not click.is_home):
+        if verdict.link is not None and verdict.request is not None and click.response_url is not None:
+            blocks = replies.link_to_confirm(verdict.request, verdict.link)
+            await self.replier.whisper(click.response_url, verdict.words, blocks)
+        elif verdict.refusal is not None or (click.response_url is None and not click.is_home):
             await self.tell(click, verdict.words)
 
     async def request_view(self, who: Who, request: Request) -> Json:

@@ -8,8 +8,9 @@ from typing import Any
 
 import aiohttp
 import pytest
+from playwright.async_api import Browser, expect
 
-from approvals import Approvals
+from approvals import Approvals, wire
 from approvals.keys import key
 from approvals.signed import Own
 from bot import app, settings
@@ -89,6 +90,26 @@ async def clicked(slack: Sandbox, person: str = "U0ANA", words: str = "c_42") ->
     return link_in((await whispered(slack, person, "takes a sign-in")).text)
 
 
+async def test_in_a_browser_from_the_card_to_the_agent(
+    slack: Sandbox, bot: Service, approvals: Approvals, browser: Browser
+) -> None:
+    context = await browser.new_context()
+    tab = await context.new_page()
+    await tab.goto(f"{slack.url}/#U0ANA/C0APPROVALS")
+    ticket = await approvals.submit("refund", FRAME)
+    cards = tab.locator("[data-testid=messages] [data-testid=message]")
+    await cards.filter(has_text="c_42").locator("[data-action-id=approve]").click()
+    async with context.expect_page() as opened:
+        await tab.locator("[data-action-id=sign_in]").click()
+    page = await opened.value
+    await expect(page.locator("pre")).to_contain_text("940")
+    await page.get_by_role("link", name="Confirm with").click()
+    await expect(page.get_by_role("heading")).to_have_text("Done")
+    assert (await approvals.wait(ticket.id, timeout=20)).status == "approved"
+    await approvals.claim(ticket.id)
+    await expect(cards.filter(has_text="signed in")).to_be_visible()
+
+
 def link_in(words: str) -> str:
     found = re.search(r"<(http[^|>]+)\|", words)
     assert found is not None, words
@@ -111,7 +132,7 @@ async def test_a_click_is_not_enough_and_a_sign_in_is(
     ticket = await approvals.submit("refund", FRAME)
     assert "Approving takes a sign-in" in (await the_card(slack, "c_42")).shown
     link = await clicked(slack)
-    assert (await logged(bot, ticket.id, "refused"))[0].detail["attempted"] == "approve"
+    assert '"approve"' in str(wire.write(wire.ENTRY, (await logged(bot, ticket.id, "refused"))[0]))
     assert await approvals.get(ticket.id) is None
 
     status, page = await seen(browser_of, link)
@@ -197,7 +218,7 @@ async def test_an_override_takes_it_too(
     assert await approvals.get(ticket.id) is None
     assert "on fire" in (await seen(browser_of, link))[1]
     assert (await signed_in(browser_of, link))[0] == 200
-    assert (await logged(bot, ticket.id, "overridden"))[0].detail["text"] == "on fire"
+    assert "on fire" in wire.write(wire.ENTRY, (await logged(bot, ticket.id, "overridden"))[0])
 
 
 # -- attacks -------------------------------------------------------------------------------------------
