@@ -20,7 +20,7 @@ what is not: [security.md](security.md). What is shown by killing and cutting of
 """
 
 
-def tests() -> Iterator[tuple[str, str, list[str]]]:
+def every_test() -> Iterator[tuple[str, str, list[str]]]:
     """File, name, and attacks of every test there is."""
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
@@ -41,7 +41,7 @@ def _attacks(test: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
 def shown() -> dict[str, list[tuple[str, str]]]:
     """The tests, as file and name, of each attack."""
     found: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    for path, name, attacks in tests():
+    for path, name, attacks in every_test():
         for attack in attacks:
             found[attack].append((path, name))
     return dict(found)
