@@ -236,6 +236,15 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Void:
+    """Redis was restored, or nobody looked after it: whether it was decided, or used, is not known."""
+
+    by: Actor
+    reason: str
+    via: Via = Via.SERVICE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """The agent has taken the permit and is about to run the call."""
 
@@ -296,6 +305,7 @@ Command: TypeAlias = (
     | Part
     | Hold
     | Release
+    | Void
     | Claim
     | Report
     | ReportUndo

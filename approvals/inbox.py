@@ -36,6 +36,7 @@ from approvals.messages import (
     UndoAsk,
 )
 from approvals.model import AgentName, Fingerprint, RequestId
+from approvals.pulse import is_stale
 from approvals.redis_door import BLOCK_S, StreamEntry, follow, moment, streams, translated
 from approvals.signed import Trusted, check_outcome, check_permit
 from approvals.trusted_keys import TrustedKeys
@@ -50,6 +51,10 @@ GROUP = "service"
 ABANDONED_MS = 10_000  # a letter held longer than this belongs to a consumer that died
 ROUND_S = 1.0  # between two looks at who is an agent and what was abandoned
 _NAMED = re.compile(r'"id"\s*:\s*"(R-[0-9A-HJKMNP-TV-Z]{26})"')
+UNATTENDED = (
+    "was not claimed: no service has looked after this Redis for a minute, so it may be an older copy. Its"
+    " leave is still there; try again once the service is back"
+)
 NOT_CLAIMED = "there is no leave to run it: never given, used already, taken back, or not used in time"
 
 
@@ -63,6 +68,7 @@ class AgentInbox:
         self._inbox = key(tenant, "inbox", agent)
         self._wake = key(tenant, "wake", agent)
         self._undo = key(tenant, "undo", agent)
+        self._pulse = key(tenant, "pulse")
         self._has_rung = False
         self._told_forged: set[tuple[RequestId, str]] = set()
 
@@ -146,9 +152,11 @@ class AgentInbox:
         notice = wire.write(wire.LETTER, ClaimNotice(id=request_id))
         with translated(self._redis):
             async with self._redis.pipeline() as pipe:
-                text, now = await _watched(pipe, permit_key)
+                text, pulse, now = await _watched(pipe, permit_key, self._pulse)
                 if text is None:
                     raise NotClaimed(f"{request_id}: {await self._why_not(request_id)}")
+                if is_stale(pulse, now):
+                    raise Unavailable(f"{request_id} {UNATTENDED}")
                 permit = await self._checked(request_id, text, now)
                 pipe.multi()  # type: ignore[no-untyped-call]  # redis-py left it so
                 pipe.getdel(permit_key)
@@ -266,11 +274,14 @@ class AgentInbox:
         self._has_rung = True
 
 
-async def _watched(pipe: Pipeline, permit_key: str) -> tuple[str | bytes | None, datetime]:
-    """The permit, which is watched from now on, and Redis's clock."""
+async def _watched(
+    pipe: Pipeline, permit_key: str, pulse_key: str
+) -> tuple[str | bytes | None, str | None, datetime]:
+    """The permit, which is watched from now on, the pulse that Redis was given last, and its clock."""
     try:
         await pipe.watch(permit_key)
-        return await pipe.get(permit_key), moment(await pipe.time())
+        text, pulse = await pipe.mget(permit_key, pulse_key)
+        return text, None if pulse is None else str(pulse), moment(await pipe.time())
     except WatchError as error:  # so redis-py tells of a line that breaks by now; nothing has been claimed
         raise Unavailable(f"the permit could not be read: {error}") from error
 

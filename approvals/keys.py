@@ -49,6 +49,8 @@ SHAPES: dict[str, tuple[str, ...]] = {
     "bulks": (),
     "message": ("channel", "timestamp"),
     "replicated": (),
+    "epoch": (),
+    "pulse": (),
     "audit": (),
     "audit:seq": (),
     "audit:head": (),

@@ -41,6 +41,7 @@ from approvals.commands import (
     Revise,
     Snooze,
     TakeBack,
+    Void,
 )
 from approvals.errors import (
     AlreadyObjected,
@@ -190,6 +191,8 @@ def decide(request: Request, command: Command, *, now: datetime, freeze: Freeze 
             return kind(by=agent_of(request), at=now, text=result, duration_ms=duration_ms)
         case Lapse() | Hold() | Release():
             return _unused(request, command, now)
+        case Void():
+            return _void(request, command, now)
         case TakeBack(by=person):
             return _take_back(request, person, now)
         case LookAt(by=person):
@@ -501,6 +504,13 @@ def _take_back(request: Request, person: Person, now: datetime) -> Event:
     if request.decision is None or person.actor.id not in voters | {request.decision.by.id}:
         raise NotYours(request, person)
     return Withdrawn(by=person.actor, at=now)
+
+
+def _void(request: Request, command: Void, now: datetime) -> Event:
+    if request.is_pending:
+        return Cancelled(by=command.by, at=now, text=command.reason)
+    _require_status(request, Status.APPROVED)
+    return Withdrawn(by=command.by, at=now)
 
 
 def _look_at(request: Request, person: Person, now: datetime) -> Event:

@@ -31,6 +31,7 @@ Name: TypeAlias = Literal[
     "callbacks:secrets",
     "signing",
     "audit:kept",
+    "epoch",
 ]
 
 

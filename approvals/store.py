@@ -578,6 +578,7 @@ class Store:
         args: Sequence[str | int] = (),
     ) -> datetime:
         """Chain an entry onto the tenant's own chain; `keys` and `args` are refuse.lua's from 4 on."""
+        self.guard()
         head_key = key(self.tenant, "audit:head")
         said = self._masker.text(reason)
         detail: dict[str, Json] = {"by": by.name, "attempted": attempted, "reason": said}

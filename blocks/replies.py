@@ -329,6 +329,10 @@ UNREADABLE = (
     "Slack sent something that can't be read here, so nothing was recorded. Try it from the card itself."
 )
 REDIS_AWAY = "Redis is away, so nothing was recorded. Click again in a minute."
+REDIS_IS_OLDER = (
+    "Redis has lost what it knew, or is an older copy, so nothing was recorded, and nothing can be decided now."
+    " Those who run this have been told."
+)
 OUR_FAULT = "Something went wrong on our side, so nothing was recorded. Its log says what; try again."
 NO_SUCH_MESSAGE = "No request belongs to this message."
 NOT_OPENED = "The dialog could not be opened, so nothing was decided. Try it again."

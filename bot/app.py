@@ -34,6 +34,7 @@ from approvals.cards import Cards
 from approvals.checkpoint_book import CheckpointBook
 from approvals.daily_book import DailyBook
 from approvals.digests import Digests
+from approvals.epochs import Epochs
 from approvals.errors import ApprovalsError, Unavailable
 from approvals.grant_book import GrantBook
 from approvals.inbox import Inboxes
@@ -58,6 +59,7 @@ from bot.bulk import Bulking
 from bot.bulk_telling import BulkTelling
 from bot.channels import Channels
 from bot.checkpoints import Checkpoints
+from bot.continuity import Continuity, file_of
 from bot.daily import DailyThreads
 from bot.daily_posting import DailyPosting
 from bot.deadlines import Deadlines
@@ -116,6 +118,7 @@ class Service:
     slack: Slack | None
     vault: Vault | None  # None where nothing is decided
     signing: SigningKeys | None  # likewise
+    continuity: Continuity | None  # likewise
 
     @property
     def policy(self) -> policies.Policy:
@@ -170,6 +173,9 @@ async def built(settings: Settings, *, with_slack: bool = True) -> AsyncIterator
             slack = None
             if has_slack:
                 slack = await _slack(settings, session, redis, store, cards, policy_file, vault)
+            continuity = _continuity(settings, redis, store, vault, slack) if vault else None
+            if continuity is not None:
+                await continuity.look()
             yield Service(
                 settings=settings,
                 redis=redis,
@@ -180,6 +186,7 @@ async def built(settings: Settings, *, with_slack: bool = True) -> AsyncIterator
                 slack=slack,
                 vault=vault,
                 signing=signing,
+                continuity=continuity,
             )
     finally:
         await redis.aclose()
@@ -199,8 +206,7 @@ async def run(service: Service, role: Role) -> None:
         try:
             if runner is not None:
                 tasks.create_task(parts.tail.run(), name="events")
-            if service.signing is not None:
-                tasks.create_task(service.signing.run(), name="signing keys")
+            _look_after(service, tasks)
             if role == "web":
                 tasks.create_task(_follow_policy_silently(service), name="policy")
             if slack is not None and slack.bolt is not None:
@@ -233,6 +239,14 @@ async def run(service: Service, role: Role) -> None:
                 await runner.cleanup()
 
 
+def _look_after(service: Service, tasks: asyncio.TaskGroup) -> None:
+    """What every process does that decides anything."""
+    if service.signing is not None:
+        tasks.create_task(service.signing.run(), name="signing keys")
+    if service.continuity is not None:
+        tasks.create_task(service.continuity.run(), name="continuity")
+
+
 async def _check(service: Service) -> None:
     if why := needs.lacks(service.settings, service.policy):
         raise CannotStart(why)
@@ -243,6 +257,8 @@ async def _serve(service: Service, parts: api.Parts) -> Any:
     async def is_ready() -> None:
         with translated(service.redis):
             await service.redis.ping()
+        if service.continuity is not None:
+            service.continuity.check()
 
     settings, slack = service.settings, service.slack
     bolt = slack.bolt if slack is not None and settings.app_token is None else None
@@ -268,6 +284,14 @@ def _stepping_up(service: Service, parts: api.Parts) -> SteppingUp | None:
         issuer=settings.sign_in.issuer,
         is_tls=settings.url.startswith("https:"),
     )
+
+
+def _continuity(
+    settings: Settings, redis: Redis, store: Store, vault: Vault, slack: Slack | None
+) -> Continuity:
+    epochs = Epochs(redis, settings.tenant, vault.mac)
+    tell = nobody if slack is None else slack.operators.tell
+    return Continuity(epochs, store, file_of(settings, vault), tell)
 
 
 def _api(service: Service) -> api.Parts:

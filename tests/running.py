@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import secrets
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
@@ -12,6 +14,7 @@ from bot.sandbox.server import Sandbox
 
 T = TypeVar("T")
 WAIT_S = 20.0  # a busy machine is not a bug
+_STATES = tempfile.TemporaryDirectory(prefix="countersign-")
 SECRET = {"APPROVALS_SECRET": "for tests alone: nobody must use this one"}
 
 
@@ -25,6 +28,7 @@ def environment(slack: Sandbox, redis_url: str, tenant: str, **more: str) -> dic
         "APPROVALS_TENANT": tenant,
         "APPROVALS_HOST": "127.0.0.1",
         "PORT": "0",  # any that is free
+        "XDG_STATE_HOME": f"{_STATES.name}/{secrets.token_hex(4)}",  # each service a machine of its own
         **SECRET,
         **more,
     }

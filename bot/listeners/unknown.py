@@ -8,6 +8,7 @@ import re
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltContext
 from slack_bolt.response import BoltResponse
 
+from approvals.epochs import NotContinued
 from approvals.errors import Unavailable
 from blocks import dialogs, replies
 from blocks.ids import Stale
@@ -64,7 +65,8 @@ async def _failed(parts: Parts, error: Exception, body: Json) -> BoltResponse:
         return BoltResponse(status=200, body="")
     if isinstance(error, Unavailable):
         logger.warning("nothing was recorded: %s", error)
-        await _tell(parts, body, replies.REDIS_AWAY)
+        is_older = isinstance(error, NotContinued)
+        await _tell(parts, body, replies.REDIS_IS_OLDER if is_older else replies.REDIS_AWAY)
     else:
         logger.error("a listener failed", exc_info=error)
         await _tell(parts, body, replies.OUR_FAULT)

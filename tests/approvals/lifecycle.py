@@ -40,6 +40,7 @@ from approvals.commands import (
     Revise,
     Snooze,
     TakeBack,
+    Void,
 )
 from approvals.errors import Refusal
 from approvals.evolution import evolve
@@ -112,6 +113,7 @@ DECIDED: dict[str, Command] = {
     "ReportUndo, failed": ReportUndo(ok=False),
 }
 ALWAYS: dict[str, Command] = {
+    "Void": Void(by=OTHER.actor, reason="Redis was restored"),
     "RecordRefusal": RecordRefusal(by=ANA.actor, attempted="approve", reason="a guest")
 }
 COMMANDS = WAITING | DECIDED | ALWAYS
