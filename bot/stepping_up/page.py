@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from html import escape
 
-from approvals.masking import Masker, shown_args
+from approvals.masking import Masker, shown_args, spoken
 from approvals.model import Request
 from blocks.action import headline
 from blocks.call import call_text
@@ -25,7 +25,9 @@ p { margin: .5rem 0; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; margin: 1rem 0; }
 dt { opacity: .7; } dd { margin: 0; overflow-wrap: anywhere; }
 pre { font: 14px/1.5 ui-monospace, monospace; background: var(--soft); border: 1px solid var(--line);
-  border-radius: 8px; padding: .75rem; white-space: pre-wrap; overflow-wrap: anywhere; }
+  border-radius: 8px; padding: .5rem .75rem; white-space: pre-wrap; overflow-wrap: anywhere; }
+pre span { display: block; padding-left: 3ch; text-indent: -3ch; }
+pre span + span { border-top: 1px dotted var(--line); }
 a.go { display: inline-block; background: var(--go); color: #fff; text-decoration: none; font-weight: 600;
   border-radius: 8px; padding: .65rem 1.25rem; margin: 1rem 0 .25rem; }
 a.go:focus-visible { outline: 3px solid #1264a3; outline-offset: 2px; }
@@ -67,7 +69,7 @@ def asking(request: Request, confirmation: Confirmation, who: str, onward: str, 
         headline(call),
         f"<p>Sign in once more to {did}. It counts for exactly what stands here, and for nothing else.</p>"
         f"<dl>{listed}</dl><p><code>{escape(one_line(request.tool, 200))}</code></p>"
-        f"<pre>{escape(shown.text)}</pre>{hidden if shown.hidden else ''}"
+        f"<pre>{_lines(shown.text)}</pre>{hidden if shown.hidden else ''}"
         f'<a class="go" href="{escape(onward)}" rel="noreferrer">Confirm with {escape(provider)}</a>'
         f'<p class="hint">Until {confirmation.until:%H:%M:%S} UTC. Close this page if you don’t want it: '
         "nothing is decided then.</p>",
@@ -86,8 +88,13 @@ def _wanted(request: Request, confirmation: Confirmation) -> Request:
     return replace(request, args=confirmation.edited, masks=masks)
 
 
+def _lines(text: str) -> str:
+    """Each on its own, so that what is wrapped can't pass itself off as another."""
+    return "".join(f"<span>{escape(line)}\n</span>" for line in text.split("\n"))
+
+
 def _words(words: str) -> str:
-    return reveal(words)[0]
+    return reveal(spoken(words))[0]
 
 
 def _page(title: str, body: str) -> str:
