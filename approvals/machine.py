@@ -52,8 +52,8 @@ from approvals.errors import (
     ArgumentsChanged,
     DeadlinePassed,
     Frozen,
-    NoOverrider,
     NeedsAssurance,
+    NoOverrider,
     NotAnOption,
     NotClaimable,
     NotDue,
@@ -115,8 +115,8 @@ from approvals.ladder import next_step, next_step_at
 from approvals.model import (
     Action,
     Actor,
-    Barred,
     Assurance,
+    Barred,
     Freeze,
     Kind,
     OnDeadline,
@@ -310,10 +310,10 @@ def _decide_by_person(request: Request, command: _ByPerson, now: datetime) -> Ev
 def _at_deadline(request: Request, now: datetime, freeze: Freeze | None) -> Event:
     """Silence may be a yes only to a call that people could see, unchanged, for all of its time."""
     was_open = request.sent_back is None and request.changed_at is None and freeze is None
+    was_open = was_open and request.terms.assurance is Assurance.CLICK
     if request.terms.on_deadline is OnDeadline.APPROVE and request.kind is Kind.ACTION and was_open:
         return Approved(
             by=TIMER, at=now, text="nobody objected before the deadline, and the policy allows it then"
-    was_open = was_open and request.terms.assurance is Assurance.CLICK
         )
     return Expired(by=TIMER, at=now)
 
@@ -335,10 +335,10 @@ def _approve(request: Request, command: Approve, now: datetime) -> Event:
     note = command.note or None
     if person.id == request.on_behalf_of and note is None:
         raise NothingSaid(request)  # the rule lets them approve their own request, but not without a reason
+    _require_assurance(request, person)
     groups = groups_of(request.terms, person)
     vote = Vote(person=person.id, name=person.name, at=now, note=note, groups=groups, alike=command.alike)
     alike = min(each.alike for each in (*votes, vote))  # what all of them saw
-    _require_assurance(request, person)
     if not is_met(request.terms, (*votes, vote)):
         changed, digest = (args, new) if is_edit else (None, None)
         return Voted(
@@ -489,10 +489,10 @@ def _override(request: Request, command: Override, now: datetime) -> Event:
         raise ArgumentsChanged(request)
     if not command.reason.strip():
         raise NothingSaid(request)
+    _require_assurance(request, person)
     return Overridden(by=person.actor, at=now, text=command.reason)
 
 
-    _require_assurance(request, person)
 def _take_back(request: Request, person: Person, now: datetime) -> Event:
     """Whether it is in time is for Redis to say: the permit is there, or the agent has taken it."""
     if request.status in (Status.EXECUTING, Status.EXECUTED, Status.FAILED):
@@ -645,6 +645,11 @@ def _require_unbarred(request: Request, person: Person) -> None:
         raise NotQualified(request, person, person.barred)
 
 
+def _require_assurance(request: Request, person: Person) -> None:
+    if person.assurance.level < request.terms.assurance.level:
+        raise NeedsAssurance(request, person)
+
+
 def _require_thawed(request: Request, freeze: Freeze | None) -> None:
     if freeze is not None:
         raise Frozen(request, freeze)
@@ -653,11 +658,6 @@ def _require_thawed(request: Request, freeze: Freeze | None) -> None:
 def _require_pending(request: Request) -> None:
     if not request.is_pending:
         raise AlreadyResolved(request)
-
-
-def _require_assurance(request: Request, person: Person) -> None:
-    if person.assurance.level < request.terms.assurance.level:
-        raise NeedsAssurance(request, person)
 
 
 def _require_with_people(request: Request) -> None:

@@ -291,7 +291,7 @@ async def test_a_claim_whose_reply_is_lost_counts_as_used(
         await billing.claim(request.id)
 
 
-@pytest.mark.parametrize("word", [b"WATCH", b"$3\r\nGET\r\n", b"TIME"])
+@pytest.mark.parametrize("word", [b"WATCH", b"$4\r\nMGET\r\n", b"TIME"])
 async def test_a_claim_that_never_reached_redis_can_be_made_again(
     redis_url: str, tenant: str, billing: AgentInbox, approved: Callable[..., Awaitable[Request]], word: bytes
 ) -> None:
