@@ -656,7 +656,7 @@ def _permit(before: Request | None, after: Request) -> str:
             return "" if after.hold is None else "!"
         permit = permit_of(after)
         return "" if permit is None else wire.write(wire.PERMIT, permit)
-    if after.status is Status.WITHDRAWN and not was_held:
+    if after.status is Status.WITHDRAWN and was_approved and not was_held:
         return "!"  # unless the agent was faster
     return "-" if before is None or was_approved else ""
 

@@ -241,6 +241,14 @@ async def test_what_has_been_drawn_is_to_be_drawn_again_when_it_changes(
     assert await cards.backlog() == 1
 
 
+async def test_attempts_on_what_was_taken_back_are_logged(store: Store, tenant: str) -> None:
+    request = await store.create(new(tenant))
+    await store.change(request.id, Approve(by=a_person(), seen=request.fingerprint))
+    await store.change(request.id, TakeBack(by=a_person()))
+    await store.change(request.id, RecordRefusal(by=ANA, attempted="approve", reason="it was taken back"))
+    assert [entry.event for entry in await store.chain(request.id)][-2:] == ["withdrawn", "refused"]
+
+
 async def test_a_deadline_that_passes_while_somebody_is_looked_up_counts(store: Store, tenant: str) -> None:
     deadline = await store.now() + timedelta(milliseconds=200)
     request = await store.create(new(tenant, deadline=deadline))
