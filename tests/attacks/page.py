@@ -20,12 +20,15 @@ what is not: [security.md](security.md). What is shown by killing and cutting of
 """
 
 
-def every_test() -> Iterator[tuple[str, str, list[str]]]:
+@cache
+def every_test() -> list[tuple[str, str, list[str]]]:
     """File, name, and attacks of every test there is."""
-    for path in sorted((ROOT / "tests").rglob("test_*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
-                yield path.relative_to(ROOT / "tests").as_posix(), node.name, _attacks(node)
+    return [
+        (path.relative_to(ROOT / "tests").as_posix(), node.name, _attacks(node))
+        for path in sorted((ROOT / "tests").rglob("test_*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_")
+    ]
 
 
 def _attacks(test: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
@@ -37,7 +40,6 @@ def _attacks(test: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
     ]
 
 
-@cache
 def shown() -> dict[str, list[tuple[str, str]]]:
     """The tests, as file and name, of each attack."""
     found: dict[str, list[tuple[str, str]]] = defaultdict(list)
