@@ -208,6 +208,21 @@ async def test_a_command_and_a_terminal_are_told_where_to_go(
     assert await approvals.get(ticket.id) is None
 
 
+async def test_a_front_end_is_told_where_to_go(
+    slack: Sandbox, bot: Service, approvals: Approvals, env: dict[str, str]
+) -> None:
+    ticket = await approvals.submit("refund", FRAME)
+    await the_card(slack, "c_42")
+    request, _ = await bot.store.get(ticket.id)
+    made = await countersign(env, "agent", "add", "phone", "--approver-front-end")
+    bearer = {"Authorization": f"Bearer {made.out.strip()}"}
+    body = {"person": "U0ANA", "decision": "approve", "fingerprint": request.fingerprint}
+    url = f"{env['APPROVALS_URL']}/v1/requests/{ticket.id}/decisions"
+    async with aiohttp.ClientSession() as phone, phone.post(url, json=body, headers=bearer) as answer:
+        assert answer.status == 403 and "Press Approve on its card in Slack" in await answer.text()
+    assert await approvals.get(ticket.id) is None
+
+
 async def test_an_override_takes_it_too(
     slack: Sandbox, bot: Service, approvals: Approvals, browser_of: aiohttp.ClientSession
 ) -> None:

@@ -1,0 +1,71 @@
+"""What signing in for one decision takes of a service, and of what it is told."""
+
+from pathlib import Path
+
+import pytest
+
+from bot import settings
+from bot.policy_file import PolicyFile
+from bot.stepping_up import needs
+from bot.stepping_up.sign_in import SLACK, Attempt, Provider, SignIn, SignInFailed, is_safe
+from tests.builders import T0
+from tests.identity import an_identity
+
+GROUND = {"REDIS_URL": "redis://localhost:6379/0"}
+SET_UP = {"APPROVALS_URL": "https://a.example/", "SLACK_CLIENT_ID": "1.2", "SLACK_CLIENT_SECRET": "hush"}
+CLICKED = 'version = 1\n[[rule]]\nname = "r"\ntools = ["a"]\n'
+SURE = CLICKED + 'assurance = "step-up"\n'
+
+
+def ground(**more: str) -> settings.Settings:
+    return settings.read({**GROUND, **more}, needs="redis")
+
+
+def test_a_service_that_is_set_up_can_have_people_sign_in() -> None:
+    found = ground(**SET_UP)
+    assert found.can_step_up and found.url == "https://a.example"
+    assert found.sign_in is not None and found.sign_in.issuer == SLACK
+    assert "hush" not in repr(found)
+    for missing in SET_UP:
+        assert not ground(**{name: value for name, value in SET_UP.items() if name != missing}).can_step_up
+
+
+@pytest.mark.parametrize("url", ["http://a.example", "https://a.example/x", "ftp://a", "a", "https://u:p@a"])
+def test_an_address_without_tls_or_with_more_in_it_is_refused(url: str) -> None:
+    with pytest.raises(settings.SettingsFault, match="APPROVALS_URL"):
+        ground(APPROVALS_URL=url)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://a.example/x", "https://", "//a", "https://u@a/x", "javascript:1", ""]
+)
+def test_nothing_is_sent_where_others_could_read_it(url: str) -> None:
+    assert not is_safe(url)
+
+
+async def test_a_changed_policy_that_nobody_could_keep_is_not_taken(tmp_path: Path) -> None:
+    path = tmp_path / "policy.toml"
+    path.write_text(CLICKED)
+    able, unable = ground(**SET_UP), ground()
+    file = PolicyFile(path, lambda policy: needs.lacks(unable, policy))
+    before = file.current.version
+    path.write_text(SURE)
+    told = await file.refresh()
+    assert told is not None and "APPROVALS_URL" in told and file.current.version == before
+    assert needs.lacks(able, PolicyFile(path).current) is None
+    path.write_text(CLICKED.replace('"a"', '"b"'))
+    assert await file.refresh() is not None and file.current.version != before
+
+
+async def test_a_provider_is_the_one_that_was_named() -> None:
+    attempt = Attempt(token="t", state="s", nonce="n", verifier="v", begun_at=T0)
+    async with an_identity() as identity:
+        provider = Provider(client_id="1", client_secret="2", issuer=f"{identity.url}/")
+        with pytest.raises(SignInFailed, match="another name"):
+            await SignIn(provider, "https://a/signed-in", "T").begin(attempt)
+        identity.url, real = "http://evil.example", identity.url
+        provider = Provider(client_id="1", client_secret="2", issuer=real)
+        with pytest.raises(SignInFailed):
+            await SignIn(provider, "https://a/signed-in", "T").begin(attempt)
+    with pytest.raises(SignInFailed, match="does not answer"):
+        await SignIn(provider, "https://a/signed-in", "T").begin(attempt)
