@@ -183,7 +183,7 @@ async def test_a_real_callback_connects_to_none_of_them(redis_url: str, tenant: 
     async with a_tripwire() as (port, connections):
         listable = [f"{host}:{port}" for host, result, _ in HOSTS if result != TEXT]
         receivers = Receivers(", ".join([*listable, "hooks.example.com", f"https://inside.example:{port}"]))
-        urls = [f"https://{host}:{port}/" for host, _, _ in HOSTS if host.lower() != "localhost"]
+        urls = [f"https://{host}:{port}/" for host, _, _ in HOSTS]
         urls += [url for url, _ in ADDRESSES]
         async with a_ground(redis_url, tenant, receivers=receivers, lookup=lookup) as ground:
             for url in urls:
@@ -197,9 +197,7 @@ async def test_a_real_callback_connects_to_none_of_them(redis_url: str, tenant: 
             assert {each for each in told if "is not to be called" not in each} == {"no answer: OSError"}
             assert len(await ground.callbacks.dead()) == len(urls) - len(waits)
 
-            request = await ground.asked(
-                callback_url=f"https://localhost:{port}/"
-            )  # vouched for as an origin
+            request = await ground.asked(callback_url=f"https://inside.example:{port}/")  # vouched for
             await ground.store.change(request.id, yes(request))
             await ground.call()
             assert connections, "the wire is not connected to anything"
