@@ -130,6 +130,8 @@ class _Runs:
         detail = entry.detail or {}
         if detail.get("kind") != Kind.ACTION.value or not entry.actor.startswith("agent:"):
             return
+        if detail.get("masked"):  # a rule would have to tell the secret, or let any other through
+            return
         self.asked[entry.request] = entry
         if Risk(str(detail.get("risk", Risk.CRITICAL.value))).is_at_least(Risk.HIGH):
             self.spoilt.add(_key(entry))

@@ -7,17 +7,22 @@ import json
 from approvals.errors import InvalidCall
 from approvals.model import Request
 from approvals.questions import is_form, is_many, takes
-from blocks.question import question_of
+from blocks.question import answer_at, question_of
 
 
 def choices(request: Request) -> list[str]:
-    """The options, in the order in which they are numbered."""
+    """The options as they are shown, in the order in which they are numbered."""
     return [words for _, words in question_of(request).options]
+
+
+def answers(request: Request) -> list[str]:
+    """The same, letter by letter."""
+    return [answer_at(request, index) or "" for index, _ in question_of(request).options]
 
 
 def one_key(request: Request, key: str) -> str | None:
     """The answer that a single key gives: an option by its number."""
-    options = [] if is_many(request) else choices(request)
+    options = [] if is_many(request) else answers(request)
     if key.isdecimal() and 1 <= int(key) <= min(len(options), 9):
         return options[int(key) - 1]
     return None
@@ -51,7 +56,7 @@ def read(request: Request, typed: str) -> str:
     Raises:
         InvalidCall: it can't be answered like that.
     """
-    text, options = typed.strip(), choices(request)
+    text, options = typed.strip(), answers(request)
     if is_many(request):
         text = json.dumps([_of_number(one.strip(), options) for one in text.split(",")])
     elif is_form(request):

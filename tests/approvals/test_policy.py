@@ -446,3 +446,13 @@ class TestTheExamples:
     def test_a_newcomer_sees_a_ladder_climb_within_two_minutes(self) -> None:
         ladder = terms_of(EXAMPLE.read_text(), "refund", args={"amount": 940}).ladder
         assert ladder and ladder[-1].after_s <= 120
+
+
+def test_a_file_may_name_more_secrets_and_what_is_none() -> None:
+    masks = parse('version = 1\n[masks]\nnames = ["iban"]\nallow = ["reset_token"]\n').masks
+    assert [name for name in ("IBAN", "apiKey", "resetToken") if masks.names_secret(name)] == ["IBAN", "apiKey"]
+
+
+def test_what_is_wrong_with_masks_is_told() -> None:
+    with pytest.raises(PolicyFaults, match=r"\[masks\].*`name` is unknown; did you mean `names`"):
+        parse('version = 1\n[masks]\nname = ["iban"]\n')

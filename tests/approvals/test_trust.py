@@ -14,7 +14,7 @@ from approvals.audit import Entry, entry_of
 from approvals.commands import Approve, Cancel, Command, Expire, Reject, RequestChanges, Revise
 from approvals.evolution import evolve
 from approvals.machine import begin, decide
-from approvals.model import AgentName, Args, Kind, PersonId, Risk, Via
+from approvals.model import AgentName, Args, Kind, Mask, PersonId, Risk, Via
 from approvals.policy import Facts, parse
 from approvals.policy.deciding import Verdict, look
 from approvals.trust import Candidate, candidates, learn, rule_toml
@@ -54,6 +54,10 @@ class TestWhichKinds:
         (one,) = found(*approved(4), *approved(2, tool="deploy"), *approved(2, agent=AgentName("ops")))
         assert (one.agent, one.tool, one.rule, len(one.requests)) == ("billing", "refund", "refunds", 4)
         assert one.per_day == 8
+
+    def test_calls_with_secrets_in_them_are_none(self) -> None:
+        masks = (Mask(at="/customer", shown="‹secret, 4 characters›"),)
+        assert found(*approved(9, masks=masks)) == ()
 
     @pytest.mark.parametrize(
         "spoiling",
