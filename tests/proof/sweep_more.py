@@ -111,9 +111,9 @@ async def _brake(stage: Stage, command: str, *, has: bool) -> None:
     """Type it until it is so; that it is so is looked up, since the words of the answer are for people."""
     for _ in range(TRIES):
         await stage.house.slack.person(LEE).slash("/approvals", command)
+        await stage.house.pump()
         if await _house(stage).is_frozen() is has:
-            break
-    await stage.house.pump()
+            return
 
 
 async def question(stage: Stage) -> None:
