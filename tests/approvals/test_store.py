@@ -191,14 +191,16 @@ async def test_forty_clicks_at_once_have_one_winner_and_one_decision(store: Stor
 async def test_a_commit_whose_reply_was_lost_is_found_and_not_doubled(
     redis: Redis, redis_url: str, tenant: str, store: Store
 ) -> None:
+    await store.change((await store.create(new(tenant))).id, Cancel())  # so that Redis knows the script
     request = await store.create(new(tenant))
     async with LossyLine(redis_url) as line, open_redis(line.url) as far:
         line.lose_reply_to(b"EVALSHA")
         yes = Approve(by=a_person(), seen=request.fingerprint)
         change = await Store(far, tenant, SIGNER).change(request.id, yes)
-    assert change.seq == await store.last_seq() == 3
+        assert line.has_lost
+    assert change.seq == await store.last_seq() == 6
     assert (await store.get(request.id))[0] == change.request
-    assert await redis.xlen(key(tenant, "wake", "billing")) == 1
+    assert await redis.xlen(key(tenant, "wake", "billing")) == 2
 
 
 async def test_creating_again_after_the_reply_was_lost_creates_once(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import tempfile
+import traceback
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -331,10 +332,9 @@ def run(scale: int) -> Figures:
     with tempfile.TemporaryDirectory(prefix="lives-") as directory:
         try:
             asyncio.run(_lived(Path(directory), EXAMPLES * scale))
-        except AssertionError as wrong:
-            sentences = (
-                f"a life went wrong: {wrong}; {wrong.__notes__ if hasattr(wrong, '__notes__') else ''}",
-            )
+        except Exception as wrong:  # whatever it is, a life went wrong; hypothesis notes which
+            traceback.print_exception(wrong)
+            sentences = (f"a life went wrong: {wrong!r} {' '.join(getattr(wrong, '__notes__', ()))}",)
     counts = {"lives": EXAMPLES * scale, "steps each": STEPS, "violations": len(sentences)}
     return Figures(part="lives", counts=counts, sentences=sentences)
 
