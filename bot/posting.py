@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
@@ -27,6 +28,7 @@ logger = logging.getLogger(__name__)
 LEASE_S = 10.0
 AT_ONCE = 16  # drawn side by side by one worker
 IDLE_S = 0.3  # what only turns the page of a digest wakes nobody
+GIVE_BACK_S = 1.0
 AGAIN_S = 2.0  # after something failed whose effect is unknown
 
 
@@ -49,14 +51,24 @@ class Posting:
         while True:
             try:
                 claimed = await self._cards.claim(AT_ONCE, LEASE_S)
-                async with asyncio.TaskGroup() as drawing:
-                    for request_id in claimed:
-                        drawing.create_task(self._draw_safely(request_id))
+                await self._draw_all(claimed)
                 if not claimed:
                     seq = await self._store.until_changed(seq, await self._cards.idle_s(IDLE_S))
             except Unavailable as error:
                 logger.warning("nothing can be drawn: %s", error)
                 await asyncio.sleep(IDLE_S)
+
+    async def _draw_all(self, claimed: list[RequestId]) -> None:
+        try:
+            async with asyncio.TaskGroup() as drawing:
+                for request_id in claimed:
+                    drawing.create_task(self._draw_safely(request_id))
+        except asyncio.CancelledError:  # we are to stop: others need not wait until the leases end
+            with suppress(TimeoutError):
+                async with asyncio.timeout(GIVE_BACK_S):
+                    for request_id in claimed:
+                        await self._postpone(request_id, 0)
+            raise
 
     async def _renew_leases(self) -> None:
         """Hold what is being drawn for as long as Slack takes: a second drawer would post twice."""

@@ -16,6 +16,7 @@ from bot.stepping_up import doors
 
 logger = logging.getLogger(__name__)
 
+DRAIN_S = 5.0  # for what has come when we are to stop: waits and streams are ended, clicks are answered
 BODY_BYTES = 1024 * 1024
 _SIGNATURE = re.compile(r"v0=[0-9a-f]{64}")
 _TIMESTAMP = re.compile(r"[0-9]{1,12}")
@@ -69,7 +70,7 @@ async def serve(app: web.Application, *, host: str, port: int) -> web.AppRunner:
     Raises:
         OSError: something else is there.
     """
-    runner = web.AppRunner(app, access_log=None)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=DRAIN_S)
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port).start()

@@ -1,10 +1,11 @@
 """`python -m bot`, unmodified, but for a SIGKILL at one exact place: the first call of a method.
 
-Usage: dying_bot.py before|after MODULE:CLASS.METHOD [role].
+Usage: dying_bot.py before|after|asked MODULE:CLASS.METHOD [role]. `asked`: a SIGTERM instead, before it.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sys
@@ -27,6 +28,9 @@ def _dying(unmodified: Callable[..., Awaitable[Any]], moment: str) -> Callable[.
     async def last_deed(*args: Any, **kwargs: Any) -> Any:
         if moment == "before":
             os.kill(os.getpid(), signal.SIGKILL)
+        if moment == "asked":
+            os.kill(os.getpid(), signal.SIGTERM)
+            await asyncio.sleep(0)  # the loop hears of it here, and the rest goes on while it stops
         result = await unmodified(*args, **kwargs)
         if moment == "after":
             os.kill(os.getpid(), signal.SIGKILL)
