@@ -450,7 +450,8 @@ class TestTheExamples:
 
 def test_a_file_may_name_more_secrets_and_what_is_none() -> None:
     masks = parse('version = 1\n[masks]\nnames = ["iban"]\nallow = ["reset_token"]\n').masks
-    assert [name for name in ("IBAN", "apiKey", "resetToken") if masks.names_secret(name)] == ["IBAN", "apiKey"]
+    named = [name for name in ("IBAN", "apiKey", "resetToken") if masks.names_secret(name)]
+    assert named == ["IBAN", "apiKey"]
 
 
 def test_what_is_wrong_with_masks_is_told() -> None:

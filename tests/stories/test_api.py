@@ -130,6 +130,24 @@ async def test_a_front_end_decides_in_every_way(
         assert outcome["args"] == more["args"]
 
 
+async def test_a_front_end_sees_no_secret_and_its_edit_keeps_it(
+    house: House, agent: ClientSession, phone: ClientSession
+) -> None:
+    args = {"host": "db", "password": "hunter2"}
+    id = (await post(agent, "/v1/requests", {"tool": "log_in", "args": args})).body["id"]
+    request = await waiting_for(phone, "U0ANA")
+    assert request["args"]["host"] == "db" and request["args"]["password"].startswith(
+        "‹secret, 7 characters, #"
+    )
+    moved = {"host": request["args"]["password"]}
+    assert (await decide(phone, request, "U0ANA", "edit", args=moved)).status == 422
+    changed = {**request["args"], "host": "db2"}
+    said = await decide(phone, request, "U0ANA", "edit", args=changed)
+    assert said.status == 200 and "hunter2" not in str(said.body)
+    outcome = (await get(agent, f"/v1/requests/{id}")).body["outcome"]
+    assert outcome["args"] == {"host": "db2", "password": "hunter2"}
+
+
 async def test_a_question_is_answered_through_a_front_end_with_its_options_only(
     house: House, agent: ClientSession, phone: ClientSession
 ) -> None:

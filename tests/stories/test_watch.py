@@ -169,6 +169,25 @@ async def test_a_call_is_edited_in_an_editor_and_checked(
         assert (outcome.args, outcome.edited) == ({"amount": 900}, True)
 
 
+async def test_an_editor_is_given_no_secret_and_keeps_it(
+    approvals: Approvals, bot: Service, env: dict[str, str], tmp_path: Path
+) -> None:
+    ticket = await approvals.submit("log_in", {"host": "db", "password": "hunter2"})
+    script, seen = tmp_path / "editor.py", tmp_path / "seen"
+    script.write_text(
+        "import pathlib, sys\n"
+        "file = pathlib.Path(sys.argv[1])\n"
+        f"pathlib.Path({str(seen)!r}).write_text(file.read_text())\n"
+        "file.write_text(file.read_text().replace('db', 'db2'))\n"
+    )
+    async with watching(env, EDITOR=f"{sys.executable} {script}") as terminal:
+        await terminal.shows("billing: ")
+        terminal.type("e")
+        outcome = await approvals.wait(ticket.id, timeout=10)
+    assert outcome.args == {"host": "db2", "password": "hunter2"}
+    assert "hunter2" not in seen.read_text() and "‹secret, 7 characters, #" in seen.read_text()
+
+
 async def test_nobody_approves_what_they_could_not_see_to_its_end(
     approvals: Approvals, bot: Service, env: dict[str, str]
 ) -> None:
