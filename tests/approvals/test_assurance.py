@@ -149,3 +149,16 @@ def test_what_can_not_be_kept_is_refused(lines: str, fault: str) -> None:
 def test_what_a_risk_asks_for_is_read_as_strictly(line: str) -> None:
     with pytest.raises(PolicyFaults):
         parse(f"version = 1\n[defaults]\nassurance_for = {line}\n")
+
+
+def test_silence_is_no_yes_where_the_risk_asks_for_a_sign_in() -> None:
+    policy = parse(POLICY.replace("high =", "medium ="))
+    facts = Facts(kind=Kind.ACTION, tool="deploy", args={}, agent=AgentName("billing"))
+    found = terms_for(policy, facts)
+    assert (found.assurance, found.on_deadline) == (Assurance.STEP_UP, OnDeadline.EXPIRE)
+
+
+def test_a_rule_that_can_not_be_checked_asks_for_its_level_all_the_same() -> None:
+    policy = parse(POLICY.replace('tools = ["refund"]', 'tools = ["refund"]\nwhen = "args.amount > 5"'))
+    facts = Facts(kind=Kind.ACTION, tool="refund", args={}, agent=AgentName("billing"))
+    assert terms_for(policy, facts).assurance is Assurance.STEP_UP

@@ -3,12 +3,18 @@
 from pathlib import Path
 
 import pytest
+from redis.asyncio import Redis
 
+from approvals.commands import Approve
+from approvals.model import PersonId
 from bot import settings
+from bot.payloads import Who
 from bot.policy_file import PolicyFile
 from bot.stepping_up import needs
+from bot.stepping_up.confirmations import Confirmations
 from bot.stepping_up.sign_in import SLACK, Attempt, Provider, SignIn, SignInFailed, is_safe
-from tests.builders import T0
+from bot.vault import Vault
+from tests.builders import T0, VAULT, a_person, a_request
 from tests.identity import an_identity
 
 GROUND = {"REDIS_URL": "redis://localhost:6379/0"}
@@ -69,3 +75,19 @@ async def test_a_provider_is_the_one_that_was_named() -> None:
             await SignIn(provider, "https://a/signed-in", "T").begin(attempt)
     with pytest.raises(SignInFailed, match="does not answer"):
         await SignIn(provider, "https://a/signed-in", "T").begin(attempt)
+
+
+async def test_a_link_is_taken_once_and_by_no_other_service(redis_url: str, tenant: str) -> None:
+    request, who = a_request(), Who(id=PersonId("U0ANA"), team=None)
+    wanted = Approve(by=a_person(), seen=request.fingerprint)
+    async with Redis.from_url(redis_url, decode_responses=True) as redis:
+        ours = Confirmations(redis, tenant, VAULT, "https://a.example")
+        token = (await ours.make(who, request, "approve", wanted)).rpartition("/")[2]
+        assert await Confirmations(redis, tenant, Vault("x" * 40), "https://a").look(token) is None
+        assert await Confirmations(redis, f"{tenant}b", VAULT, "https://a").look(token) is None
+        (name,) = [each async for each in redis.scan_iter("*confirm*")]
+        assert token not in name and 0 < await redis.ttl(name) <= 300
+        assert "U0ANA" not in str(await redis.get(name))
+        taken = await ours.take(token)
+        assert taken is not None and taken.person == "U0ANA"
+        assert await ours.take(token) is None
