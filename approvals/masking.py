@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
+from fnmatch import translate
+from functools import lru_cache
 from typing import TypeAlias
 
 from approvals.credentials import is_card, spans
@@ -63,8 +64,13 @@ def plain_name(name: str) -> str:
     return _CAMEL.sub("_", name).lower().replace("-", "_").replace(" ", "_")
 
 
-def _fits(globs: Iterable[str], text: str) -> bool:
-    return any(fnmatchcase(text, glob) for glob in globs)
+def _fits(globs: tuple[str, ...], text: str) -> bool:
+    return bool(globs) and _compiled(globs).match(text) is not None
+
+
+@lru_cache(maxsize=16)  # of a policy there are two: names, and what is allowed
+def _compiled(globs: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(map(translate, globs)))
 
 
 def told(secret: str, mac: Mac | None) -> str:
