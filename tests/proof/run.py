@@ -24,7 +24,7 @@ from tests.proof.figures import Figures
 from tests.proof.report import markdown, show
 
 # Modules of tests/proof with `def run(scale: int) -> Figures`, or several Figures, in this order.
-PARTS: tuple[str, ...] = ("model", "mutants", "lives", "sweep", "kills", "kills_failover", "twin")
+PARTS: tuple[str, ...] = ("model", "mutants", "lives", "fuzz", "sweep", "kills", "kills_failover", "twin")
 FIGURES = TypeAdapter(list[Figures])
 BUDGET_S = 25 * 60  # at scale 1
 DOCS = Path(__file__).parents[2] / "docs" / "security.md"
