@@ -9,13 +9,14 @@ from enum import StrEnum
 
 from approvals.calendars import Calendar
 from approvals.digest import GroupBy
+from approvals.masking import Masking
 from approvals.model import (
     CHANNEL,
     Action,
     AgentName,
     Args,
-    Group,
     Assurance,
+    Group,
     Kind,
     OnDeadline,
     PersonId,
@@ -23,7 +24,6 @@ from approvals.model import (
     Risk,
     Step,
 )
-from approvals.masking import Masking
 from approvals.mornings import Daily
 from approvals.policy.conditions import Amount, Condition, Language, View
 from approvals.policy.globs import ANYTHING
