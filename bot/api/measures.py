@@ -49,6 +49,22 @@ class Measures:
         self._entries = Gauge(
             "countersign_audit_entries", "Entries of the audit log: one a commit", registry=self._registry
         )
+        self._oldest = Gauge(
+            "countersign_oldest_seconds",
+            "For how long the first of each queue has waited, or is overdue",
+            ("queue",),
+            registry=self._registry,
+        )
+        self._pulse = Gauge(
+            "countersign_pulse_age_seconds",
+            "Since when nobody has looked after Redis",
+            registry=self._registry,
+        )
+        self._checkpoint = Gauge(
+            "countersign_checkpoint_age_seconds",
+            "Since when no checkpoint of the log was signed",
+            registry=self._registry,
+        )
         self._is_up = Gauge("countersign_redis_up", "Whether Redis answers", registry=self._registry)
 
     def middleware(self) -> Callable[..., Awaitable[web.StreamResponse]]:
@@ -75,12 +91,15 @@ class Measures:
     async def text(self) -> bytes:
         """All of it, as Prometheus reads it."""
         try:
-            queues, entries = await backlog(self._redis, self._tenant)
+            found = await backlog(self._redis, self._tenant)
         except Unavailable:
             self._is_up.set(0)
         else:
             self._is_up.set(1)
-            self._entries.set(entries)
-            for queue, length in queues.items():
+            self._entries.set(found.entries)
+            self._pulse.set(found.pulse_s or 0)
+            self._checkpoint.set(found.checkpoint_s or 0)
+            for queue, length in found.lengths.items():
                 self._queue.labels(queue).set(length)
+                self._oldest.labels(queue).set(found.oldest_s[queue])
         return generate_latest(self._registry)

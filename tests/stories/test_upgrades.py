@@ -44,7 +44,7 @@ async def _put(redis: Redis, key: str, kind: str, value: Any) -> None:
                 await redis.xadd(key, fields, id=entry)
 
 
-def _timeless(key: str, fields: dict[str, str]) -> dict[str, str]:
+def _timeless(key: str, fields: dict[str, str]) -> Any:
     """The same without a deadline, which has passed since."""
     if ":request:" not in key:
         return fields
@@ -95,6 +95,7 @@ async def test_what_waits_is_decided_today_and_the_old_log_goes_on(slack: Sandbo
         for card, words in ((letter, "letter"), (revised, "revised")):
             assert (await ana.press("Approve", card)).ok
             id = await until(lambda words=words: _approved(bot.store, words))  # type: ignore[misc]  # bound now
+            assert id is not None
             assert (await approvals.wait(id, timeout=20)).status == "approved"
             assert (await approvals.claim(id)).args["note"] == words
         log = LogCheck()

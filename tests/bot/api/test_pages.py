@@ -61,6 +61,7 @@ async def test_measures_count_what_waits_and_what_was_called(api: ClientSession,
         lines = (await response.text()).splitlines()
     assert 'countersign_requests{queue="pending"} 1.0' in lines
     assert "countersign_redis_up 1.0" in lines
+    assert 'countersign_oldest_seconds{queue="due"} 0.0' in lines
     called = 'method="GET",route="/v1/requests/{id}",status="200"'
     assert f"countersign_api_requests_total{{{called}}} 1.0" in lines
     assert 'countersign_api_seconds_count{route="/v1/requests/{id}"} 1.0' in lines
