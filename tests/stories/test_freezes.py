@@ -11,6 +11,7 @@ from approvals.freezes import Freezes
 from approvals.model import Actor, Freeze, Reach, Via
 from approvals.redis_door import open_redis
 from bot.app import Service
+from bot.redis_server import RedisServer
 from bot.sandbox.model import Message
 from bot.sandbox.server import Sandbox
 from tests.running import a_connected_bot, a_policy, environment, redrawn, the_card, the_dialog
@@ -166,6 +167,36 @@ async def test_a_freeze_outlives_a_restart_and_what_a_crash_left_undone_is_done(
         await bot.store.freezes.thaw(freeze, lee, Via.SLACK)
         await logged(bot, ticket.id, "released")
         await approvals.claim(ticket.id)
+
+
+@pytest.mark.attack("H101")
+async def test_a_freeze_stops_claims_at_once_and_outlives_a_killed_redis_and_a_new_bot(
+    slack: Sandbox, tenant: str, tmp_path: Path
+) -> None:
+    async with (
+        RedisServer(tmp_path / "redis", appendfsync="always") as server,
+        Approvals.connect(server.url, agent="billing", tenant=tenant) as approvals,
+    ):
+        env = environment(slack, server.url, tenant, APPROVALS_POLICY=a_policy(tmp_path, POLICY))
+        lee = slack.person("U0LEE")
+        async with a_connected_bot(slack, env):
+            ticket = await approvals.submit("refund", REFUND)
+            assert (await slack.person("U0ANA").press("Approve", await the_card(slack, "c_42"))).ok
+            await approvals.wait(ticket.id, timeout=20)
+            assert (await lee.slash("/approvals", "freeze agent billing it refunds twice")).ok
+            with pytest.raises(NotClaimed):
+                await approvals.claim(ticket.id)
+            await server.kill()
+            await server.restart()
+            with pytest.raises(NotClaimed, match="Lee Park froze agent billing"):
+                await approvals.claim(ticket.id)
+        await server.restart()
+        async with a_connected_bot(slack, env):
+            with pytest.raises(NotClaimed, match="Lee Park froze agent billing"):
+                await approvals.claim(ticket.id)
+            assert (await lee.slash("/approvals", "thaw agent billing")).ok
+            await whispered(slack, "U0LEE", "1 approval was given back")
+            assert (await approvals.claim(ticket.id)).args == REFUND
 
 
 async def test_an_agent_that_is_rejected_too_often_in_a_row_is_paused(
