@@ -330,8 +330,8 @@ UNREADABLE = (
 )
 REDIS_AWAY = "Redis is away, so nothing was recorded. Click again in a minute."
 REDIS_IS_OLDER = (
-    "Redis has lost what it knew, or is an older copy, so nothing was recorded, and nothing can be decided now."
-    " Those who run this have been told."
+    "Redis has lost what it knew, or is an older copy, so nothing was recorded, and nothing can be decided"
+    " now. Those who run this have been told."
 )
 OUR_FAULT = "Something went wrong on our side, so nothing was recorded. Its log says what; try again."
 NO_SUCH_MESSAGE = "No request belongs to this message."

@@ -16,7 +16,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 TOPS = ("approvals", "blocks", "bot")
 PURE_LIBRARIES = {"rfc8785", "cel_expr_python", "cryptography"}
-BROUGHT_ALONG = {"pydantic_core", "jwt"}  # half of pydantic, pinned by its other half; what pyjwt is imported as
+BROUGHT_ALONG = {"pydantic_core", "jwt"}  # half of pydantic; what pyjwt is imported as
 GROUND_FLOOR = {f"approvals.{name}" for name in ("audit", "digest", "errors", "machine", "model", "policy")}
 AGENTS_SIDE = {
     "approvals.adapters",
