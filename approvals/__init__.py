@@ -11,7 +11,7 @@ if TYPE_CHECKING:
         Cancelled,
         ChangesRequested,
         Expired,
-    Forged,
+        Forged,
         InvalidCall,
         KeyReused,
         NotApproved,

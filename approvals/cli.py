@@ -430,11 +430,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     except (OSError, ValueError) as error:
         raise InvalidCall(f"{arguments.file}: {error}") from error
     decision = receipts.checked(text, keys)
-    _out(
-        _json(SIGNED_DECISION.plain(decision))
-        if arguments.json
-        else printable(receipts.told(decision))
-    )
+    _out(_json(SIGNED_DECISION.plain(decision)) if arguments.json else printable(receipts.told(decision)))
     return FINE
 
 

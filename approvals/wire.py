@@ -22,6 +22,7 @@ from approvals.witness import Day, Exported, Kept
 
 T = TypeVar("T")
 
+
 class Shape(Generic[T]):
     """What pydantic reads and writes. Its adapter takes milliseconds to make, so it is made when it is first
     used: a command that a coding agent runs before each of its calls uses three of thirty."""

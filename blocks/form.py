@@ -315,9 +315,7 @@ def _hints(field: Field) -> list[str]:
     if field.is_hidden:
         return [f"It is {field.seen} now. Left empty: it stays as it is."]
     if field.is_masked:
-        hints.append(
-            "Holds a secret, shown masked. Leave all of it as it is, or write all of it anew."
-        )
+        hints.append("Holds a secret, shown masked. Leave all of it as it is, or write all of it anew.")
     hidden = reveal(field.seen)[1] if isinstance(field.seen, str) else 0
     if hidden and isinstance(field.seen, str):
         hints.append(f"⚠ Holds {hidden:,} hidden: “{one_line(field.seen, HINT_CHARS)}”.")

@@ -66,7 +66,6 @@ class Settings:
     url: str | None  # where browsers reach this service
     sign_in: Provider | None  # who says who somebody is that signs in for one decision
 
-
     @property
     def can_step_up(self) -> bool:
         """Whether people can sign in for one decision."""

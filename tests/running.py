@@ -18,6 +18,11 @@ _STATES = tempfile.TemporaryDirectory(prefix="countersign-")
 SECRET = {"APPROVALS_SECRET": "for tests alone: nobody must use this one"}
 
 
+def a_machine() -> dict[str, str]:
+    """Where a service keeps what it has seen, if it is on a machine of its own."""
+    return {"XDG_STATE_HOME": f"{_STATES.name}/{secrets.token_hex(4)}"}
+
+
 def environment(slack: Sandbox, redis_url: str, tenant: str, **more: str) -> dict[str, str]:
     """What an operator would set, pointed at the sandbox."""
     return {
@@ -28,7 +33,7 @@ def environment(slack: Sandbox, redis_url: str, tenant: str, **more: str) -> dic
         "APPROVALS_TENANT": tenant,
         "APPROVALS_HOST": "127.0.0.1",
         "PORT": "0",  # any that is free
-        "XDG_STATE_HOME": f"{_STATES.name}/{secrets.token_hex(4)}",  # each service a machine of its own
+        **a_machine(),
         **SECRET,
         **more,
     }
@@ -42,7 +47,7 @@ async def a_bot(env: dict[str, str], *, role: app.Role = "all") -> AsyncIterator
     async def live() -> None:
         try:
             async with app.built(
-                settings.read(env, needs="redis" if role == "web" else "workspace")
+                settings.read({**a_machine(), **env}, needs="redis" if role == "web" else "workspace")
             ) as service:
                 await started.put(service)
                 await app.run(service, role)

@@ -114,7 +114,7 @@ DECIDED: dict[str, Command] = {
 }
 ALWAYS: dict[str, Command] = {
     "Void": Void(by=OTHER.actor, reason="Redis was restored"),
-    "RecordRefusal": RecordRefusal(by=ANA.actor, attempted="approve", reason="a guest")
+    "RecordRefusal": RecordRefusal(by=ANA.actor, attempted="approve", reason="a guest"),
 }
 COMMANDS = WAITING | DECIDED | ALWAYS
 

@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from approvals.inbox import GROUP
 from approvals.keys import key
 from bot.sandbox.server import Sandbox
+from tests.running import a_machine
 
 ROOT = Path(__file__).parents[2]
 EXIT_S = 20.0
@@ -24,7 +25,13 @@ async def a_process(env: Mapping[str, str], *arguments: str) -> AsyncIterator[Pr
     """`python ARGUMENTS` with this environment and nothing else of ours."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     process = await asyncio.create_subprocess_exec(
-        sys.executable, *arguments, cwd=ROOT, env={**kept, **env}, stdin=PIPE, stdout=PIPE, stderr=PIPE
+        sys.executable,
+        *arguments,
+        cwd=ROOT,
+        env={**kept, **a_machine(), **env},
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=PIPE,
     )
     try:
         yield process

@@ -116,6 +116,7 @@ async def test_a_log_that_is_behind_is_not_served_until_an_operator_says_so(
         assert (await approvals.claim(anew.id)).args == {"ticket": "T-17"}
 
 
+@pytest.mark.attack("D65")
 async def test_an_emptied_redis_is_noticed_and_nothing_is_decided_there(
     slack: Sandbox, approvals: Approvals, redis_url: str, tenant: str
 ) -> None:
