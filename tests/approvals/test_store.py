@@ -252,7 +252,7 @@ async def test_attempts_on_what_was_taken_back_are_logged(store: Store, tenant: 
 
 
 async def test_a_deadline_that_passes_while_somebody_is_looked_up_counts(store: Store, tenant: str) -> None:
-    deadline = await store.now() + timedelta(milliseconds=200)
+    deadline = await store.now() + timedelta(milliseconds=700)
     request = await store.create(new(tenant, deadline=deadline))
 
     async def slowly(seen: Request) -> Approve:
