@@ -16,7 +16,9 @@ from approvals.canonical import fingerprint
 from approvals.ids import new_id
 from approvals.keys import key
 from approvals.model import RequestId
+from approvals.store import Store
 from bot.app import Service
+from bot.restored_command import go_on
 from bot.sandbox.server import Sandbox
 from tests.operator import countersign
 from tests.running import a_connected_bot, a_policy, environment, the_card, until
@@ -155,17 +157,28 @@ async def test_an_operators_terminal_obeys_no_agent(
 
 
 @pytest.mark.attack("D65")
-async def test_after_redis_was_emptied_an_old_card_decides_nothing_and_work_goes_on(
+async def test_after_redis_was_emptied_work_goes_on_by_an_operator_s_word_and_old_cards_decide_nothing(
     slack: Sandbox, approvals: Approvals, bot: Service
 ) -> None:
     ticket = await approvals.submit("refund", REFUND)
     card = await the_card(slack)
     await bot.redis.flushall()
+    continuity, signing, vault = bot.continuity, bot.signing, bot.vault
+    assert continuity is not None and signing is not None and vault is not None
+
+    async def is_noticed() -> bool:
+        return continuity.fault is not None
+
+    async def is_served() -> bool:
+        return continuity.fault is None
+
+    await until(is_noticed)
+    await signing.start()  # what it does by itself every 30 s: its public key is gone as well
+    await go_on(bot.redis, bot.settings, vault, Store(bot.redis, bot.settings.tenant, signing))
+    await until(is_served)
     assert (await slack.person("U0ANA").press("Approve", card)).ok
     await whispered(slack, "U0ANA", "")
     assert not DECISIONS & set(await events(bot, ticket.id))
-    assert bot.signing is not None
-    await bot.signing.start()  # what it does by itself every 30 s: its public key is gone as well
     again = await approvals.submit("refund", {"customer": "the next one"})
     assert (await slack.person("U0KIM").press("Approve", await the_card(slack, "the next one"))).ok
     assert (await approvals.wait(again.id, timeout=20)).status == "approved"
