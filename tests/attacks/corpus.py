@@ -93,9 +93,7 @@ ATTACKS: dict[str, Attack] = {
     "C62": Attack("a certificate for another name; a proxy in the environment", "refused; not used"),
     "D63": Attack("Redis killed, full, without its scripts, failing over", "nothing half done; it goes on"),
     "D64": Attack("a failover loses the last writes", "with `replicated`, nothing that was told"),
-    "D65": Attack(
-        "FLUSHALL", "what waited decides nothing; new work goes on within 30 s; operators are told"
-    ),
+    "D65": Attack("FLUSHALL", "nothing is decided until an operator says so; operators are told"),
     "D66": Attack("somebody writes a decision into Redis", "nothing runs; the log doesn't verify"),
     "D67": Attack("Redis's clock jumps", "nothing expires before it was asked; no step is repeated"),
     "D69": Attack("the client sends a script twice", "the same answer, one effect"),
