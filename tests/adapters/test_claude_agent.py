@@ -25,6 +25,7 @@ from tests.adapters.claude_api import CLAUDE, scripted_claude
 from tests.adapters.pages import a_page
 from tests.adapters.scripted_code import ScriptedCode
 from tests.clerk import ADA, Clerk, serving, yes
+from tests.longer import one_of
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "with_claude_agent.py"
 with_claude_code = pytest.mark.skipif(not CLAUDE.exists(), reason="this Claude Agent SDK has no Claude Code")
@@ -78,7 +79,7 @@ async def test_the_example_publishes_what_people_approved(
 
 
 @with_claude_code
-@pytest.mark.parametrize("by", ["hooks", "can_use_tool"])
+@pytest.mark.parametrize("by", one_of(["hooks", "can_use_tool"]))
 async def test_what_people_changed_is_what_runs(
     by: str, site: Site, approvals: Approvals, clerk: Clerk
 ) -> None:
@@ -97,7 +98,7 @@ async def test_what_people_changed_is_what_runs(
 
 
 @with_claude_code
-@pytest.mark.parametrize("by", ["hooks", "can_use_tool"])
+@pytest.mark.parametrize("by", one_of(["hooks", "can_use_tool"]))
 async def test_what_people_rejected_does_not_run(
     by: str, site: Site, approvals: Approvals, clerk: Clerk
 ) -> None:

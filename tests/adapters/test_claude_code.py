@@ -21,6 +21,7 @@ from tests.adapters.claude_api import CLAUDE, scripted_claude
 from tests.adapters.hooking import COUNTERSIGN
 from tests.adapters.pages import a_page
 from tests.clerk import ADA, Clerk, yes
+from tests.longer import one_of
 
 pytestmark = pytest.mark.skipif(
     not CLAUDE.exists(), reason="this machine's Claude Agent SDK has no Claude Code"
@@ -69,7 +70,7 @@ def session(tmp_path: Path, redis_url: str, tenant: str) -> Session:
     return Session(tmp_path, redis_url, tenant)
 
 
-@pytest.mark.parametrize("event", ["PreToolUse", "PermissionRequest"])
+@pytest.mark.parametrize("event", one_of(["PreToolUse", "PermissionRequest"]))
 async def test_what_people_approved_runs_and_is_reported(event: str, session: Session, clerk: Clerk) -> None:
     def changed(request: Request) -> Command:
         assert not session.made.exists()
@@ -94,7 +95,7 @@ async def test_the_settings_on_the_page_are_all_it_takes(session: Session, clerk
     await clerk.until_status(request.id, Status.EXECUTED)
 
 
-@pytest.mark.parametrize("event", ["PreToolUse", "PermissionRequest"])
+@pytest.mark.parametrize("event", one_of(["PreToolUse", "PermissionRequest"]))
 async def test_what_people_rejected_does_not_run_and_claude_reads_why(
     event: str, session: Session, clerk: Clerk
 ) -> None:

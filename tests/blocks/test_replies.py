@@ -27,6 +27,7 @@ EXAMPLES: dict[type[Refusal], Refusal] = {
     errors.OwnRequest: errors.OwnRequest(REQUEST, ANA),
     errors.AlreadyVoted: errors.AlreadyVoted(scene("pending_quorum_one"), ANA),
     errors.NeedsAssurance: errors.NeedsAssurance(REQUEST, ANA),
+    errors.NeverGiven: errors.NeverGiven(REQUEST, "no key of ours has signed it"),
     errors.WithAgent: errors.WithAgent(scene("with_agent")),
     errors.WrongKind: errors.WrongKind(scene("question"), "approve"),
     errors.NotAnOption: errors.NotAnOption(scene("question"), "mars"),

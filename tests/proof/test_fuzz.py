@@ -9,6 +9,7 @@ from approvals.dsse import read, verified
 from tests.proof.fuzz import KEY, KIND, PAYLOAD, RECEIPT, TRIALS, fuzzed, spelled
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", TRIALS)
 def test_a_few_of_each_go_well(name: str) -> None:
     tried, wrong = fuzzed(TRIALS[name], 5)

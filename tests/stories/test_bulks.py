@@ -19,6 +19,7 @@ from blocks import ids
 from bot.app import Service
 from bot.sandbox.model import Message
 from bot.sandbox.server import Sandbox
+from tests.longer import one_of
 from tests.running import a_policy, environment, redrawn, the_dialog, until
 from tests.stories.digests import a_digest, a_policy_of, a_refund, decisions, the_button, whispered
 from tests.stories.processes import a_bot_process, killed, let_leases_end
@@ -276,12 +277,14 @@ def _forged(element: Json, value: str) -> Json:
 
 @pytest.mark.parametrize(
     "boundary",
-    [
-        ("after", "approvals.bulks:Bulks.make"),
-        ("after", "approvals.store:Store.change"),
-        ("before", "approvals.bulks:Bulks.settle"),
-        ("before", "approvals.bulks:Bulks.finish"),
-    ],
+    one_of(
+        [
+            ("after", "approvals.bulks:Bulks.make"),
+            ("after", "approvals.store:Store.change"),
+            ("before", "approvals.bulks:Bulks.settle"),
+            ("before", "approvals.bulks:Bulks.finish"),
+        ]
+    ),
 )
 async def test_what_a_killed_worker_leaves_goes_on_elsewhere_and_nothing_twice(
     slack: Sandbox,
@@ -307,6 +310,7 @@ async def test_what_a_killed_worker_leaves_goes_on_elsewhere_and_nothing_twice(
     assert [entry for entry in logged if entry.event == "refused"] == []
 
 
+@pytest.mark.long
 async def test_votes_that_a_killed_worker_has_cast_are_not_cast_again(
     slack: Sandbox, approvals: Approvals, redis_url: str, tenant: str, tmp_path: Path, policy: str
 ) -> None:

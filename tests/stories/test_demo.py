@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 
 from bot.tomorrow import NAME
 
@@ -88,6 +89,7 @@ def _is_alive(pid: int) -> bool:
     return False
 
 
+@pytest.mark.long
 async def test_its_button_makes_it_tomorrow(tmp_path: Path) -> None:
     async with a_demo(tmp_path / "demo") as (process, page):
         await _cards(page, at_least=5)
@@ -98,6 +100,7 @@ async def test_its_button_makes_it_tomorrow(tmp_path: Path) -> None:
         assert await _stopped(process) == 0
 
 
+@pytest.mark.long
 async def test_a_second_demo_in_the_same_directory_says_so(tmp_path: Path) -> None:
     data = tmp_path / "demo"
     async with a_demo(data) as (process, _):

@@ -157,7 +157,10 @@ async def test_a_call_that_nobody_signed_is_turned_away(scene: Scene) -> None:
 @pytest.mark.parametrize(
     ("dies", "says", "status", "payments"),
     [
-        ("before", "not paid: shut down too early, by an earlier start", Status.FAILED, 0),
+        pytest.param(
+            *("before", "not paid: shut down too early, by an earlier start", Status.FAILED, 0),
+            marks=pytest.mark.long,
+        ),
         ("after", "paid, by an earlier start", Status.EXECUTED, 1),
     ],
 )

@@ -13,6 +13,7 @@ from approvals.store import Store
 from bot.redis_server import RedisServer
 from bot.sandbox.model import Message
 from bot.sandbox.server import Sandbox
+from tests.longer import one_of
 from tests.running import a_connected_bot, a_policy, environment, redrawn, the_card, until
 from tests.stories.processes import a_bot_process, a_process, ended, killed, let_leases_end
 from tests.stories.watching import REFUND
@@ -34,7 +35,7 @@ AFTER_THE_CARD = {
 }
 
 
-@pytest.mark.parametrize("boundary", BEFORE_THE_CARD)
+@pytest.mark.parametrize("boundary", one_of(BEFORE_THE_CARD))
 async def test_a_bot_killed_before_people_see_the_card_shows_it_once_when_it_is_back(
     slack: Sandbox, approvals: Approvals, redis_url: str, tenant: str, boundary: str
 ) -> None:
@@ -54,7 +55,7 @@ async def test_a_bot_killed_before_people_see_the_card_shows_it_once_when_it_is_
     assert await _decisions(redis_url, tenant, ticket.id) == ["approved"]
 
 
-@pytest.mark.parametrize("boundary", AFTER_THE_CARD)
+@pytest.mark.parametrize("boundary", one_of(AFTER_THE_CARD))
 async def test_a_bot_killed_at_a_click_decides_once_and_the_card_tells_it(
     slack: Sandbox, approvals: Approvals, redis_url: str, tenant: str, boundary: str
 ) -> None:

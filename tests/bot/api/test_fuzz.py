@@ -32,6 +32,7 @@ async def test_each_edge_of_the_document_is_answered_as_it_says(
         assert await fuzzed(url, token, tmp_path, *options) == ""
 
 
+@pytest.mark.long
 @pytest.mark.timeout(180)
 async def test_streams_of_events_are_answered_as_the_document_says(
     url: str, tokens: AgentTokens, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
