@@ -23,6 +23,7 @@ from approvals.errors import (
     DigestNotFound,
     Frozen,
     NeedsAssurance,
+    NeverGiven,
     NoOverrider,
     NotAnOption,
     NotClaimable,
@@ -106,6 +107,11 @@ def _refused(refusal: RequestRefusal, now: datetime, by: PersonId | None) -> str
             return (
                 f"{what} takes a sign-in of your own, so nothing was decided."
                 " Press Approve on its card in Slack, which leads there."
+            )
+        case NeverGiven():
+            return (
+                f"What is kept of the approval of {what} is not what was signed, so it can't be used again."
+                f" {agent} has to ask anew, and those who run this should look into it."
             )
         case AlreadyVoted():
             return f"You have approved {what} already. It needs {_still_needed(request)}."

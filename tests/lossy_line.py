@@ -33,7 +33,7 @@ class LossyLine:
         """The client must have been closed before."""
         self._server.close()
         if self._open:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 await self._all_closed.wait()
 
     def lose_reply_to(self, word: bytes) -> None:

@@ -1,8 +1,10 @@
 """The house as it runs, for stories: the unmodified service against the sandbox and a real Redis."""
 
 import asyncio
+import atexit
 import contextlib
 import secrets
+import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -14,13 +16,14 @@ from bot.sandbox.server import Sandbox
 
 T = TypeVar("T")
 WAIT_S = 20.0  # a busy machine is not a bug
-_STATES = tempfile.TemporaryDirectory(prefix="countersign-")
+_STATES = tempfile.mkdtemp(prefix="countersign-")
+atexit.register(shutil.rmtree, _STATES, ignore_errors=True)
 SECRET = {"APPROVALS_SECRET": "for tests alone: nobody must use this one"}
 
 
 def a_machine() -> dict[str, str]:
     """Where a service keeps what it has seen, if it is on a machine of its own."""
-    return {"XDG_STATE_HOME": f"{_STATES.name}/{secrets.token_hex(4)}"}
+    return {"XDG_STATE_HOME": f"{_STATES}/{secrets.token_hex(4)}"}
 
 
 def environment(slack: Sandbox, redis_url: str, tenant: str, **more: str) -> dict[str, str]:
