@@ -4,8 +4,8 @@ SUITABLE_PYTHON = for python in python3 python3.14 python3.13 python3.12 python3
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done
 PYTHON ?= $(shell $(SUITABLE_PYTHON))
 UPGRADE ?=
-# Tests wait nearly as much as they work.
-WORKERS ?= $(shell echo $$((3 * $$(getconf _NPROCESSORS_ONLN) / 2)))
+# Tests wait twice as long as they work.
+WORKERS ?= $(shell echo $$((3 * $$(getconf _NPROCESSORS_ONLN))))
 FRAMEWORKS := claude langchain openai pydantic-ai
 
 IN_VENV := .venv/bin/python
