@@ -13,7 +13,7 @@ from bot.sandbox.server import Sandbox
 WIDE, NARROW = ViewportSize(width=1280, height=900), ViewportSize(width=390, height=844)
 
 
-@pytest.fixture(params=[WIDE, NARROW], ids=["wide", "narrow"])
+@pytest.fixture(params=[WIDE, pytest.param(NARROW, marks=pytest.mark.long)], ids=["wide", "narrow"])
 async def page(
     request: pytest.FixtureRequest, browser: Browser, slack: Sandbox, bot: Service
 ) -> AsyncIterator[Page]:
