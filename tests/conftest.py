@@ -14,7 +14,11 @@ from hypothesis import settings
 from playwright.async_api import Browser, async_playwright
 from redis.asyncio import Redis
 
+from approvals.inbox import AgentInbox
+from approvals.redis_door import open_redis
+from approvals.store import Store
 from bot.redis_server import RedisServer
+from tests.builders import SIGNER, TRUSTED
 
 # A slow machine is not a bug, so no example has a time limit; the test as a whole has one.
 settings.register_profile("house", deadline=None)
@@ -59,6 +63,25 @@ async def redis_url(redis_server: RedisServer) -> str:
 def tenant() -> str:
     """A tenant that nobody else has, for tests that share a Redis."""
     return f"t{secrets.token_hex(4)}"
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    """That Redis, as the service opens it."""
+    async with open_redis(redis_url) as redis:
+        yield redis
+
+
+@pytest.fixture
+def store(redis: Redis, tenant: str) -> Store:
+    """The service's door to the requests."""
+    return Store(redis, tenant, SIGNER)
+
+
+@pytest.fixture
+def billing(redis: Redis, tenant: str) -> AgentInbox:
+    """The door of an agent that is called billing."""
+    return AgentInbox(redis, tenant, "billing", TRUSTED)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """A click on many rows is kept until every row has its result, and is carried out by one worker at a time."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -12,18 +11,11 @@ from approvals.digest import Covered, LeftOut, Row, new_digest_id
 from approvals.ids import new_id
 from approvals.keys import key
 from approvals.model import Actor, Decision, Fingerprint, PersonId, Status, Vote
-from approvals.redis_door import open_redis
 from tests.builders import T0, a_request
 
 ANA = PersonId("U0ANA")
 DONE = RowResult(is_done=True)
 REFUSED = RowResult(is_done=False, why_not="It needs a director.")
-
-
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    async with open_redis(redis_url) as redis:
-        yield redis
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
@@ -15,23 +14,11 @@ from approvals.errors import RequestNotFound
 from approvals.ids import new_id
 from approvals.keys import key
 from approvals.model import Request
-from approvals.redis_door import open_redis
 from approvals.store import Store
-from tests.builders import SIGNER, a_request
+from tests.builders import a_request
 
 CHANNEL = Place("C0APPROVALS")
 CARD = Posted(place=CHANNEL, channel="C0APPROVALS", ts="1699.22", version=2, state="drawn")
-
-
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    async with open_redis(redis_url) as redis:
-        yield redis
-
-
-@pytest.fixture
-def store(redis: Redis, tenant: str) -> Store:
-    return Store(redis, tenant, SIGNER)
 
 
 @pytest.fixture

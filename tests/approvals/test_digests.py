@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,19 +17,12 @@ from approvals.errors import DigestNotFound
 from approvals.ids import new_id
 from approvals.model import Request, RequestId
 from approvals.places import Posted, digests_in, is_somewhere
-from approvals.redis_door import open_redis
 from approvals.store import Store
 from tests.builders import SIGNER, a_request, terms
 
 REFUNDS, FLOOD = Queue("refunds", "C0APPROVALS"), Queue("burst", "C0APPROVALS")
 SOON = datetime.now(UTC) - timedelta(seconds=1)
 LATER = datetime.now(UTC) + timedelta(hours=1)
-
-
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    async with open_redis(redis_url) as redis:
-        yield redis
 
 
 @pytest.fixture

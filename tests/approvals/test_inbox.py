@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 import pytest
@@ -23,17 +23,6 @@ from tests.builders import SIGNER, TRUSTED, a_person, a_request, a_submission, t
 from tests.lossy_line import LossyLine
 
 ONE, OTHER = Fingerprint("1" * 64), Fingerprint("2" * 64)
-
-
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    async with open_redis(redis_url) as redis:
-        yield redis
-
-
-@pytest.fixture
-def billing(redis: Redis, tenant: str) -> AgentInbox:
-    return AgentInbox(redis, tenant, "billing", TRUSTED)
 
 
 @pytest.fixture

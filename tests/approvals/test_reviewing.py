@@ -1,6 +1,5 @@
 """What ran without asking is looked at afterwards: by whom, what they may say, and what becomes of it."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -45,10 +44,9 @@ from approvals.model import (
 )
 from approvals.policy import Facts, PolicyFaults, Stage, candidates, parse, terms_for
 from approvals.policy.explaining import answer
-from approvals.redis_door import open_redis
 from approvals.reviewing import UNDO_PATIENCE, is_sampled
 from approvals.store import Store
-from tests.builders import SIGNER, T0, TRUSTED, a_person, a_request, terms
+from tests.builders import T0, TRUSTED, a_person, a_request, terms
 
 ANA, KIM = a_person(), a_person(id=PersonId("U0KIM"), name="Kim Osei")
 OUT = a_person(id=PersonId("U0OUT"), principals=frozenset())
@@ -298,17 +296,6 @@ class TestThePolicy:
 
 
 # -- in Redis -----------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    async with open_redis(redis_url) as redis:
-        yield redis
-
-
-@pytest.fixture
-def store(redis: Redis, tenant: str) -> Store:
-    return Store(redis, tenant, SIGNER)
 
 
 async def a_run(store: Store, **changes: Any) -> Request:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -36,31 +36,14 @@ from approvals.inbox import AgentInbox, Inboxes
 from approvals.keys import key
 from approvals.messages import ForgedNotice, Outcome, OutcomeStatus, Permit, outcome_of, permit_of
 from approvals.model import CHANNEL, Action, Freeze, PersonId, Reach, Request, Status, Via
-from approvals.redis_door import open_redis
 from approvals.signed import SignedDecision, check_outcome, check_permit, opened, sign
 from approvals.store import Store
 from tests.approvals.deciding import an_approval
-from tests.builders import REFUND, SIGNER, T0, TRUSTED, a_person, a_question, a_request, terms
+from tests.builders import REFUND, SIGNER, T0, a_person, a_question, a_request, terms
 
 ANA, KIM = a_person(), a_person(id=PersonId("U0KIM"), name="Kim Sato")
 LESS = REFUND | {"amount": 900}
 THIEF = SigningKey.made()
-
-
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    async with open_redis(redis_url) as redis:
-        yield redis
-
-
-@pytest.fixture
-def store(redis: Redis, tenant: str) -> Store:
-    return Store(redis, tenant, SIGNER)
-
-
-@pytest.fixture
-def billing(redis: Redis, tenant: str) -> AgentInbox:
-    return AgentInbox(redis, tenant, "billing", TRUSTED)
 
 
 async def asked(store: Store, make: Callable[..., Request] = a_request, **changes: Any) -> Request:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -15,7 +14,6 @@ from approvals.dsse import Envelope, SigningKey
 from approvals.errors import InvalidCall, NotSigned
 from approvals.keys import key
 from approvals.model import Actor, Status, Via
-from approvals.redis_door import open_redis
 from approvals.signed import sign
 from approvals.signing_keys import CannotSign, SigningKeys
 from approvals.store import Store
@@ -26,12 +24,6 @@ from tests.builders import T0, VAULT
 
 ROOT = Actor(id="operator:root", name="root")
 THIEF = SigningKey.made()
-
-
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    async with open_redis(redis_url) as redis:
-        yield redis
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -43,22 +42,6 @@ from tests.lossy_line import LossyLine
 
 ANA = a_person().actor
 DECISIONS = {"approved", "edited", "rejected", "answered", "expired", "cancelled", "allowed", "denied"}
-
-
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    async with open_redis(redis_url) as redis:
-        yield redis
-
-
-@pytest.fixture
-def store(redis: Redis, tenant: str) -> Store:
-    return Store(redis, tenant, SIGNER)
-
-
-@pytest.fixture
-def billing(redis: Redis, tenant: str) -> AgentInbox:
-    return AgentInbox(redis, tenant, "billing", TRUSTED)
 
 
 def new(tenant: str, **changes: Any) -> Request:

@@ -1,7 +1,6 @@
 """A freeze against a real Redis: no permit slips past it, and what it took away comes back as it was."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -17,28 +16,11 @@ from approvals.inbox import AgentInbox
 from approvals.keys import key
 from approvals.machine import decide
 from approvals.model import Action, Freeze, OnDeadline, Reach, Remind, Request, Status, Step, Via
-from approvals.redis_door import open_redis
 from approvals.store import Store
 from bot.freezing import Freezing, Swept
-from tests.builders import SIGNER, T0, TRUSTED, a_person, a_request, terms
+from tests.builders import T0, a_person, a_request, terms
 
 ANA = a_person()
-
-
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    async with open_redis(redis_url) as redis:
-        yield redis
-
-
-@pytest.fixture
-def store(redis: Redis, tenant: str) -> Store:
-    return Store(redis, tenant, SIGNER)
-
-
-@pytest.fixture
-def billing(redis: Redis, tenant: str) -> AgentInbox:
-    return AgentInbox(redis, tenant, "billing", TRUSTED)
 
 
 def a_freeze(reach: Reach = Reach.ALL, name: str = "") -> Freeze:

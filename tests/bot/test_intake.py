@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 from redis.asyncio import Redis
@@ -16,12 +15,11 @@ from approvals.inbox import AgentInbox, Inboxes, Taken
 from approvals.messages import Cancellation, ReceiptNotice, Submission
 from approvals.model import Status
 from approvals.policy import DEFAULT
-from approvals.redis_door import open_redis
 from approvals.stages import Stages
 from approvals.store import Store
 from bot.intake import Intake
 from bot.judging import Judge
-from tests.builders import REFUND, SIGNER, TRUSTED, a_person, a_submission
+from tests.builders import REFUND, SIGNER, a_person, a_submission
 
 
 class Worker:
@@ -40,17 +38,6 @@ class Worker:
 
     async def deal(self, taken: Taken) -> None:
         await self.intake.deal(taken)
-
-
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    async with open_redis(redis_url) as redis:
-        yield redis
-
-
-@pytest.fixture
-def billing(redis: Redis, tenant: str) -> AgentInbox:
-    return AgentInbox(redis, tenant, "billing", TRUSTED)
 
 
 @pytest.fixture

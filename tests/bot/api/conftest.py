@@ -8,18 +8,11 @@ from redis.asyncio import Redis
 
 from approvals.agent_tokens import AgentTokens, Role
 from approvals.model import Actor
-from approvals.redis_door import open_redis
 from tests.clerk import Clerk, serving
 from tests.running import SECRET, a_bot, until
 from tests.stories.signing import free_port, is_serving
 
 OPERATOR = Actor(id="operator:ops", name="ops")
-
-
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    async with open_redis(redis_url) as redis:
-        yield redis
 
 
 @pytest.fixture
