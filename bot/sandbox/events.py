@@ -17,6 +17,7 @@ EVENTS = (
     "user_change", "subteam_members_changed", "subteam_updated", "member_joined_channel",
     "member_left_channel", "channel_left", "group_left", "channel_archive", "channel_unarchive",
     "group_archive", "group_unarchive", "channel_rename", "channel_id_changed", "channel_shared",
+    "app_uninstalled", "tokens_revoked",
 )  # fmt: skip
 """Every event that can happen here, by the name that a manifest subscribes to."""
 
@@ -49,12 +50,15 @@ class Events:
             "channel": self._renamed,
             "channel_id": self._id_changed,
             "shared": self._shared,
+            "revoked": self._revoked,
+            "uninstalled": self._uninstalled,
         }
 
     def follow(self, change: Change) -> None:
         """Tell the app what it subscribed to and may know."""
         teller = self._tellers.get(change.kind)
-        for name, event, place in teller(change) if teller else ():
+        is_heard = self._world.tokens.is_installed or change.kind in ("revoked", "uninstalled")
+        for name, event, place in teller(change) if teller and is_heard else ():
             if not self._world.app.hears(name) or (place is not None and not self._knows(place)):
                 continue
             event.setdefault("event_ts", self._world.workspace.new_ts())
@@ -204,6 +208,14 @@ class Events:
             "new_channel_id": place.id,
         }
         yield "channel_id_changed", event, place
+
+    def _revoked(self, change: Change) -> Told:
+        tokens = {"oauth": [], "bot": [self._world.app.bot_user]}
+        yield "tokens_revoked", {"type": "tokens_revoked", "tokens": tokens}, None
+
+    def _uninstalled(self, change: Change) -> Told:
+        yield from self._revoked(change)
+        yield "app_uninstalled", {"type": "app_uninstalled"}, None
 
     def _shared(self, change: Change) -> Told:
         place = self._place(change)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 TEAM_ID = "T0SANDBOX"
 OTHER_TEAM_ID = "T0OTHER"
@@ -52,7 +52,10 @@ class Installation:
     app_id: str = "A0COUNTERSIGN"
     bot_user: str = "U0COUNTERSIGN"
     bot_id: str = "B0COUNTERSIGN"
-    bot_token: str = "xoxb-sandbox"  # noqa: S105  opens nothing but the sandbox
+    bot_token: str = "xoxb-sandbox"  # noqa: S105  opens nothing but the sandbox; there before any OAuth
+    client_id: str = "1.sandbox"
+    client_secret: str = "sandbox-client-secret"  # noqa: S105
+    redirect_urls: tuple[str, ...] = ()
     app_token: str = "xapp-sandbox"  # noqa: S105
     signing_secret: str = "sandbox-signing-secret"  # noqa: S105
     verification_token: str = "sandbox-verification-token"  # noqa: S105
@@ -61,7 +64,9 @@ class Installation:
     events: frozenset[str] | None = None
     scopes: frozenset[str] | None = None
     messages_tab: bool = True
-    team_id: str = field(default=TEAM_ID)
+    team_id: str = TEAM_ID
+    enterprise_id: str | None = None  # of the Enterprise Grid that the workspace is of
+    is_org_wide: bool = False  # installed for all of that
 
     def command(self, name: str) -> SlashCommand | None:
         return next((command for command in self.commands if command.command == name), None)

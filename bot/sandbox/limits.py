@@ -52,6 +52,12 @@ INPUT_CHARS = 3_000  # [D] plain-text input: the most that min_length and max_le
 FILES_IN_INPUT = 10  # [D] file input
 NUMBER_CHARS = 255  # unwritten; far beyond any number
 
+# OAuth: docs.slack.dev/authentication/installing-with-oauth, …/using-token-rotation
+OAUTH_CODE_S = 600  # [D]
+ROTATED_TOKEN_S = 43_200  # [D]
+ACTIVE_TOKENS = 2  # [D] of one installation, where tokens rotate
+REFRESH_GRACE_S = 60.0  # [D] says "short"
+
 # Views: docs.slack.dev/reference/views
 VIEW_TITLE_CHARS = 24  # [D]
 VIEW_BUTTON_CHARS = 24  # [D] submit and close

@@ -15,9 +15,11 @@ def _common(world: World, kind: str, user: User) -> Json:
         "user": {"id": user.id, "username": user.name, "name": user.name, "team_id": user.team_id},
         "api_app_id": world.app.app_id,
         "token": world.app.verification_token,
-        "team": {"id": world.app.team_id, "domain": world.workspace.domain},
-        "enterprise": None,
-        "is_enterprise_install": False,
+        "team": None
+        if world.app.is_org_wide
+        else {"id": world.app.team_id, "domain": world.workspace.domain},
+        "enterprise": world.app.enterprise_id and {"id": world.app.enterprise_id, "name": "Acme Group"},
+        "is_enterprise_install": world.app.is_org_wide,
     }
 
 
@@ -98,7 +100,8 @@ def slash_command(world: World, user: User, channel: Channel, command: SlashComm
         "command": command.command,
         "text": text,
         "api_app_id": world.app.app_id,
-        "is_enterprise_install": "false",
+        **({"enterprise_id": world.app.enterprise_id} if world.app.enterprise_id else {}),
+        "is_enterprise_install": str(world.app.is_org_wide).lower(),
         "response_url": response_url(world, channel, user),
         "trigger_id": world.triggers.issue(user.id),
     }
@@ -133,6 +136,7 @@ def event(world: World, what: Json, *, ext_shared: bool = False) -> Json:
     return {
         "token": app.verification_token,
         "team_id": app.team_id,
+        **({"enterprise_id": app.enterprise_id} if app.enterprise_id else {}),
         "context_team_id": app.team_id,
         "api_app_id": app.app_id,
         "event": what,
@@ -141,11 +145,11 @@ def event(world: World, what: Json, *, ext_shared: bool = False) -> Json:
         "event_time": int(world.clock()),
         "authorizations": [
             {
-                "enterprise_id": None,
-                "team_id": app.team_id,
+                "enterprise_id": app.enterprise_id,
+                "team_id": None if app.is_org_wide else app.team_id,
                 "user_id": app.bot_user,
                 "is_bot": True,
-                "is_enterprise_install": False,
+                "is_enterprise_install": app.is_org_wide,
             }
         ],
         "is_ext_shared_channel": ext_shared,

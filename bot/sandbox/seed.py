@@ -10,6 +10,8 @@ from bot.sandbox.workspace import Workspace
 def plant(workspace: Workspace, app: Installation) -> None:
     """Fill an empty workspace."""
     for user in [*_people(), _bot(app)]:
+        if user.team_id == TEAM_ID:
+            user.team_id = app.team_id
         workspace.users[user.id] = user
     for channel in _channels(app.bot_user):
         workspace.channels[channel.id] = channel

@@ -12,13 +12,14 @@ from typing import Any, Self, TypeVar
 
 from aiohttp import web
 
-from bot.sandbox import limits, seed
+from bot.sandbox import limits, oauth_page, seed
 from bot.sandbox.background import Background
 from bot.sandbox.delivery import Delivery
 from bot.sandbox.events import Events
 from bot.sandbox.installation import (
     DEFAULT_COMMANDS,
     DEFAULT_SHORTCUTS,
+    TEAM_ID,
     Installation,
     Shortcut,
     SlashCommand,
@@ -35,6 +36,7 @@ from bot.sandbox.signed_http import SignedHttp
 from bot.sandbox.socket_mode import SocketMode
 from bot.sandbox.storage import Storage
 from bot.sandbox.web_api import WebApi
+from bot.sandbox.wire import SlackError
 from bot.sandbox.workspace import Change, Workspace
 from bot.sandbox.world import Calls, World
 
@@ -50,6 +52,9 @@ class Sandbox:
     there by signed HTTP, otherwise to whoever connected by Socket Mode. `events` and `scopes` are the
     manifest's too; None allows all. `state_file` keeps the workspace between starts. `buttons` stand in the
     page's top bar; each is awaited when it is pressed, and returns what the page then says.
+
+    With `redirect_urls` the app is not there until somebody allows it, by OAuth; `token_rotation` as the
+    manifest has it. A workspace `beside` another is reached at the same address, and knows the same app.
     """
 
     def __init__(
@@ -65,6 +70,12 @@ class Sandbox:
         state_file: Path | None = None,
         rate_limits: bool = True,
         buttons: Mapping[str, Button] | None = None,
+        redirect_urls: Iterable[str] = (),
+        token_rotation: bool = False,
+        team_id: str = TEAM_ID,
+        enterprise_id: str | None = None,
+        is_org_wide: bool = False,
+        beside: Sandbox | None = None,
         ack_timeout_s: float = limits.ACK_S,
         event_retry_delays_s: tuple[float, ...] = limits.EVENT_RETRY_DELAYS_S,
         clock: Callable[[], float] = time.time,
@@ -76,14 +87,22 @@ class Sandbox:
             scopes=None if scopes is None else frozenset(scopes),
             messages_tab=messages_tab,
             signing_secret=signing_secret,
+            redirect_urls=tuple(redirect_urls),
+            team_id=team_id,
+            enterprise_id=enterprise_id,
+            is_org_wide=is_org_wide,
         )
-        self._world = World(self.app, clock, rate_limits=rate_limits)
+        self._world = World(self.app, clock, rate_limits=rate_limits, rotates=token_rotation)
         self._background = Background()
-        transport = (
-            SignedHttp(request_url, signing_secret, clock)
-            if request_url
-            else SocketMode(self.app.app_id, clock, self._connected)
-        )
+        self._beside, self._others = beside, list[Sandbox]()
+        self._sockets: SocketMode | None
+        transport: SignedHttp | SocketMode
+        if request_url:
+            transport = SignedHttp(request_url, signing_secret, clock)
+        elif beside is not None and beside._sockets is not None:
+            transport = beside._sockets
+        else:
+            transport = SocketMode(self.app.app_id, clock, self._connected)
         self._http = transport if isinstance(transport, SignedHttp) else None
         self._sockets = transport if isinstance(transport, SocketMode) else None
         if self._sockets:
@@ -154,6 +173,10 @@ class Sandbox:
         self.workspace.watch(self._waiting.follow)
 
     async def _listen(self, host: str, port: int) -> None:
+        if self._beside is not None:
+            self._beside._others.append(self)
+            self._world.url = self._beside.url
+            return
         self._runner = web.AppRunner(self._web_app(), access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         site = web.TCPSite(self._runner, host, port)
@@ -164,7 +187,7 @@ class Sandbox:
     async def stop(self) -> None:
         """Close every connection and keep the state."""
         self._world.stopping.set()
-        if self._sockets:
+        if self._sockets and self._beside is None:
             self._sockets.abort()
         await self._background.stop()
         if self._runner is not None:
@@ -219,11 +242,22 @@ class Sandbox:
     def _connected(self) -> None:
         self.workspace.announce(Change(kind="connected"))
 
+    def uninstall(self) -> None:
+        """An admin removes the app from the workspace."""
+        self._world.tokens.end_all()
+        self.workspace.announce(Change(kind="uninstalled"))
+
+    @property
+    def bot_token(self) -> str | None:
+        """The one that the app got last."""
+        return self._world.tokens.newest
+
     def _web_app(self) -> web.Application:
         app = web.Application(client_max_size=_UPLOAD_BYTES)
-        api = WebApi(self._world)
+        api = WebApi(self._worlds)
         app.router.add_route("*", "/api/{method}", api.handle)
-        app.router.add_post("/actions/{team}/{key}", self._responses.handle)
+        app.router.add_routes(oauth_page.routes(self._worlds))
+        app.router.add_post("/actions/{team}/{key}", self._respond)
         app.router.add_post("/upload/v1/{key}", self._upload)
         app.router.add_get("/files-pri/{id}/{name:.+}", self._download)
         if self._sockets:
@@ -232,9 +266,24 @@ class Sandbox:
         app.router.add_routes(page.routes())
         return app
 
+    def _all(self) -> list[Sandbox]:
+        return [self, *self._others]
+
+    def _worlds(self) -> list[World]:
+        return [each._world for each in self._all()]
+
+    async def _respond(self, request: web.Request) -> web.Response:
+        """A response URL, of the workspace that it names."""
+        for each in self._all():
+            if each.app.team_id == request.match_info["team"]:
+                return await each._responses.handle(request)
+        return web.Response(status=404)
+
     async def _upload(self, request: web.Request) -> web.Response:
         """The address that files.getUploadURLExternal gave out; takes the bytes bare or as a form."""
-        file = self.workspace.files.get(self._world.uploads.pop(request.match_info["key"], ""))
+        key = request.match_info["key"]
+        world = next((one for one in self._worlds() if key in one.uploads), self._world)
+        file = world.workspace.files.get(world.uploads.pop(key, ""))
         if file is None:
             return web.Response(status=404, text="invalid_upload_url")
         content = await _bytes(request)
@@ -245,9 +294,13 @@ class Sandbox:
 
     async def _download(self, request: web.Request) -> web.Response:
         """What `url_private` leads to, for the app's token."""
-        file = self.workspace.files.get(request.match_info["id"])
-        if request.headers.get("Authorization") != f"Bearer {self.app.bot_token}":
+        token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        world = next((one for one in self._worlds() if one.tokens.knows(token)), self._world)
+        try:
+            world.tokens.check(token)
+        except SlackError:
             return web.Response(status=403)
+        file = world.workspace.files.get(request.match_info["id"])
         if file is None or not file.uploaded:
             return web.Response(status=404)
         return web.Response(body=file.content, content_type=file.mimetype)

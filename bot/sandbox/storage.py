@@ -28,7 +28,7 @@ class Storage:
         self._changed = asyncio.Event()
 
     def follow(self, change: Change) -> None:
-        if change.kind not in ("called", "connected", "saved", "notice", "view"):
+        if change.kind not in ("called", "connected", "saved", "notice", "view", "revoked", "uninstalled"):
             self._changed.set()
 
     def load(self) -> bool:

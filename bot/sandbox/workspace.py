@@ -12,7 +12,7 @@ from bot.sandbox.wire import Json, new_id
 ChangeKind = Literal[
     "posted", "changed", "deleted", "view", "home", "notice", "called", "user", "usergroup",
     "joined", "left", "archived", "unarchived", "channel", "channel_id", "shared", "opened_home", "read",
-    "connected", "saved",
+    "connected", "saved", "revoked", "uninstalled",
 ]  # fmt: skip
 
 

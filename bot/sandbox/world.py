@@ -12,6 +12,7 @@ from bot.sandbox.installation import Installation
 from bot.sandbox.misbehaviour import Misbehaviour
 from bot.sandbox.model import Channel
 from bot.sandbox.rates import Rates
+from bot.sandbox.tokens import Tokens
 from bot.sandbox.views import Views
 from bot.sandbox.wire import Json
 from bot.sandbox.workspace import Workspace
@@ -28,9 +29,13 @@ class Calls:
 
 
 class World:
-    def __init__(self, app: Installation, clock: Callable[[], float], *, rate_limits: bool) -> None:
+    def __init__(
+        self, app: Installation, clock: Callable[[], float], *, rate_limits: bool, rotates: bool
+    ) -> None:
         self.app = app
         self.clock = clock
+        first = None if app.redirect_urls else app.bot_token
+        self.tokens = Tokens(clock, first=first, rotates=rotates)
         self.workspace = Workspace(clock)
         self.views = Views(self.workspace)
         self.triggers = Triggers(clock)

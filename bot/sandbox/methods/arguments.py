@@ -25,7 +25,8 @@ class Method:
     handle: Handler
     tier: int
     scope: str | None = None
-    needs: Literal["bot", "app"] | None = "bot"  # which of the two tokens
+    # Which of the two tokens; or the app's own id and secret; or a token that the method is about.
+    needs: Literal["bot", "app", "client", "itself"] | None = "bot"
 
 
 def text(args: Json, name: str) -> str | None:

@@ -17,8 +17,10 @@ def api_test(world: World, args: Json) -> Json:
 def auth_test(world: World, args: Json) -> Json:
     return {
         "url": f"{world.url}/", "team": world.workspace.name, "user": "countersign",
-        "team_id": world.app.team_id, "user_id": world.app.bot_user, "bot_id": world.app.bot_id,
-        "is_enterprise_install": False,
+        "team_id": world.app.enterprise_id if world.app.is_org_wide else world.app.team_id,
+        "user_id": world.app.bot_user, "bot_id": world.app.bot_id,
+        **({"enterprise_id": world.app.enterprise_id} if world.app.enterprise_id else {}),
+        "is_enterprise_install": world.app.is_org_wide,
     }  # fmt: skip
 
 

@@ -53,6 +53,8 @@ def user(world: World, who: User, *, locale: bool = False) -> Json:
         "is_ultra_restricted": who.kind == "single_guest",
         "is_email_confirmed": True,
     }
+    if world.app.enterprise_id and who.team_id == world.app.team_id:
+        shown["enterprise_user"] = {"id": who.id, "enterprise_id": world.app.enterprise_id}
     if stranger:
         shown["is_stranger"] = True
         shown["profile"].pop("email", None)
