@@ -25,10 +25,14 @@ T = TypeVar("T")
 
 class Shape(Generic[T]):
     """What pydantic reads and writes. Its adapter takes milliseconds to make, so it is made when it is first
-    used: a command that a coding agent runs before each of its calls uses three of thirty."""
+    used: a command that a coding agent runs before each of its calls uses three of thirty.
 
-    def __init__(self, of: Any) -> None:
-        self._of = of
+    What is kept in large numbers is written tersely: without what is as it is by default. So no default of
+    such a class may ever change; tests/goldens/defaults.json holds them.
+    """
+
+    def __init__(self, of: Any, *, is_terse: bool = False) -> None:
+        self._of, self.is_terse = of, is_terse
 
     @cached_property
     def adapter(self) -> TypeAdapter[T]:
@@ -39,7 +43,7 @@ class Shape(Generic[T]):
         return self.adapter.dump_python(value, mode="json")
 
 
-REQUEST: Shape[Request] = Shape(Request)
+REQUEST: Shape[Request] = Shape(Request, is_terse=True)
 LETTER: Shape[Letter] = Shape(Annotated[Letter, Field(discriminator="letter")])
 OUTCOME: Shape[Outcome] = Shape(Outcome)
 PERMIT: Shape[Permit] = Shape(Permit)
@@ -85,6 +89,6 @@ def write(shape: Shape[T], value: T) -> str:
         InvalidCall: a text in it can't be written.
     """
     try:
-        return shape.adapter.dump_json(value).decode()
+        return shape.adapter.dump_json(value, exclude_defaults=shape.is_terse).decode()
     except ValueError as error:  # a kind of pydantic's own
         raise InvalidCall("it holds half a character (a lone surrogate), which JSON can't carry") from error

@@ -38,6 +38,7 @@ appendonly yes
 appendfsync {appendfsync}
 no-appendfsync-on-rewrite no
 maxmemory-policy noeviction
+hash-max-ziplist-value 2048
 """
 
 # PR_SET_PDEATHSIG (1) outlives exec: Redis gets SIGTERM when we die, however we die. It is asked for
