@@ -33,6 +33,13 @@ from approvals.errors import InvalidCall, Unavailable
 from approvals.replicas import ReplicatedRedis, confirmed
 from approvals.whereabouts import UNREADABLE, following
 
+try:
+    from redis.driver_info import DriverInfo
+except ImportError:  # a redis-py that has none yet
+    _DRIVER: dict[str, Any] = {}
+else:
+    _DRIVER = {"driver_info": DriverInfo()}  # made once; each connection would read its package's metadata
+
 SOCKET_S = 5.0
 BLOCK_S = 3.0  # of one blocking read: within SOCKET_S, so that a dead line is noticed while we wait
 CONNECTIONS = 64  # of one process; who wants one more waits SOCKET_S at most
@@ -85,6 +92,7 @@ def open_redis(url: str, *, tenant: str = "default", replicas: int = 0) -> Redis
         "protocol": 2,  # one shape of replies, whatever a redis-py version prefers
         "decode_responses": True,
         "encoding_errors": "backslashreplace",  # what isn't UTF-8 is no JSON then, and stops no reader
+        **_DRIVER,
     }
     if scheme in ("redis", "rediss"):
         try:

@@ -564,6 +564,7 @@ def _bolt(settings: Settings, client: AsyncWebClient, home: Home) -> AsyncApp | 
     if settings.app_token is None and settings.signing_secret is None:
         return None
     return AsyncApp(
+        name="countersign",  # else it looks through the stack for one, which takes a while
         logger=logs.bolt(),
         client=client,
         signing_secret=settings.signing_secret,

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
@@ -83,7 +84,7 @@ class Webhooks:
     ) -> None:
         self._store, self._callbacks, self._signing = store, callbacks, signing
         self._receivers, self._tell, self._lookup = receivers, tell, lookup
-        self._tls = tls or ssl.create_default_context()
+        self._tls = tls or _trusting_known_authorities()
 
     async def run(self) -> None:
         """Make calls for ever. Woken by every commit, of this process or another."""
@@ -246,6 +247,12 @@ def _obituary(kept: Kept, words: str, count: int) -> str:
         f" {count} are dead now: `countersign webhook dead` lists them, `countersign webhook redeliver ID`"
         " tries one again. This is told once in an hour."
     )
+
+
+@cache
+def _trusting_known_authorities() -> ssl.SSLContext:
+    """Made once in a process: reading a machine's certificates takes a while."""
+    return ssl.create_default_context()
 
 
 def _with_jitter(delay_s: float) -> float:
