@@ -44,6 +44,13 @@ KEPT = frozenset(
         *("bulk", "action", "before", "votes", "duration_ms", "attempted"),
     }
 )
+# The events that decide a request.
+DECISIONS = frozenset(
+    {
+        *("allowed", "denied", "approved", "edited", "rejected", "answered", "overridden", "withdrawn"),
+        *("expired", "cancelled", "undeliverable"),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

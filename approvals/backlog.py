@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,9 +10,12 @@ from redis.asyncio import Redis
 
 from approvals import wire
 from approvals.keys import key
+from approvals.model import Risk
 from approvals.redis_door import moment, ms, translated
 
 QUEUES = ("pending", "approved", "reviews", "unseen", "draw", "due", "bulks", "callbacks", "callbacks:dead")
+LOOKED_THROUGH, AT_ONCE = 1000, 100  # of what waits, the oldest: more would keep others from Redis
+UNREAD = "unread"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +25,21 @@ class Backlog:
     entries: int  # of the log, which every commit makes longer
     pulse_s: float | None  # since somebody looked after Redis; None: nobody ever did
     checkpoint_s: float | None  # since the log was last signed; None: it never was
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Terms:
+    risk: Risk = Risk.MEDIUM  # as in model.Terms: a body leaves out what is as it is by default
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rated:
+    """What is read of a request."""
+
+    terms: _Terms
+
+
+_RATED: wire.Shape[_Rated] = wire.Shape(_Rated)
 
 
 async def backlog(redis: Redis, tenant: str) -> Backlog:
@@ -49,6 +68,32 @@ async def backlog(redis: Redis, tenant: str) -> Backlog:
         pulse_s=(ms(now) - int(pulse)) / 1000 if pulse and str(pulse).isdecimal() else None,
         checkpoint_s=_checkpoint_s(checkpoint, ms(now)),
     )
+
+
+async def risks(redis: Redis, tenant: str) -> dict[str, int]:
+    """How many requests wait for people, by risk; beyond the LOOKED_THROUGH oldest as `unread`.
+
+    Raises:
+        Unavailable: Redis was away.
+    """
+    found: Counter[str] = Counter(dict.fromkeys((*Risk, UNREAD), 0))
+    pending = key(tenant, "pending")
+    with translated(redis):
+        waiting, ids = await redis.zcard(pending), await redis.zrange(pending, 0, LOOKED_THROUGH - 1)
+        for start in range(0, len(ids), AT_ONCE):
+            async with redis.pipeline(transaction=False) as pipe:
+                for id in ids[start : start + AT_ONCE]:
+                    pipe.hget(key(tenant, "request", str(id)), "body")
+                found.update(_risk(body) for body in await pipe.execute() if body is not None)
+    found[UNREAD] += max(0, waiting - LOOKED_THROUGH)
+    return dict(found)
+
+
+def _risk(body: str) -> str:
+    try:
+        return wire.read(_RATED, body).terms.risk
+    except wire.Unreadable:
+        return UNREAD
 
 
 def _since(first: Sequence[tuple[str, float]], now_ms: int) -> float:

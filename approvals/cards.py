@@ -77,10 +77,11 @@ class Cards:
         wish = wire.write(wire.POSTED, Posted(place=place, channel=channel, thread_ts=thread_ts))
         cards = self._cards(request_id)
         with translated(self._redis):
+            now = await ms_from_now(self._redis, 0)
             async with self._redis.pipeline() as pipe:
                 pipe.hsetnx(cards, place, wish)
                 pipe.expire(cards, KEPT_S)
-                pipe.zadd(self._draw, {request_id: 0}, nx=True)
+                pipe.zadd(self._draw, {request_id: now}, nx=True)
                 pipe.hget(cards, place)
                 kept = (await pipe.execute())[-1]
         return _places({place: kept})
@@ -101,9 +102,10 @@ class Cards:
 
     async def draw_again(self, ids: Iterable[RequestId]) -> None:
         """Mark them as to be drawn, although nothing of theirs has changed."""
-        if wanted := {str(id): 0 for id in ids}:
+        if wanted := [str(id) for id in ids]:
             with translated(self._redis):
-                await self._redis.zadd(self._draw, wanted, nx=True)
+                now = await ms_from_now(self._redis, 0)
+                await self._redis.zadd(self._draw, dict.fromkeys(wanted, now), nx=True)
 
     async def shown_frozen(self, request_id: RequestId) -> None:
         """Its cards are about to say that it is frozen."""
@@ -158,8 +160,7 @@ class Cards:
         for posted in left:
             await self.forget_place(request_id, posted.place)
         if left:
-            with translated(self._redis):
-                await self._redis.zadd(self._draw, {request_id: 0}, nx=True)
+            await self.draw_again([request_id])
 
     async def shown_by(self, channel: str, ts: str) -> RequestId | None:
         """The request that a message shows."""

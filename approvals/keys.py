@@ -52,6 +52,7 @@ SHAPES: dict[str, tuple[str, ...]] = {
     "epoch": (),
     "pulse": (),
     "audit": (),
+    "counts": (),
     "audit:seq": (),
     "audit:head": (),
     "audit:beside": (),

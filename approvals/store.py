@@ -132,6 +132,7 @@ class Store:
         self._claim = script(redis, "claim")
         self._refuse = script(redis, "refuse", is_told=True)
         self.guard: Callable[[], None] = lambda: None  # raises Unavailable where nothing is to be decided
+        self.heard: Callable[[Entry, Request | None], None] = lambda entry, request: None  # what was logged
 
     async def now(self) -> datetime:
         """Redis's own clock, by which everything is judged."""
@@ -205,7 +206,11 @@ class Store:
         if reply == [GRANT_SPENT]:
             raise GrantSpent
         is_new, short, *body = reply
-        return replace(after, short=short) if is_new else stored(body[0], short)
+        if not is_new:
+            return stored(body[0], short)
+        for entry in (first, second):
+            self.heard(entry, after)
+        return replace(after, short=short)
 
     async def get(self, request_id: RequestId) -> tuple[Request, datetime]:
         """The request, and Redis's clock, read together.
@@ -482,7 +487,10 @@ class Store:
         after = self._signed(kept.request, evolved, event, wanted.via)
         entry = link(kept.head, entry_of(kept.request, after, event, via=wanted.via))
         seq = await self._committed(kept, after, event, entry)
-        return None if seq is None else Change(request=after, event=event, seq=seq)
+        if seq is None:
+            return None
+        self.heard(entry, after)
+        return Change(request=after, event=event, seq=seq)
 
     def _signed(self, before: Request | None, after: Request, event: Event, via: Via) -> Request:
         """With its signature, if this version is an end, or leave to run that ends at another time.
@@ -606,6 +614,7 @@ class Store:
                         keys=[self._audit, self._seq, head_key, *keys],
                         args=[head, wire.write(wire.ENTRY, linked), linked.hash, *args],
                     )
+        self.heard(entry, None)
         return entry.at
 
 

@@ -33,6 +33,7 @@ from approvals.callbacks import Callbacks
 from approvals.cards import Cards
 from approvals.checkpoint_book import CheckpointBook
 from approvals.daily_book import DailyBook
+from approvals.counts import Counts
 from approvals.digests import Digests
 from approvals.epochs import Epochs
 from approvals.errors import ApprovalsError, Unavailable
@@ -61,6 +62,7 @@ from bot.channels import Channels
 from bot.checkpoints import Checkpoints
 from bot.continuity import Continuity, file_of
 from bot.daily import DailyThreads
+from bot.counting import CountedSlack, count
 from bot.daily_posting import DailyPosting
 from bot.deadlines import Deadlines
 from bot.desk import Desk
@@ -115,6 +117,7 @@ class Service:
     cards: Cards
     digests: Digests
     policy_file: PolicyFile
+    counts: Counts
     slack: Slack | None
     vault: Vault | None  # None where nothing is decided
     signing: SigningKeys | None  # likewise
@@ -158,6 +161,7 @@ async def built(settings: Settings, *, with_slack: bool = True) -> AsyncIterator
     )
     redis = durability.redis_of(settings)
     try:
+    counts = Counts(redis, settings.tenant)
         vault = vaults.opened(settings.secret, settings.secret_file, settings.state) if with_slack else None
         signing = SigningKeys(redis, settings.tenant, vault) if vault else None
         masker = Masker(
@@ -166,13 +170,14 @@ async def built(settings: Settings, *, with_slack: bool = True) -> AsyncIterator
         )
         store, cards = Store(redis, settings.tenant, signing, masker), Cards(redis, settings.tenant)
         await _check_redis(redis, settings)
+        store.heard = partial(count, counts)
         if signing is not None:
             await signing.start()
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SLACK_CALL_S)) as session:
             has_slack = with_slack and settings.bot_token is not None
             slack = None
             if has_slack:
-                slack = await _slack(settings, session, redis, store, cards, policy_file, vault)
+                slack = await _slack(settings, session, redis, store, cards, policy_file, vault, counts)
             continuity = _continuity(settings, redis, store, vault, slack) if vault else None
             if continuity is not None:
                 await continuity.look()
@@ -183,6 +188,7 @@ async def built(settings: Settings, *, with_slack: bool = True) -> AsyncIterator
                 cards=cards,
                 digests=Digests(redis, settings.tenant),
                 policy_file=policy_file,
+                counts=counts,
                 slack=slack,
                 vault=vault,
                 signing=signing,
@@ -190,6 +196,7 @@ async def built(settings: Settings, *, with_slack: bool = True) -> AsyncIterator
             )
     finally:
         await redis.aclose()
+        await counts.flush()
 
 
 async def run(service: Service, role: Role) -> None:
@@ -242,6 +249,7 @@ async def run(service: Service, role: Role) -> None:
 def _look_after(service: Service, tasks: asyncio.TaskGroup) -> None:
     """What every process does that decides anything."""
     if service.signing is not None:
+    tasks.create_task(service.counts.run(), name="counts")
         tasks.create_task(service.signing.run(), name="signing keys")
     if service.continuity is not None:
         tasks.create_task(service.continuity.run(), name="continuity")
@@ -484,14 +492,17 @@ async def _slack(
     policy_file: PolicyFile,
     vault: Vault | None,
 ) -> Slack:
-    client = AsyncWebClient(
+    client = CountedSlack(
+        counts,
         token=settings.bot_token,
         base_url=settings.slack_api_url,
+    counts: Counts,
         session=session,
         retry_handlers=[],  # a repeated post is a second post; who may repeat decides it for themselves
     )
     home = await _home(client)
-    readers = AsyncWebClient(
+    readers = CountedSlack(
+        counts,
         token=settings.bot_token,
         base_url=settings.slack_api_url,
         session=session,

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 import yaml
-from prometheus_client import generate_latest
+from prometheus_client.metrics import MetricWrapperBase
 from redis.asyncio import Redis
 
 from bot.api.measures import Measures
+from bot.counting import LABELS
 
 ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "deploy"
@@ -97,12 +98,37 @@ def test_composed_the_service_is_given_variables_that_it_reads() -> None:
     assert given <= ENV_KNOWN
 
 
-async def test_alerts_ask_only_for_what_is_measured(redis_url: str, tenant: str) -> None:
-    async with Redis.from_url(redis_url, decode_responses=True) as redis:
-        measures = Measures(redis, tenant)
-        await measures.text()
-        measured = set(re.findall(r"^(countersign_\w+)", generate_latest(measures._registry).decode(), re.M))
+@pytest.fixture
+async def measured(redis: Redis, tenant: str) -> dict[str, set[str]]:
+    """The labels of each thing that is measured, by its name."""
+    measures = Measures(redis, tenant)
+    text = (await measures.text()).decode()
+    labels = {f"countersign_{name}_total": set(of) for name, of in LABELS.items()}
+    labels |= {
+        name: set(each._labelnames)
+        for name, each in measures._registry._names_to_collectors.items()
+        if isinstance(each, MetricWrapperBase)
+    }
+    return {name: labels[name] for name in re.findall(r"^# TYPE (countersign_\w+)", text, re.M)}
+
+
+def test_alerts_ask_only_for_what_is_measured(measured: dict[str, set[str]]) -> None:
     rules = yaml.safe_load((DEPLOY / "prometheus" / "alerts.yaml").read_text())["groups"][0]["rules"]
+    assert len({rule["alert"] for rule in rules}) == len(rules)
     for rule in rules:
-        assert set(re.findall(r"countersign_\w+", rule["expr"])) <= measured, rule["alert"]
+        asked = re.findall(r"(countersign_\w+)(?:\{(.*?)\})?", rule["expr"])
+        assert asked
+        for name, labels in asked:
+            assert set(re.findall(r"(\w+)=", labels)) <= measured[name], rule["alert"]
+        assert rule["labels"]["severity"] in ("page", "ticket")
         assert rule["annotations"]["summary"]
+
+
+def test_each_measure_is_told_with_its_labels(measured: dict[str, set[str]]) -> None:
+    page = (ROOT / "docs" / "operations.md").read_text().split("## Measures")[1].split("\n## ")[0]
+    told = {
+        f"countersign_{name}": set(filter(None, labels.split(", ")))
+        for row in re.findall(r"^\| (`.*?) \|", page, re.M)
+        for name, labels in re.findall(r"`(\w+)(?:\{(.*?)\})?`", row)
+    }
+    assert told == measured

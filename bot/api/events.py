@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from redis.asyncio import Redis
 
 from approvals.asked import agents_of
-from approvals.audit import Entry
+from approvals.audit import DECISIONS, Entry
 from approvals.errors import ApprovalsError
 from approvals.model import RequestId
 from approvals.store import Store
@@ -35,10 +35,6 @@ TOLD = {
         *("confirmed", "flagged", "undo_asked", "undone", "undo_failed", "held", "released"),
     )
 } | {"asked": "approval_required"}
-DECISIONS = {
-    *("allowed", "denied", "approved", "edited", "rejected", "answered", "overridden", "withdrawn"),
-    *("expired", "cancelled", "undeliverable"),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

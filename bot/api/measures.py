@@ -3,16 +3,41 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 from redis.asyncio import Redis
 
-from approvals.backlog import backlog
+from approvals.backlog import backlog, risks
+from approvals.counts import Counts
 from approvals.errors import Unavailable
+from bot.counting import DECIDED, LABELS, REFUSED, SLACK_CALLS
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 30, 60)
+
+PROBLEM = web.ResponseKey("problem", str)  # where an answer says of which kind it is
+_ADDED = {
+    DECIDED: "Requests that were decided, by people, rules or time",
+    REFUSED: "Attempts that were not let through",
+    SLACK_CALLS: "Calls of Slack's Web API",
+}
+
+
+class _Added(Collector):
+    """What all processes have counted."""
+
+    def __init__(self) -> None:
+        self.known: Mapping[str, Mapping[tuple[str, ...], int]] = {}
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        for name, words in _ADDED.items():
+            family = CounterMetricFamily(f"countersign_{name}", words, labels=LABELS[name])
+            for labels, count in self.known.get(name, {}).items():
+                family.add_metric(labels, count)
+            yield family
 
 
 class Measures:
@@ -20,6 +45,7 @@ class Measures:
 
     def __init__(self, redis: Redis, tenant: str) -> None:
         self._redis, self._tenant = redis, tenant
+        self._counts = Counts(redis, tenant)
         self._registry = CollectorRegistry()
         self._calls = Counter(
             "countersign_api_requests",
@@ -34,6 +60,12 @@ class Measures:
             buckets=SECONDS,
             registry=self._registry,
         )
+        self._problems = Counter(
+            "countersign_api_problems",
+            "Calls that were answered with a problem, by its kind",
+            ("route", "kind"),
+            registry=self._registry,
+        )
         self._open = Gauge(
             "countersign_api_open",
             "Calls that are not answered yet, waits and streams among them",
@@ -44,6 +76,12 @@ class Measures:
             "countersign_requests",
             "Requests that wait: for people, for their agent, to be drawn, …",
             ("queue",),
+            registry=self._registry,
+        )
+        self._pending = Gauge(
+            "countersign_pending",
+            "Requests that wait for people, by risk",
+            ("risk",),
             registry=self._registry,
         )
         self._entries = Gauge(
@@ -66,6 +104,8 @@ class Measures:
             registry=self._registry,
         )
         self._is_up = Gauge("countersign_redis_up", "Whether Redis answers", registry=self._registry)
+        self._added = _Added()
+        self._registry.register(self._added)
 
     def middleware(self) -> Callable[..., Awaitable[web.StreamResponse]]:
         """Count and time each call."""
@@ -81,6 +121,8 @@ class Measures:
                 with self._open.labels(route).track_inprogress():
                     response = await handler(request)
                 status = response.status
+                if kind := response.get(PROBLEM):
+                    self._problems.labels(route, kind).inc()
             finally:
                 self._calls.labels(route, request.method, status).inc()
                 self._seconds.labels(route).observe(time.perf_counter() - began)
@@ -92,6 +134,8 @@ class Measures:
         """All of it, as Prometheus reads it."""
         try:
             found = await backlog(self._redis, self._tenant)
+            pending = await risks(self._redis, self._tenant)
+            self._added.known = await self._counts.read()
         except Unavailable:
             self._is_up.set(0)
         else:
@@ -99,6 +143,8 @@ class Measures:
             self._entries.set(found.entries)
             self._pulse.set(found.pulse_s or 0)
             self._checkpoint.set(found.checkpoint_s or 0)
+            for risk, count in pending.items():
+                self._pending.labels(risk).set(count)
             for queue, length in found.lengths.items():
                 self._queue.labels(queue).set(length)
                 self._oldest.labels(queue).set(found.oldest_s[queue])

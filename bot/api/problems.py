@@ -20,6 +20,7 @@ from approvals.errors import (
     RequestNotFound,
     Unavailable,
 )
+from bot.api.measures import PROBLEM
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +71,7 @@ class Problem:
     detail: str
 
 
-PROBLEM = TypeAdapter(Problem)
+_SHAPE = TypeAdapter(Problem)
 
 
 class Trouble(ApprovalsError):
@@ -85,12 +86,14 @@ def answer(trouble: Trouble) -> web.Response:
     """The answer that tells a trouble."""
     status, title = KINDS[trouble.kind]
     problem = Problem(type=f"/docs#{trouble.kind}", title=title, status=status, detail=str(trouble))
-    return web.Response(
+    response = web.Response(
         status=status,
-        body=PROBLEM.dump_json(problem),
+        body=_SHAPE.dump_json(problem),
         content_type=CONTENT_TYPE,
         headers=trouble.headers,
     )
+    response[PROBLEM] = trouble.kind
+    return response
 
 
 @web.middleware
