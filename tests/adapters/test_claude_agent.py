@@ -111,6 +111,7 @@ async def test_what_people_rejected_does_not_run(
     assert "not on a Friday" in site.heard[0]
 
 
+@pytest.mark.long
 @with_claude_code
 async def test_a_tool_that_fails_is_reported_as_failed(
     site: Site, approvals: Approvals, clerk: Clerk

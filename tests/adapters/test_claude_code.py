@@ -86,6 +86,7 @@ async def test_what_people_approved_runs_and_is_reported(event: str, session: Se
     assert done.receipt is not None and done.receipt.result == "changed"
 
 
+@pytest.mark.long
 async def test_the_settings_on_the_page_are_all_it_takes(session: Session, clerk: Clerk) -> None:
     clerk.habit = yes
     (shown,) = re.findall(r"```json\n(.*?)```", a_page("claude_code").text, re.DOTALL)
@@ -108,13 +109,15 @@ async def test_what_people_rejected_does_not_run_and_claude_reads_why(
 
 @pytest.mark.parametrize(
     "command",
-    [
-        pytest.param("no-such-command hook claude || exit 2", id="which isn't there"),
-        pytest.param(
-            f"{sys.executable} -c 'import os; os.kill(os.getpid(), 9)' || exit 2", id="which is killed"
-        ),
-        pytest.param(f"REDIS_URL=redis://127.0.0.1:1 {HOOK}", id="without redis"),
-    ],
+    one_of(
+        [
+            pytest.param("no-such-command hook claude || exit 2", id="which isn't there"),
+            pytest.param(
+                f"{sys.executable} -c 'import os; os.kill(os.getpid(), 9)' || exit 2", id="which is killed"
+            ),
+            pytest.param(f"REDIS_URL=redis://127.0.0.1:1 {HOOK}", id="without redis"),
+        ]
+    ),
 )
 async def test_a_hook_that_fails_lets_nothing_run(command: str, session: Session, clerk: Clerk) -> None:
     clerk.habit = yes

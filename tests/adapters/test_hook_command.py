@@ -13,9 +13,10 @@ from approvals.model import Status
 from tests.adapters.hooking import COUNTERSIGN, PUSH, Hook, Said, hook
 from tests.adapters.pages import a_page
 from tests.clerk import Clerk, yes
+from tests.longer import one_of
 
 
-@pytest.fixture(params=["claude", "gemini"])
+@pytest.fixture(params=one_of(["claude", "gemini"]))
 def asks(request: pytest.FixtureRequest, redis_url: str, tenant: str) -> Hook:
     return hook(request.param, redis_url, tenant)
 

@@ -167,4 +167,4 @@ class Promises(LifeOfARequest):
 
 
 TestPromises = Promises.TestCase
-TestPromises.settings = settings(max_examples=300, stateful_step_count=30)
+TestPromises.settings = settings(max_examples=150, stateful_step_count=30)

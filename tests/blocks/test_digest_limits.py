@@ -60,7 +60,7 @@ def test_whatever_a_digest_holds_it_keeps_the_limits_and_hides_nothing(
         held(made)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(requests())
 def test_what_is_whole_in_a_row_says_every_letter(request: Request) -> None:
     row = row_words(request)

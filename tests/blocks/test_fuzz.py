@@ -246,7 +246,7 @@ def held(drawn: Any) -> None:
         check_message(drawn.text, drawn.blocks)
 
 
-@settings(max_examples=40, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, suppress_health_check=list(HealthCheck))
 @given(requests())
 def test_everything_drawn_keeps_slacks_limits(request: Request) -> None:
     for drawn in (*everything(request), *lists(request), card(request, T0 + timedelta(days=30))):
@@ -322,7 +322,7 @@ UNSEEN = re.compile(
 
 
 @pytest.mark.attack("F79", "F80")
-@settings(max_examples=40, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, suppress_health_check=list(HealthCheck))
 @given(requests())
 @example(a_request(args={"a": NASTY[3]}, created_at=T0))
 def test_nothing_hides_and_nothing_is_markup(request: Request) -> None:
@@ -370,7 +370,7 @@ def texts_in(item: Any) -> Iterator[str]:
             yield from texts_in(inner)
 
 
-@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(requests())
 def test_a_form_that_nobody_touched_changes_nothing(request: Request) -> None:
     if offer_for(request) is Offer.FILE or not has_fields(request):

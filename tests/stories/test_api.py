@@ -255,6 +255,7 @@ async def test_an_edit_goes_through_the_policy_again(redis_url: str, tenant: str
                 assert (outcome["status"], outcome["args"]) == ("approved", {"amount": 6_000})
 
 
+@pytest.mark.long
 @pytest.mark.timeout(180)
 async def test_no_call_of_a_front_end_is_answered_otherwise_than_the_document_says(
     house: House, agent: ClientSession, tmp_path: Path

@@ -6,12 +6,13 @@ import pytest
 
 from bot.sandbox.server import Sandbox
 from tests.adapters.hooking import PUSH, hook
+from tests.longer import one_of
 from tests.running import redrawn, the_card
 
 pytestmark = pytest.mark.usefixtures("bot")
 
 
-@pytest.mark.parametrize("harness", ["claude", "gemini"])
+@pytest.mark.parametrize("harness", one_of(["claude", "gemini"]))
 async def test_a_command_runs_once_somebody_has_clicked(
     harness: str, slack: Sandbox, redis_url: str, tenant: str
 ) -> None:

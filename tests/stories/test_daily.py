@@ -20,6 +20,7 @@ from bot.sandbox.model import Message
 from bot.sandbox.server import Sandbox
 from bot.sending import Sending
 from tests.blocks.test_proposals import a_proposal
+from tests.longer import one_of
 from tests.running import a_connected_bot, a_policy, environment, the_card, the_dialog, until
 from tests.stories.processes import a_process, killed
 
@@ -150,7 +151,7 @@ async def test_it_is_told_once_however_many_look_and_however_often(
     assert len(daily(slack)) == 1
 
 
-@pytest.mark.parametrize("fault", ["drop", "500"])
+@pytest.mark.parametrize("fault", one_of(["drop", "500"]))
 async def test_a_post_whose_reply_was_lost_is_looked_for_before_another(
     slack: Sandbox, bot: Service, approvals: Approvals, fault: MethodFault
 ) -> None:
@@ -162,7 +163,7 @@ async def test_a_post_whose_reply_was_lost_is_looked_for_before_another(
     assert len(daily(slack)) == 1
 
 
-@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("moment", one_of(["before", "after"]))
 async def test_whoever_comes_after_a_worker_that_was_killed_goes_on_where_it_ended(
     slack: Sandbox,
     bot: Service,
@@ -231,7 +232,7 @@ async def test_what_came_after_the_morning_is_told_the_next_one(
     await told(bot, slack, await next_morning(bot))
 
 
-@pytest.mark.parametrize("fault", ["429", "500", "drop"])
+@pytest.mark.parametrize("fault", one_of(["429", "500", "drop"]))
 async def test_without_a_picture_there_are_still_the_words(
     slack: Sandbox, bot: Service, approvals: Approvals, fault: MethodFault
 ) -> None:

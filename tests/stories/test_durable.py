@@ -131,6 +131,7 @@ async def test_it_asks_and_ends_and_the_next_start_finds_the_outcome_by_the_key(
     assert scene.payments.paid == [request.id]
 
 
+@pytest.mark.long
 async def test_it_is_called_back_when_a_person_has_decided(scene: Scene) -> None:
     async with serving(scene):
         assert await scene.start() == "nobody has decided yet"
@@ -182,6 +183,7 @@ async def test_killed_between_claim_and_receipt_it_finds_out_how_far_it_came_and
     assert len(scene.payments.paid) == payments
 
 
+@pytest.mark.long
 async def test_while_one_is_paying_another_keeps_out_of_its_way(scene: Scene) -> None:
     await scene.start()
     await scene.approve()

@@ -13,6 +13,7 @@ from bot.app import Service
 from bot.sandbox.model import Message
 from bot.sandbox.server import Sandbox
 from tests.builders import a_request, terms
+from tests.longer import one_of
 from tests.running import a_connected_bot, environment, redrawn, the_card, the_dialog, until
 from tests.stories.watching import REFUND, events, formatted, logged
 
@@ -157,7 +158,7 @@ async def test_after_an_outage_every_step_comes_once_though_two_workers_run(
         assert (await events(bot, request.id)).count("reminded") == 5
 
 
-@pytest.mark.parametrize("fault", ["drop", "500", "429"])
+@pytest.mark.parametrize("fault", one_of(["drop", "500", "429"]))
 async def test_a_ping_is_posted_once_whatever_slack_answers(slack: Sandbox, bot: Service, fault: str) -> None:
     ladder = (Step(after_s=1, remind=Remind.CHANNEL), Step(after_s=2, remind=Remind.CHANNEL))
     request = await a_pending(bot, ladder=ladder)

@@ -78,6 +78,7 @@ async def test_a_bot_killed_at_a_click_decides_once_and_the_card_tells_it(
     assert await _decisions(redis_url, tenant, ticket.id) == ["approved"]
 
 
+@pytest.mark.long
 async def test_asked_to_stop_the_bot_leaves_without_a_word_and_its_work_is_finished_later(
     slack: Sandbox, approvals: Approvals, redis_url: str, tenant: str, tmp_path: Path
 ) -> None:

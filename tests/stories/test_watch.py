@@ -202,6 +202,7 @@ async def test_nobody_approves_what_they_could_not_see_to_its_end(
         assert (await approvals.wait(ticket.id, timeout=10)).status == "approved"
 
 
+@pytest.mark.long
 async def test_an_edit_that_is_for_others_is_sent_to_them_if_it_is_meant_so(
     approvals: Approvals, bot: Service, env: dict[str, str], tmp_path: Path
 ) -> None:
@@ -254,6 +255,7 @@ async def test_a_question_is_answered(
         assert await asking == answer
 
 
+@pytest.mark.long
 async def test_a_question_may_be_taken_over(approvals: Approvals, bot: Service, env: dict[str, str]) -> None:
     async with watching(env) as terminal, asyncio.TaskGroup() as group:
         asking = group.create_task(_taken_over(approvals))
@@ -271,6 +273,7 @@ async def _taken_over(approvals: Approvals) -> str:
     return str(taken.value)
 
 
+@pytest.mark.long
 async def test_who_is_mapped_to_nobody_sees_nothing(
     slack: Sandbox, bot: Service, env: dict[str, str], tmp_path: Path
 ) -> None:

@@ -34,6 +34,7 @@ async def test_the_page_asks_nobody_but_us(url: str) -> None:
     assert "://" not in page
 
 
+@pytest.mark.long
 async def test_the_page_draws_the_document_and_tries_a_call(url: str, token: str, browser: Browser) -> None:
     page = await browser.new_page()
     faults: list[str] = []

@@ -165,6 +165,7 @@ async def test_a_click_turns_the_message_into_its_result_for_everybody(
         await expect(control(page, "approve")).to_have_count(0)
 
 
+@pytest.mark.long
 async def test_a_pressed_button_shows_that_it_waits_for_the_app(
     slack: Sandbox, app: App, browser: Browser
 ) -> None:
@@ -177,6 +178,7 @@ async def test_a_pressed_button_shows_that_it_waits_for_the_app(
     await expect(control(page, "approve")).to_have_count(0)
 
 
+@pytest.mark.long
 async def test_a_click_that_nobody_answers_is_said_to_have_failed(slack: Sandbox, browser: Browser) -> None:
     client = AsyncWebClient(token="xoxb-sandbox", base_url=slack.api_url)
     await client.chat_postMessage(channel="C0APPROVALS", text="Refund?", blocks=CARD)
@@ -201,6 +203,7 @@ async def test_who_one_is_decides_what_one_sees(slack: Sandbox, app: App, browse
     assert page.url.endswith("#U0KIM/C0APPROVALS")
 
 
+@pytest.mark.long
 async def test_nobody_becomes_an_app_or_somebody_deactivated(slack: Sandbox, browser: Browser) -> None:
     page = await a_tab(browser, slack)
     await page.locator("[data-testid=switcher]").click()
@@ -212,6 +215,7 @@ async def test_nobody_becomes_an_app_or_somebody_deactivated(slack: Sandbox, bro
         )
 
 
+@pytest.mark.long
 async def test_an_address_with_nobody_behind_it_leads_back_to_somebody(
     slack: Sandbox, browser: Browser
 ) -> None:
@@ -252,6 +256,7 @@ async def test_a_dialog_says_what_is_wrong_and_closes_when_it_is_right(
     ]
 
 
+@pytest.mark.long
 async def test_a_dialog_keeps_focus_inside_and_gives_it_back(
     slack: Sandbox, app: App, browser: Browser
 ) -> None:
@@ -270,6 +275,7 @@ async def test_a_dialog_keeps_focus_inside_and_gives_it_back(
     assert slack.person("U0ANA").view is None
 
 
+@pytest.mark.long
 async def test_a_menu_is_walked_with_arrow_keys(slack: Sandbox, app: App, browser: Browser) -> None:
     await app.post(blocks=CARD)
     page = await a_tab(browser, slack)
@@ -282,6 +288,7 @@ async def test_a_menu_is_walked_with_arrow_keys(slack: Sandbox, app: App, browse
     assert app.chosen == ["Snooze"]
 
 
+@pytest.mark.long
 async def test_a_command_completes_itself_and_only_its_author_sees_the_answer(
     slack: Sandbox, app: App, browser: Browser
 ) -> None:
@@ -302,6 +309,7 @@ async def test_a_command_completes_itself_and_only_its_author_sees_the_answer(
     assert only_ephemeral(slack, "U0KIM") is None
 
 
+@pytest.mark.long
 async def test_people_write_mention_and_reply_in_threads(slack: Sandbox, app: App, browser: Browser) -> None:
     ts = await app.post("Anything new?")
     page = await a_tab(browser, slack)
@@ -344,6 +352,7 @@ async def test_nothing_that_a_message_says_becomes_markup_or_leaves_the_computer
     assert [url for url in asked if not url.startswith((slack.url, "data:"))] == []
 
 
+@pytest.mark.long
 async def test_an_edit_leaves_scrolling_and_half_typed_words_alone(
     slack: Sandbox, app: App, browser: Browser
 ) -> None:
@@ -364,12 +373,14 @@ async def test_an_edit_leaves_scrolling_and_half_typed_words_alone(
     await expect(page.locator("[data-testid=composer]")).to_be_focused()
 
 
+@pytest.mark.long
 async def test_the_home_tab_shows_what_the_app_publishes(slack: Sandbox, app: App, browser: Browser) -> None:
     page = await a_tab(browser, slack)
     await page.locator("[data-testid=sidebar] [data-channel=home]").click()
     await expect(page.locator("[data-testid=home-view]")).to_contain_text("Nothing waits for you")
 
 
+@pytest.mark.long
 async def test_unread_messages_are_counted_until_somebody_looks(slack: Sandbox, browser: Browser) -> None:
     page = await a_tab(browser, slack)
     row = page.locator("[data-testid=sidebar] [data-channel=C0GENERAL]")
@@ -380,6 +391,7 @@ async def test_unread_messages_are_counted_until_somebody_looks(slack: Sandbox, 
     await expect(row.locator(".count")).to_have_count(0)
 
 
+@pytest.mark.long
 async def test_on_a_phone_the_channels_are_a_drawer(slack: Sandbox, browser: Browser) -> None:
     page = await a_tab(browser, slack, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     sidebar = page.locator("[data-testid=sidebar]")

@@ -83,6 +83,7 @@ async def test_the_page_draws_uploads_and_blocks_with_their_alt_text(
     await page.close()
 
 
+@pytest.mark.long
 async def test_whoever_runs_the_sandbox_gives_its_page_buttons(browser: Browser) -> None:
     pressed = asyncio.Event()
 
