@@ -4,15 +4,15 @@ SUITABLE_PYTHON = for python in python3 python3.14 python3.13 python3.12 python3
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done
 PYTHON ?= $(shell $(SUITABLE_PYTHON))
 UPGRADE ?=
-# Tests wait twice as long as they work.
-WORKERS ?= $(shell echo $$((3 * $$(getconf _NPROCESSORS_ONLN))))
+# Tests wait as long as they work.
+WORKERS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 FRAMEWORKS := claude langchain openai pydantic-ai
 
 IN_VENV := .venv/bin/python
 TESTS := $(IN_VENV) -m pytest -m "not long"
 PIP := $(IN_VENV) -m pip --quiet --disable-pip-version-check --no-input
-# What is imported compiles itself then; a third of the install would go into what never is.
-INSTALL := $(PIP) install --require-hashes --no-compile
+# The pins name all that is needed, so there is nothing to resolve; and what is imported compiles itself then.
+INSTALL := $(PIP) install --require-hashes --no-deps --no-compile
 COMPILE := .venv/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
 	--custom-compile-command "make pins" $(UPGRADE)
 
@@ -28,8 +28,10 @@ setup: .venv/.service redis ## Build .venv with the service and the `countersign
 demo: .venv/.service redis ## Try it: a Slack in a browser tab, the bot, a sample agent; no accounts
 	@$(IN_VENV) -m bot demo
 
+# Before the first time everything is compiled once, and not by all processes at once.
 test: .venv/.frameworks redis ## Run the checks: lint, format, types and tests; the tests as well when others have failed
 	@$(MAKE) --no-print-directory check & checking=$$!; \
+		test -e .venv/.compiled || { $(TESTS) --collect-only --quiet >/dev/null && touch .venv/.compiled; }; \
 		$(TESTS) --numprocesses $(WORKERS) || { \
 			echo "What failed runs once more, alone: a machine that is busy makes waits too short."; \
 			$(TESTS) --last-failed --last-failed-no-failures none; }; tested=$$?; \
@@ -117,6 +119,6 @@ clean: ## Remove what was built (what the demo keeps stays)
 redis: .venv/.service
 	@$(IN_VENV) -m bot.redis_server >/dev/null 2>&1 || { \
 		echo "Installing Redis …"; \
-		$(INSTALL) --no-deps --upgrade --python-version 3.12 --only-binary :all: --target \
+		$(INSTALL) --upgrade --python-version 3.12 --only-binary :all: --target \
 			"$$($(IN_VENV) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" \
 			-r requirements/redis.txt >/dev/null 2>&1 || true; }
