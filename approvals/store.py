@@ -222,8 +222,10 @@ class Store:
         kept = await self._kept(request_id)
         return kept.request, kept.now
 
-    async def change(self, request_id: RequestId, command: Command | Commanding) -> Change:
-        """Apply `command`, or what it says in view of the request as it is.
+    async def change(
+        self, request_id: RequestId, command: Command | Commanding, *, letter: LetterRef | None = None
+    ) -> Change:
+        """Apply `command`, or what it says in view of the request as it is, and take its letter out.
 
         Deciding happens here and committing in Redis, so when two people click at once the slower one is
         decided again from what the faster one left behind.
@@ -235,19 +237,21 @@ class Store:
         """
         async with _bounded(f"{request_id} could not be changed"):
             try:
-                return await self._changed(request_id, command)
+                return await self._changed(request_id, command, letter)
             except Refusal:  # it tells how the request stands, and that must be safe to tell too
                 with translated(self._redis):
                     await confirm(self._redis)
                 raise
 
-    async def _changed(self, request_id: RequestId, command: Command | Commanding) -> Change:
-        if change := await self._try(request_id, command):
+    async def _changed(
+        self, request_id: RequestId, command: Command | Commanding, letter: LetterRef | None
+    ) -> Change:
+        if change := await self._try(request_id, command, letter):
             return change
         # Losers of this process take turns: forty who try again all at once lose 780 times between them.
         async with self._turns.setdefault(request_id, asyncio.Lock()):
             while True:
-                if change := await self._try(request_id, command):
+                if change := await self._try(request_id, command, letter):
                     return change
 
     async def refuse(self, typed_id: str, by: Actor, attempted: str, reason: str, via: Via) -> datetime:
@@ -477,7 +481,9 @@ class Store:
             return await self.last_seq()
         return last_seq
 
-    async def _try(self, request_id: RequestId, command: Command | Commanding) -> Change | None:
+    async def _try(
+        self, request_id: RequestId, command: Command | Commanding, letter: LetterRef | None
+    ) -> Change | None:
         """Apply `command`, or return None if somebody else was faster."""
         wanted, kept = await self._wanted(command, await self._kept(request_id))
         self.guard()
@@ -486,7 +492,7 @@ class Store:
         evolved = self._masker.masked(kept.request, evolve(kept.request, event))
         after = self._signed(kept.request, evolved, event, wanted.via)
         entry = link(kept.head, entry_of(kept.request, after, event, via=wanted.via))
-        seq = await self._committed(kept, after, event, entry)
+        seq = await self._committed(kept, after, event, entry, letter)
         if seq is None:
             return None
         self.heard(entry, after)
@@ -531,7 +537,9 @@ class Store:
             raise RequestNotFound(request_id)
         return _Kept(request=stored(body, short), head=head, now=moment(time), frozen=frozen(held(fields)))
 
-    async def _committed(self, kept: _Kept, after: Request, event: Event, entry: Entry) -> int | None:
+    async def _committed(
+        self, kept: _Kept, after: Request, event: Event, entry: Entry, letter: LetterRef | None
+    ) -> int | None:
         """The number of the entry, or None if somebody else was faster."""
         before = kept.request
         args = [
@@ -542,6 +550,7 @@ class Store:
             *(_approved(after), kept.frozen.version),
             *(after.agent, _streak(event), _twin(after)),
             *(_review(after), _undo(after, event), _callback(before, after, event)),
+            *(letter.entry_id if letter else "", GROUP),
         ]
         try:
             return await self._commit_once(after, args)
@@ -553,6 +562,7 @@ class Store:
         names = ("unseen", "approved", "freezes", "streaks", "twins", "reviews")
         keys = [*self._keys(after), *(key(self.tenant, name) for name in names)]
         keys += [key(self.tenant, "undo", after.agent), *self._callback_keys(after)]
+        keys.append(key(self.tenant, "inbox", after.agent))
         with translated(self._redis):
             seq: int | None = await self._commit(keys=keys, args=args)
         if seq == PERMIT_GONE:

@@ -9,9 +9,9 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import groupby
 from typing import TypeAlias, TypeVar
 
+from approvals import tracing
 from approvals.canonical import fingerprint
 from approvals.commands import Cancel, Claim, Command, RecordRefusal, Report, ReportUndo, Revise
 from approvals.errors import InvalidCall, RequestNotFound, RequestRefusal, Unavailable
@@ -84,24 +84,30 @@ class Intake:
                 await asyncio.sleep(PAUSE_S)
 
     async def _deal_with(self, letters: list[Taken]) -> None:
-        """Judge submissions in their order, as budgets want it, and store them side by side: each waits for
-        the disk. Identical calls that share a card must find each other, and so come one by one.
+        """Side by side, since each waits for the disk. Identical calls that share a card must find each
+        other, and so come one by one.
         """
         if len(letters) == 1 or self._judge.collapses:
             for taken in letters:
                 await self._deal_safely(taken, self.deal(taken))
             return
+        deals = await self._deals(letters)
+        async with asyncio.TaskGroup() as side_by_side:
+            for taken, dealing in deals:
+                side_by_side.create_task(self._deal_now_or_later(taken, dealing))
+
+    async def _deals(self, letters: list[Taken]) -> list[tuple[Taken, Awaitable[object]]]:
+        """What is left to do of each. Submissions are judged first, in their order, as budgets want it."""
+        if not _is_new(letters[0]):
+            return [(taken, self.deal(taken)) for taken in letters]
         await self._stages.refresh()
         now = await self._store.now()
         asked = [(taken, await self._deal_safely(taken, self._asked(taken, now))) for taken in letters]
-        async with asyncio.TaskGroup() as storing:
-            for taken, request in asked:
-                if request is not None:
-                    storing.create_task(self._stored_safely(taken, request))
+        return [(taken, self._stored(taken, request)) for taken, request in asked if request is not None]
 
-    async def _stored_safely(self, taken: Taken, request: Request) -> None:
+    async def _deal_now_or_later(self, taken: Taken, dealing: Awaitable[object]) -> None:
         try:
-            await self._deal_safely(taken, self._stored(taken, request))
+            await self._deal_safely(taken, dealing)
         except Unavailable as error:
             logger.warning("a letter comes again: %s", error, extra={"agent": taken.agent})
 
@@ -197,19 +203,22 @@ class Intake:
             wished_deadline_s=submission.deadline_s,
             callback_url=submission.callback_url,
             receipt=_receipt(submission, now),
+            trace=self._traced(taken, submission),
         )
+
+    def _traced(self, taken: Taken, submission: Submission) -> str | None:
+        """Tell how long it lay in the inbox and was judged."""
+        tenant = self._store.tenant
+        return tracing.step("intake", tenant, submission.id, parent=submission.trace, began=taken.sent_at)
 
     async def _change(self, taken: Taken, letter: Change) -> None:
         try:
             if not await self._carried_out(taken, letter):
                 logger.info("a letter waits for an earlier one", extra={"agent": taken.agent})
-                return
         except (InvalidCall, RequestNotFound) as error:
             await self._store.refuse_letter(taken, str(error))
-            return
         except RequestRefusal as refusal:
             await self._record(taken, letter.letter, refusal)
-        await self._inboxes.ack(taken)
 
     async def _carried_out(self, taken: Taken, letter: Change) -> bool:
         """Carry it out. False: not yet, since another worker is at a letter that came before it, and may die
@@ -221,10 +230,7 @@ class Intake:
                 await asyncio.sleep(pause_s)
                 is_first = not await self._inboxes.has_earlier(taken)
             try:
-                request, _ = await self._store.get(letter.id)
-                if request.agent != taken.agent:  # the same answer as for an id that never was
-                    raise RequestNotFound(letter.id)
-                await self._store.change(letter.id, partial(self._command, letter))
+                await self._store.change(letter.id, partial(self._command, taken, letter), letter=taken.ref)
             except (RequestNotFound, RequestRefusal):
                 if is_first or taken.deliveries >= PATIENCE:
                     raise
@@ -246,7 +252,9 @@ class Intake:
         await self._inboxes.ack(taken)
         await self._alarm(f"{taken.agent} was given {why}. It ran nothing; somebody else writes to Redis.")
 
-    async def _command(self, letter: Change, request: Request) -> Command:
+    async def _command(self, taken: Taken, letter: Change, request: Request) -> Command:
+        if request.agent != taken.agent:  # the same answer as for an id that never was
+            raise RequestNotFound(letter.id)
         command = _command(letter, request)
         return await self._judged(command, request) if isinstance(command, Revise) else command
 
@@ -263,10 +271,11 @@ class Intake:
     async def _record(self, taken: Taken, attempted: str, refusal: RequestRefusal) -> None:
         """A letter that came too late belongs in the log; one that came twice doesn't."""
         if taken.deliveries > 1:
+            await self._inboxes.ack(taken)
             return
         actor = Actor(id=f"agent:{taken.agent}", name=taken.agent)
         note = RecordRefusal(by=actor, attempted=attempted, reason=refusal.why, via=Via.REDIS)
-        await self._store.change(refusal.request.id, note)
+        await self._store.change(refusal.request.id, note, letter=taken.ref)
 
 
 def _receipt(submission: Submission, now: datetime) -> Receipt | None:
@@ -278,10 +287,21 @@ def _receipt(submission: Submission, now: datetime) -> Receipt | None:
 
 
 def _runs(letters: Iterable[Taken]) -> Iterator[list[Taken]]:
-    """Submissions that follow each other together, everything else alone: what changes one comes after it."""
-    for are_new, group in groupby(letters, lambda taken: isinstance(taken.letter, Submission)):
-        together = list(group)
-        yield from [together] if are_new else ([taken] for taken in together)
+    """What can be dealt with side by side: submissions that follow each other, or letters about one request
+    each. What changes a request comes after all that came before it.
+    """
+    run: dict[object, Taken] = {}  # by the request that each is about
+    for taken in letters:
+        if run and (taken.request_id in run or _is_new(taken) != _is_new(next(iter(run.values())))):
+            yield list(run.values())
+            run = {}
+        run[taken.request_id] = taken
+    if run:
+        yield list(run.values())
+
+
+def _is_new(taken: Taken) -> bool:
+    return isinstance(taken.letter, Submission)
 
 
 def _command(letter: Change, request: Request) -> Command:

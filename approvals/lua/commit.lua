@@ -1,4 +1,4 @@
--- commit: store a request's next version, unless somebody else has already.
+-- commit: store a request's next version, unless somebody else has already, and take its letter out of the inbox.
 --
 -- KEYS[1]  request    hash of version, body, head, seq, short, agent
 -- KEYS[2]  pending    sorted set of request ids by creation (ms)
@@ -18,6 +18,7 @@
 -- KEYS[16] undo       hash of what its agent is asked to undo, by request id
 -- KEYS[17] callbacks  sorted set of callback ids by when they may be made (ms)
 -- KEYS[18] callback   hash of the one that this version causes
+-- KEYS[19] inbox      stream that the letter lies in
 --
 -- ARGV[1]  id         of the request
 -- ARGV[2]  expected   the version the caller decided from
@@ -41,6 +42,8 @@
 -- ARGV[19] review     score; "" takes it out
 -- ARGV[20] undo       JSON; "-" takes it out; "" leaves it as it is
 -- ARGV[21] callback   JSON: its agent is to be called; "": it is not
+-- ARGV[22] letter     that wants the change, its id in the inbox; "" for none
+-- ARGV[23] group      that the letter was read by
 --
 -- Returns the entry's number, also when this very commit was written before; nil if the version has moved on,
 -- or a permit would be given and what is frozen has changed;
@@ -51,6 +54,7 @@
 local id, expected, body, entry, head = unpack(ARGV, 1, 5)
 local pending, due, draw, outcome, keep, permit, until_ms, unseen = unpack(ARGV, 6, 13)
 local approved, freezes, agent, streak, twin, review, undo, callback = unpack(ARGV, 14, 21)
+local letter, group = unpack(ARGV, 22, 23)
 
 local next_version = string.format("%d", tonumber(expected) + 1)
 local version, known_head, known_seq = unpack(redis.call("HMGET", KEYS[1], "version", "head", "seq"))
@@ -136,5 +140,9 @@ if permit == "-" or permit == "!" then
   redis.call("DEL", KEYS[8])
 elseif is_given then
   redis.call("SET", KEYS[8], permit, "PXAT", until_ms)
+end
+if letter ~= "" then
+  redis.call("XACK", KEYS[19], group, letter)
+  redis.call("XDEL", KEYS[19], letter)
 end
 return tonumber(seq)

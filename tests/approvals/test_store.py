@@ -31,7 +31,7 @@ from approvals.events import Expired
 from approvals.ids import new_id
 from approvals.inbox import AgentInbox, Inboxes
 from approvals.keys import key
-from approvals.messages import OutcomeStatus
+from approvals.messages import Cancellation, OutcomeStatus
 from approvals.model import Action, AgentName, PersonId, Request, RequestId, Status, Via
 from approvals.places import Place, Posted
 from approvals.redis_door import open_redis
@@ -80,6 +80,20 @@ async def test_creating_takes_the_letter_out(
     await billing.send(a_submission())
     [taken] = await Inboxes(redis, tenant, "one").take()
     await store.create(new(tenant), letter=taken.ref)
+    assert await redis.xlen(key(tenant, "inbox", "billing")) == 0
+    assert await Inboxes(redis, tenant, "two", abandoned_ms=0).take(block_ms=1) == []
+
+
+async def test_a_change_takes_the_letter_out_that_wants_it_and_a_refusal_leaves_it(
+    store: Store, billing: AgentInbox, redis: Redis, tenant: str
+) -> None:
+    request = await store.create(new(tenant))
+    await billing.send(Cancellation(id=request.id))
+    [taken] = await Inboxes(redis, tenant, "one").take()
+    with pytest.raises(Refusal):
+        await store.change(request.id, Claim(), letter=taken.ref)
+    assert await redis.xlen(key(tenant, "inbox", "billing")) == 1
+    await store.change(request.id, Cancel(), letter=taken.ref)
     assert await redis.xlen(key(tenant, "inbox", "billing")) == 0
     assert await Inboxes(redis, tenant, "two", abandoned_ms=0).take(block_ms=1) == []
 

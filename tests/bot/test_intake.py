@@ -1,4 +1,4 @@
-"""Letters of one agent that two workers deal with at once: what comes later waits for what came before."""
+"""Many letters at once: what is about one request stays in order, whoever deals with it."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from approvals.store import Store
 from bot.intake import Intake
 from bot.judging import Judge
 from tests.builders import REFUND, SIGNER, a_person, a_submission
+from tests.running import until
 
 
 class Worker:
@@ -111,3 +112,29 @@ async def test_a_letter_about_nothing_is_refused_once_nothing_came_before_it(
     await fast.deal(await fast.take())
     outcome = await billing.outcome(wanted.id)
     assert outcome is not None and outcome.status == "rejected"
+
+
+async def test_letters_about_many_requests_are_dealt_with_together_and_those_about_one_in_order(
+    fast: Worker, billing: AgentInbox
+) -> None:
+    wanted = [a_submission() for _ in range(3)]
+    await billing.put_all(wanted)
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(fast.intake.run())
+        await until(lambda: _are(fast, wanted, Status.PENDING))
+        running.cancel()
+    for each in wanted:
+        await fast.store.change(each.id, Approve(by=a_person(), seen=fingerprint("refund", REFUND)))
+        await billing.claim(each.id)
+        await billing.send(ReceiptNotice(id=each.id, ok=True))
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(fast.intake.run())
+        await until(lambda: _are(fast, wanted, Status.EXECUTED))
+        running.cancel()
+    log = [entry.event async for entry in fast.store.log()]
+    assert log.count("claimed") == log.count("executed") == 3 and "refused" not in log
+
+
+async def _are(worker: Worker, wanted: list[Submission], status: Status) -> bool:
+    found = await worker.store.get_many(each.id for each in wanted)
+    return [request.status for request in found.values()] == [status] * len(wanted)
