@@ -32,8 +32,8 @@ from approvals.callback_secrets import CallbackSecrets
 from approvals.callbacks import Callbacks
 from approvals.cards import Cards
 from approvals.checkpoint_book import CheckpointBook
-from approvals.daily_book import DailyBook
 from approvals.counts import Counts
+from approvals.daily_book import DailyBook
 from approvals.digests import Digests
 from approvals.epochs import Epochs
 from approvals.errors import ApprovalsError, Unavailable
@@ -61,8 +61,8 @@ from bot.bulk_telling import BulkTelling
 from bot.channels import Channels
 from bot.checkpoints import Checkpoints
 from bot.continuity import Continuity, file_of
-from bot.daily import DailyThreads
 from bot.counting import CountedSlack, count
+from bot.daily import DailyThreads
 from bot.daily_posting import DailyPosting
 from bot.deadlines import Deadlines
 from bot.desk import Desk
@@ -116,8 +116,8 @@ class Service:
     store: Store
     cards: Cards
     digests: Digests
-    policy_file: PolicyFile
     counts: Counts
+    policy_file: PolicyFile
     slack: Slack | None
     vault: Vault | None  # None where nothing is decided
     signing: SigningKeys | None  # likewise
@@ -134,6 +134,7 @@ class Slack:
     """Everything that needs a workspace."""
 
     client: AsyncWebClient
+    readers: AsyncWebClient  # may ask twice
     people: People
     channels: Channels
     operators: Operators
@@ -143,6 +144,10 @@ class Slack:
     bulking: Bulking
     statistics: Statistics
     bolt: AsyncApp | None  # None where nobody can click: a terminal
+
+    def renew(self, token: str) -> None:
+        """Go on with another token: all that speak to Slack do it through these two."""
+        self.client.token = self.readers.token = token
 
 
 @asynccontextmanager
@@ -160,8 +165,8 @@ async def built(settings: Settings, *, with_slack: bool = True) -> AsyncIterator
         Path(settings.policy_path) if settings.policy_path else None, partial(needs.lacks, settings)
     )
     redis = durability.redis_of(settings)
-    try:
     counts = Counts(redis, settings.tenant)
+    try:
         vault = vaults.opened(settings.secret, settings.secret_file, settings.state) if with_slack else None
         signing = SigningKeys(redis, settings.tenant, vault) if vault else None
         masker = Masker(
@@ -169,8 +174,8 @@ async def built(settings: Settings, *, with_slack: bool = True) -> AsyncIterator
             mac=partial(vault.mac, f"masks {settings.tenant}") if vault else None,
         )
         store, cards = Store(redis, settings.tenant, signing, masker), Cards(redis, settings.tenant)
-        await _check_redis(redis, settings)
         store.heard = partial(count, counts)
+        await _check_redis(redis, settings)
         if signing is not None:
             await signing.start()
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SLACK_CALL_S)) as session:
@@ -187,16 +192,16 @@ async def built(settings: Settings, *, with_slack: bool = True) -> AsyncIterator
                 store=store,
                 cards=cards,
                 digests=Digests(redis, settings.tenant),
-                policy_file=policy_file,
                 counts=counts,
+                policy_file=policy_file,
                 slack=slack,
                 vault=vault,
                 signing=signing,
                 continuity=continuity,
             )
     finally:
-        await redis.aclose()
         await counts.flush()
+        await redis.aclose()
 
 
 async def run(service: Service, role: Role) -> None:
@@ -206,56 +211,68 @@ async def run(service: Service, role: Role) -> None:
         CannotStart: there is no listening where HTTP is to be served, or nobody could keep the policy.
     """
     settings, slack = service.settings, service.slack
-    await _check(service)
-    parts = _api(service)
+    await check(service)
+    parts = api_of(service)
     runner = await _serve(service, parts) if role in ("all", "web") else None
     async with asyncio.TaskGroup() as tasks:
         try:
-            if runner is not None:
-                tasks.create_task(parts.tail.run(), name="events")
-            _look_after(service, tasks)
-            if role == "web":
-                tasks.create_task(_follow_policy_silently(service), name="policy")
-            if slack is not None and slack.bolt is not None:
-                tasks.create_task(slack.statistics.run(), name="statistics")
-            if slack is not None:
-                tasks.create_task(slack.bulking.run(), name="bulk")
-            if slack is not None and role != "web":
-                tasks.create_task(_take_letters(service), name="intake")
-                tasks.create_task(_follow_policy(service, slack), name="policy")
-                tasks.create_task(_posting(service, slack).run(), name="posting")
-                tasks.create_task(_deadlines(service).run(), name="deadlines")
-                tasks.create_task(_digesting(service).run(), name="digests")
-                tasks.create_task(_own_digests(service, slack).run(), name="own digests")
-                tasks.create_task(Freezing(service.store, service.cards).run(), name="freezing")
-                tasks.create_task(_pausing(service, slack).run(), name="pausing")
-                tasks.create_task(collapsing.run(service.store), name="collapsing")
-                tasks.create_task(daily_threads(service, slack).run(), name="daily threads")
-                tasks.create_task(_staging(service, slack).run(), name="staging")
-                tasks.create_task(_webhooks(service, slack).run(), name="webhooks")
-                tasks.create_task(checkpoints(service, slack).run(), name="checkpoints")
-                if slack.bolt is not None:
-                    tasks.create_task(slack.homes.run(), name="homes")
-                if slack.bolt is not None and settings.app_token is not None:
-                    tasks.create_task(
-                        SocketDoor(slack.bolt, settings.app_token, slack.client).run(), name="slack"
-                    )
+            tasks.create_task(live(service, parts, role), name="loops")
+            if role != "web" and slack is not None and slack.bolt is not None and settings.app_token:
+                door = SocketDoor(slack.bolt, settings.app_token, slack.client)
+                tasks.create_task(door.run(), name="slack")
             await asyncio.Event().wait()
         finally:
             if runner is not None:
                 await runner.cleanup()
 
 
+async def live(service: Service, parts: api.Parts, role: Role) -> None:
+    """Run the loops of one tenant until cancelled; Slack and agents are let in elsewhere."""
+    slack = service.slack
+    async with asyncio.TaskGroup() as tasks:
+        _look_after(service, tasks)
+        if role != "worker":
+            tasks.create_task(parts.tail.run(), name="events")
+        if role == "web":
+            tasks.create_task(_follow_policy_silently(service), name="policy")
+        if slack is not None and slack.bolt is not None:
+            tasks.create_task(slack.statistics.run(), name="statistics")
+        if slack is not None:
+            tasks.create_task(slack.bulking.run(), name="bulk")
+        if slack is not None and role != "web":
+            tasks.create_task(_take_letters(service), name="intake")
+            tasks.create_task(_follow_policy(service, slack), name="policy")
+            tasks.create_task(_posting(service, slack).run(), name="posting")
+            tasks.create_task(_deadlines(service).run(), name="deadlines")
+            tasks.create_task(_digesting(service).run(), name="digests")
+            tasks.create_task(_own_digests(service, slack).run(), name="own digests")
+            tasks.create_task(Freezing(service.store, service.cards).run(), name="freezing")
+            tasks.create_task(_pausing(service, slack).run(), name="pausing")
+            tasks.create_task(collapsing.run(service.store), name="collapsing")
+            tasks.create_task(daily_threads(service, slack).run(), name="daily threads")
+            tasks.create_task(_staging(service, slack).run(), name="staging")
+            tasks.create_task(_webhooks(service, slack).run(), name="webhooks")
+            tasks.create_task(checkpoints(service, slack).run(), name="checkpoints")
+            if slack.bolt is not None:
+                tasks.create_task(slack.homes.run(), name="homes")
+        await asyncio.Event().wait()
+
+
 def _look_after(service: Service, tasks: asyncio.TaskGroup) -> None:
     """What every process does that decides anything."""
-    if service.signing is not None:
     tasks.create_task(service.counts.run(), name="counts")
+    if service.signing is not None:
         tasks.create_task(service.signing.run(), name="signing keys")
     if service.continuity is not None:
         tasks.create_task(service.continuity.run(), name="continuity")
 
 
-async def _check(service: Service) -> None:
+async def check(service: Service) -> None:
+    """See, before anything runs, that all is there.
+
+    Raises:
+        CannotStart: nobody could keep the policy.
+    """
     if why := needs.lacks(service.settings, service.policy):
         raise CannotStart(why)
     await redis_checks.warn(service.redis)
@@ -302,7 +319,8 @@ def _continuity(
     return Continuity(epochs, store, file_of(settings, vault), tell)
 
 
-def _api(service: Service) -> api.Parts:
+def api_of(service: Service) -> api.Parts:
+    """What agents that come by HTTP are served from."""
     settings, redis, store = service.settings, service.redis, service.store
     stages = Stages(redis, settings.tenant)
     return api.Parts(
@@ -491,12 +509,12 @@ async def _slack(
     cards: Cards,
     policy_file: PolicyFile,
     vault: Vault | None,
+    counts: Counts,
 ) -> Slack:
     client = CountedSlack(
         counts,
         token=settings.bot_token,
         base_url=settings.slack_api_url,
-    counts: Counts,
         session=session,
         retry_handlers=[],  # a repeated post is a second post; who may repeat decides it for themselves
     )
@@ -559,6 +577,7 @@ async def _slack(
         listeners.register(bolt, parts)
     return Slack(
         client=client,
+        readers=readers,
         people=people,
         channels=channels,
         operators=operators,
@@ -583,7 +602,7 @@ def _bolt(settings: Settings, client: AsyncWebClient, home: Home) -> AsyncApp | 
         is None,  # Socket Mode comes through a door of its own
         process_before_response=True,
         ignoring_self_events_enabled=False,  # that a message of ours was deleted counts as our own event
-        authorize=_authorizer(settings, home),
+        authorize=_authorizer(client, home),
     )
 
 
@@ -603,21 +622,21 @@ async def _home(client: AsyncWebClient) -> Home:
     return Home(
         team=str(who["team_id"]),
         enterprise=who.get("enterprise_id"),
+        is_org_wide=bool(who.get("is_enterprise_install")),
         bot_user=str(who["user_id"]),
         app_id=(bot.get("bot") or {}).get("app_id"),
     )
 
 
-def _authorizer(settings: Settings, home: Home) -> Any:
+def _authorizer(client: AsyncWebClient, home: Home) -> Any:
     """Tell Bolt what auth.test told us at the start, so that no click waits for it."""
-    known = AuthorizeResult(
-        enterprise_id=home.enterprise,
-        team_id=home.team,
-        bot_user_id=home.bot_user,
-        bot_token=settings.bot_token,
-    )
 
     async def authorize() -> AuthorizeResult:
-        return known
+        return AuthorizeResult(
+            enterprise_id=home.enterprise,
+            team_id=home.team,
+            bot_user_id=home.bot_user,
+            bot_token=client.token,
+        )
 
     return authorize

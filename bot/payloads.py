@@ -19,6 +19,26 @@ class Malformed(ApprovalsError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Addressee:
+    """Whose app a payload is for: a workspace's, or that of a whole organisation at once."""
+
+    team: str | None
+    enterprise: str | None
+    is_org_wide: bool
+
+    @classmethod
+    def parse(cls, body: dict[str, Any]) -> Addressee:
+        team, enterprise = body.get("team"), body.get("enterprise")
+        granted = body.get("authorizations") or [{}]  # of events alone
+        is_org_wide = body.get("is_enterprise_install", granted[0].get("is_enterprise_install"))
+        return cls(
+            team=team.get("id") if isinstance(team, dict) else body.get("team_id"),
+            enterprise=enterprise.get("id") if isinstance(enterprise, dict) else body.get("enterprise_id"),
+            is_org_wide=is_org_wide in (True, "true"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Who:
     """The person behind an interaction: `team` is their own, which the installed one need not be."""
 

@@ -52,6 +52,7 @@ class Home:
     enterprise: str | None
     bot_user: str
     app_id: str | None = None
+    is_org_wide: bool = False  # installed for all of the enterprise, of which users.info alone tells who is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +117,7 @@ class People:
         except LookupFailed:
             return Person(id=who, name=who, principals=frozenset(), barred=Barred.UNKNOWN)
         barred = profile.barred
-        if barred is None and team is not None and not self._is_home(team):
+        if barred is None and self._is_elsewhere(team):
             barred = Barred.EXTERNAL
         added = {absent: theirs - own for absent, theirs in lent.items() if theirs - own}
         only_lent = frozenset().union(*added.values())
@@ -200,7 +201,7 @@ class People:
         """Whether a person is one of these, apart from any request. Who is barred, or unknown, is not."""
         try:
             profile = await self.profiles.get(who)
-            if profile.barred is not None or (team is not None and not self._is_home(team)):
+            if profile.barred is not None or self._is_elsewhere(team):
                 return False
             return any([who in await self.expand(principal, channel) for principal in principals])
         except LookupFailed:
@@ -321,6 +322,10 @@ class People:
         if groups:
             self.groups.kept.clear()
             self.handles.kept.clear()
+
+    def _is_elsewhere(self, team: str | None) -> bool:
+        """Whether what an interaction says of a person's team makes them an outsider."""
+        return team is not None and not self.home.is_org_wide and not self._is_home(team)
 
     def _is_home(self, team: str) -> bool:
         return team in (self.home.team, self.home.enterprise)

@@ -10,6 +10,8 @@ from slack_bolt.async_app import AsyncApp
 from slack_bolt.response import BoltResponse
 
 from bot.listeners.parts import Parts
+from bot.payloads import Addressee
+from bot.people import Home
 
 logger = logging.getLogger(__name__)
 
@@ -23,18 +25,16 @@ def register(app: AsyncApp, parts: Parts) -> None:
         if home.app_id is not None and app_id is not None and app_id != home.app_id:
             logger.warning("a payload for another app was turned away")
             return BoltResponse(status=403, body="")
-        if not _is_from_home(body, home.team, home.enterprise):
+        if not _is_from_home(body, home):
             logger.warning("a payload of another workspace was turned away")
             return BoltResponse(status=403, body="")
         await next()
         return None
 
 
-def _is_from_home(body: dict[str, Any], team: str, enterprise: str | None) -> bool:
-    """The installed workspace, which `team` names also where the person who clicked is of another one."""
-    named = body.get("team")
-    team_id = named.get("id") if isinstance(named, dict) else body.get("team_id")
-    if team_id is None:  # installed for a whole organisation: only that is named
-        of = body.get("enterprise")
-        return enterprise is not None and isinstance(of, dict) and bool(of.get("id") == enterprise)
-    return bool(team_id == team)
+def _is_from_home(body: dict[str, Any], home: Home) -> bool:
+    """Where the app is installed, which a payload names also where whoever clicked is of elsewhere."""
+    to = Addressee.parse(body)
+    if home.is_org_wide or to.team is None:  # installed for a whole organisation
+        return home.enterprise is not None and to.enterprise == home.enterprise
+    return to.team == home.team
