@@ -7,11 +7,12 @@ import os
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Literal, ParamSpec, Self, TypeVar, Unpack, assert_never, overload
 
 from redis.asyncio import Redis
 
-from approvals import keys
+from approvals import keys, tracing
 from approvals.background import Background
 from approvals.batch import Batch
 from approvals.canonical import fingerprint
@@ -372,12 +373,14 @@ class Approvals:
             Forged: what says that it is approved, or answered, is not as the service signed it.
             Unavailable: Redis stayed away.
         """
-        id = own_id(request_id)
+        id, began = own_id(request_id), datetime.now(UTC)
         outcome = await self._session.waiting.until(
             id, timeout_s=seconds_of("timeout", timeout), after_round=self._revised.get(id, 0)
         )
         if outcome is None:
             raise StillPending(id)
+        woken_from = max(began, outcome.decided_at)
+        tracing.step("wake", self.tenant, id, parent=outcome.trace, began=woken_from)
         if outcome.status is OutcomeStatus.CHANGES_REQUESTED:
             raise not_approved(outcome)
         self._revised.pop(id, None)

@@ -20,7 +20,7 @@ from redis.asyncio.client import Pipeline
 from redis.exceptions import ResponseError, WatchError
 from redis.typing import KeyT, StreamIdT
 
-from approvals import wire
+from approvals import tracing, wire
 from approvals.errors import Forged, InvalidCall, KeyReused, NotClaimed, NotSigned, Unavailable
 from approvals.ids import is_id
 from approvals.keys import is_written_as, key
@@ -82,12 +82,16 @@ class AgentInbox:
         """
         first = submission.id if key is None else await self.first_with(key, submission.id, fingerprint)
         # Sent again under the first id too, in case that one's sender died between its key and its letter.
-        await self.send(submission if first == submission.id else _readdressed(submission, first))
+        await self.put_all([submission if first == submission.id else _readdressed(submission, first)])
         return Ticket(id=first, fingerprint=fingerprint, is_new=first == submission.id)
 
     async def put_all(self, submissions: Sequence[Submission]) -> None:
         """Put them all or none. Raises as `put`."""
-        await self._send(submissions)
+        await self._send([self._traced(submission) for submission in submissions])
+
+    def _traced(self, submission: Submission) -> Submission:
+        trace = tracing.step("submit", self._tenant, submission.id, parent=submission.trace)
+        return replace(submission, trace=trace)
 
     async def send(self, letter: Letter) -> None:
         """Put any letter. Raises as `put`."""
@@ -323,6 +327,11 @@ class Taken:
     raw: str
     problem: str | None = None
     deliveries: int = 1  # more than once: somebody died, or failed, over it
+
+    @property
+    def sent_at(self) -> datetime:
+        """When Redis was given it."""
+        return moment((0, int(self.entry_id.partition("-")[0]) * 1000))
 
     @property
     def ref(self) -> LetterRef:

@@ -50,6 +50,7 @@ class Submission:
     callback_url: str | None = None  # where it is to be called when there is something to tell it
     ok: bool = True  # of a review, which has run: how that went
     result: str | None = None
+    trace: str | None = None  # the `traceparent` of what its agent is at, if that traces
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +135,7 @@ class Outcome:
     round: int = 0  # changes_requested: how often it has been sent back
     held: str | None = None  # approved, but not to be used for now: why
     signed: Envelope | None = None  # the decision; an approval or an answer without it is not believed
+    trace: str | None = None  # the request's `traceparent`, for who traces; nothing else hangs on it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,6 +231,7 @@ def outcome_of(request: Request) -> Outcome | None:
         round=request.round,
         held=None if request.hold is None or request.status is not Status.APPROVED else _held(request.hold),
         signed=request.signed,
+        trace=request.trace,
     )
 
 

@@ -398,4 +398,5 @@ class Request:
         """When an approval that nobody has used lapses."""
         if self.decision is None:
             return None
+    trace: str | None = None  # the `traceparent` of its trace, if anybody traces
         return self.decision.at + timedelta(seconds=self.terms.use_within_s + self.held_s)

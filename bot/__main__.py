@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from approvals.errors import ApprovalsError
-from bot import app, demo, logs, settings, tomorrow
+from bot import app, demo, logs, settings, tomorrow, traces
 from bot.redis_server import RedisNotStarted
 from bot.sandbox import server as sandbox
 
@@ -65,8 +65,9 @@ def _role(arguments: argparse.Namespace) -> Coroutine[Any, Any, None]:
 async def _service(role: app.Role) -> None:
     logs.set_up()
     read = settings.read(os.environ, needs="redis" if role == "web" else "workspace")
-    async with app.built(read) as service:
-        await app.run(service, role)
+    with traces.exported():
+        async with app.built(read) as service:
+            await app.run(service, role)
 
 
 async def _sandbox(arguments: argparse.Namespace) -> None:

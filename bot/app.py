@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cache, partial
@@ -22,11 +22,13 @@ from slack_sdk.http_retry.builtin_async_handlers import AsyncConnectionErrorRetr
 from slack_sdk.web.async_client import AsyncWebClient
 
 from approvals import policy as policies
+from approvals import tracing
 from approvals.absences import Absences
 from approvals.agent_tokens import AgentTokens
 from approvals.agents import Agents
 from approvals.asked import Asked
 from approvals.budgets import Budgets
+from approvals.audit import Entry
 from approvals.bulks import Bulks
 from approvals.callback_secrets import CallbackSecrets
 from approvals.callbacks import Callbacks
@@ -42,6 +44,7 @@ from approvals.inbox import Inboxes
 from approvals.log_tree import LogTree
 from approvals.masking import Masker
 from approvals.open_homes import OpenHomes
+from approvals.model import Request
 from approvals.preference_book import PreferenceBook
 from approvals.proposal_book import ProposalBook
 from approvals.redis_door import translated
@@ -174,7 +177,7 @@ async def built(settings: Settings, *, with_slack: bool = True) -> AsyncIterator
             mac=partial(vault.mac, f"masks {settings.tenant}") if vault else None,
         )
         store, cards = Store(redis, settings.tenant, signing, masker), Cards(redis, settings.tenant)
-        store.heard = partial(count, counts)
+        store.heard = _hearing(counts)
         await _check_redis(redis, settings)
         if signing is not None:
             await signing.start()
@@ -205,6 +208,14 @@ async def built(settings: Settings, *, with_slack: bool = True) -> AsyncIterator
 
 
 async def run(service: Service, role: Role) -> None:
+def _hearing(counts: Counts) -> Callable[[Entry, Request | None], None]:
+    def heard(entry: Entry, request: Request | None) -> None:
+        count(counts, entry)
+        tracing.logged(entry, request)
+
+    return heard
+
+
     """Run the loops of a role until cancelled.
 
     Raises:

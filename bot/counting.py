@@ -10,7 +10,6 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from approvals.audit import DECISIONS, Entry
 from approvals.counts import Counts
-from approvals.model import Request
 from bot.slack_errors import word_of
 
 DECIDED, REFUSED, SLACK_CALLS = "decisions", "refused", "slack_calls"
@@ -21,7 +20,7 @@ LABELS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def count(counts: Counts, entry: Entry, _: Request | None) -> None:
+def count(counts: Counts, entry: Entry) -> None:
     """Count what an entry of the log tells."""
     if entry.event in DECISIONS:
         counts.add(DECIDED, entry.event, entry.via)

@@ -12,6 +12,7 @@ from functools import partial
 
 from slack_sdk.errors import SlackApiError
 
+from approvals import tracing
 from approvals.brakes import freeze_on
 from approvals.cards import Cards
 from approvals.commands import GiveUp
@@ -229,6 +230,8 @@ class RequestPosting:
             channels = channels_of(request, drawing.posted)
             wanted = moved(request, None if request.terms.channel == DM else channels[0])
         drawn = await self._send(drawing, posted, wanted)
+        if posted.ts is None:
+            tracing.step("post", request.tenant, request.id, parent=request.trace, began=drawing.now)
         if request.is_pending and not is_left and offer_for(request) is Offer.FILE:
             await self._upload(drawing, drawn)
         if posted.thread_ts is None and len(request.trail) > 1:

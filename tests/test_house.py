@@ -51,7 +51,10 @@ FRAMEWORKS = {  # of approvals/adapters: each adapter may import its own, which 
     "mcp_server": {"mcp"},
     "mcp_stdio": {"mcp"},
 }
-EXTRAS = {"bot.audit_targets": {"obstore", "opentelemetry"}}  # imported where somebody asks for them
+EXTRAS = {  # imported where somebody asks for them
+    "bot.audit_targets": {"obstore", "opentelemetry"},
+    "bot.traces": {"opentelemetry"},
+}
 SERVICE_ONLY = {"approvals.store", "approvals.machine", "approvals.evolution", "approvals.policy"}
 
 

@@ -57,6 +57,7 @@ def _options(body: NewRequest | NewReview | NewQuestion | NewEscalation) -> Opti
 
 
 async def _put(call: Call[B, None], where: str, one: Submission) -> Answer:
+    one = replace(one, trace=_trace(call))
     ticket = await call.door.inbox.put(one, fingerprint(one.tool, one.args), key_of(call.key))
     location = {"Location": f"/v1/{where}/{ticket.id}"}
     return Answer(status=201 if ticket.is_new else 200, value=ticket, headers=location)
@@ -70,7 +71,7 @@ async def _batch(call: Call[NewBatch, None]) -> Answer:
     ids = await call.asked.keep_batch(first, [one.id for one in each])
     together = first if len(each) > 1 else None  # one alone is a request like any other
     sent = [
-        replace(one, id=id, batch=together, reason=one.reason or call.body.reason)
+        replace(one, id=id, batch=together, reason=one.reason or call.body.reason, trace=_trace(call))
         for one, id in zip(each, ids, strict=True)
     ]
     await call.door.inbox.put_all(sent)
@@ -79,6 +80,11 @@ async def _batch(call: Call[NewBatch, None]) -> Answer:
     value = NewBatchSent(id=first, tickets=tuple(tickets))
     headers = {"Location": f"/v1/batches/{first}"}
     return Answer(status=201 if is_new else 200, value=value, headers=headers)
+
+
+def _trace(call: Call[B, None]) -> str | None:
+    """What its agent is at (https://www.w3.org/TR/trace-context/), where it says so."""
+    return call.request.headers.get("traceparent")
 
 
 def _of_all(calls: Sequence[Fingerprint]) -> Fingerprint:

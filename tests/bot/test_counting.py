@@ -28,7 +28,7 @@ def counts(redis: Redis, tenant: str) -> Counts:
 @pytest.fixture
 def store(redis: Redis, tenant: str, counts: Counts) -> Store:
     store = Store(redis, tenant, SIGNER)
-    store.heard = lambda entry, request: count(counts, entry, request)
+    store.heard = lambda entry, _: count(counts, entry)
     return store
 
 

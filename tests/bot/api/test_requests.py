@@ -1,15 +1,19 @@
 """Agents in any language: what they ask for, wait for, claim and report over HTTP."""
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
 from aiohttp import ClientSession
+from redis.asyncio import Redis
 
 from approvals import Approvals
 from approvals.agent_tokens import AgentTokens, Role
 from approvals.commands import AskUndo
+from approvals.keys import key
 from approvals.model import RequestId, Status
+from approvals.redis_door import entries
 from tests.bot.api.calling import REFUND, get, post
 from tests.bot.api.conftest import OPERATOR
 from tests.clerk import ADA, Clerk, serving
@@ -19,6 +23,17 @@ async def asked(api: ClientSession, **changes: Any) -> str:
     said = await post(api, "/v1/requests", REFUND | changes)
     assert said.status == 201
     return str(said.body["id"])
+
+
+async def test_the_trace_that_a_caller_is_in_goes_with_the_letter(
+    api: ClientSession, redis: Redis, tenant: str
+) -> None:
+    parent = f"00-{'a' * 32}-{'b' * 16}-01"
+    await post(api, "/v1/requests", REFUND, traceparent=parent)
+    await post(api, "/v1/batches", {"requests": [REFUND]}, traceparent=parent)
+    await post(api, "/v1/requests", REFUND, traceparent="<nonsense>")
+    letters = entries(await redis.xread({key(tenant, "inbox", "billing"): "0"}))
+    assert [json.loads(fields["letter"])["trace"] for _, fields in letters] == [parent, parent, None]
 
 
 async def test_a_request_is_asked_approved_claimed_once_and_reported(
