@@ -141,7 +141,7 @@ async def swept(
                 trial = await ground.trial(scenario, Fault(where=where, kind=kind, at=at), make)
             if (
                 trial.wrongs and kind == "timeout"
-            ):  # what is really wrong is so with the service's own patience
+            ):  # what is really wrong is so with full patience
                 trial = await ground.trial(scenario, Fault(where=where, kind=kind, at=at), make)
             trials.append(trial)
             if not trial.has_struck:
