@@ -33,7 +33,7 @@ from approvals.events import (
     Voted,
 )
 from approvals.masking import pointers, shown_args, spoken
-from approvals.model import Action, Args, Fingerprint, Json, Kind, Request, Via
+from approvals.model import Action, Args, Evidence, Fingerprint, Json, Kind, Request, Via
 
 GENESIS = ""  # what the first entry of a chain names as its previous
 SALT_BYTES = 16
@@ -144,7 +144,18 @@ def _receipt(before: Request, after: Request) -> dict[str, Json]:
 
 def _voting_detail(event: Event) -> dict[str, Json]:
     gone, bulk = getattr(event, "gone", ()), getattr(event, "bulk", None)
-    return {**({"gone": list(gone)} if gone else {}), **({"bulk": bulk} if bulk else {})}
+    evidence: Evidence | None = getattr(event, "evidence", None)
+    told: dict[str, Json] = {"gone": list(gone) or None, "bulk": bulk}
+    told["evidence"] = None if evidence is None else evidence_told(evidence)
+    return {name: value for name, value in told.items() if value}
+
+
+def evidence_told(evidence: Evidence) -> dict[str, Json]:
+    """As the log and signed decisions tell it: by what means, and what was signed where something was."""
+    told: dict[str, Json] = {"means": evidence.means}
+    if evidence.statement is not None and evidence.signature is not None:
+        told |= {"statement": evidence.statement, "signature": evidence.signature}
+    return told
 
 
 def _submission_detail(request: Request) -> dict[str, Json]:

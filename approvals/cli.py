@@ -10,6 +10,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import entry_points, version
+from pathlib import Path
 from typing import TypeAlias
 
 from rich.console import Console
@@ -46,6 +47,7 @@ COMMANDS = "countersign.commands"  # the entry points that add commands: registe
 TWO_WORDS = ("receipt show", "receipt verify")  # beside `receipt ID ok`, which scripts use
 OURS = (
     "receipt verify",
+    "sign",
     "request",
     "ask",
     "reply",
@@ -121,6 +123,7 @@ def _parser(*, with_service: bool) -> argparse.ArgumentParser:
         _add_claim,
         _add_receipt,
         _add_verify,
+        _add_sign,
         _add_cancel,
         _add_hook,
         _add_mcp,
@@ -418,19 +421,64 @@ def _add_verify(commands: Subparsers) -> None:
         help="a public key that counts, as `countersign keys list` has it; may be repeated"
         " (unless told: APPROVALS_PUBLIC_KEY)",
     )
+    parser.add_argument(
+        "--approvers",
+        metavar="FILE",
+        help="whose key is whose, as `countersign approver-keys list --allowed-signers` writes it: what"
+        " approvers have signed must be signed by these",
+    )
     parser.add_argument("--json", action="store_true", help="print what was signed, as one JSON object")
     parser.set_defaults(run=_verify)
 
 
 def _verify(arguments: argparse.Namespace) -> int:
     keys = receipts.keys_of(arguments.key, os.environ.get("APPROVALS_PUBLIC_KEY"))
-    try:
-        with sys.stdin if arguments.file == "-" else open(arguments.file, encoding="utf-8") as file:  # noqa: PTH123 - both are files
-            text = file.read()
-    except (OSError, ValueError) as error:
-        raise InvalidCall(f"{arguments.file}: {error}") from error
-    decision = receipts.checked(text, keys)
+    approvers = None if arguments.approvers is None else _text(arguments.approvers)
+    decision = receipts.checked(_text(arguments.file), keys, approvers)
     _out(_json(SIGNED_DECISION.plain(decision)) if arguments.json else printable(receipts.told(decision)))
+    return FINE
+
+
+def _text(name: str) -> str:
+    try:
+        with sys.stdin if name == "-" else open(name, encoding="utf-8") as file:  # noqa: PTH123 - both are files
+            return file.read()
+    except (OSError, ValueError) as error:
+        raise InvalidCall(f"{name}: {error}") from error
+
+
+def _add_sign(commands: Subparsers) -> None:
+    parser = commands.add_parser(
+        "sign",
+        help="approve a call with an SSH key of your own",
+        description=(
+            "Look at the call that a link from Slack is for, sign that it may run, and hand the signature in."
+            " OpenSSH signs: your key may be in a file, an agent or a security key. It must be registered."
+        ),
+        epilog="Exit codes: 0 approved, 1 not signed or not taken, 2 usage, 3 unavailable.\n\nexample:\n"
+        "  countersign sign https://approvals.example.com/confirm/…",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("link", metavar="LINK", help="from the button that Approve answers with")
+    parser.add_argument(
+        "--key",
+        metavar="FILE",
+        help="your key, or the public half of one in your agent (unless told: as ssh would choose)",
+    )
+    parser.set_defaults(run=_sign)
+
+
+def _sign(arguments: argparse.Namespace) -> int:
+    from approvals import countersigning  # which brings an HTTP client: nobody else's command waits for it
+
+    key = Path(arguments.key) if arguments.key else countersigning.usual_key()
+    asked = countersigning.asked(arguments.link)
+    _out(printable(countersigning.shown(asked)))
+    sys.stderr.write("Sign that this may run? [y/N] ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        return _fail("nothing was signed", NO)
+    _out(printable(countersigning.hand_in(arguments.link, countersigning.signature_of(asked, key))))
     return FINE
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, TypeAlias
 
-from approvals.model import Actor, Args, Fingerprint, Freeze, PersonId, RequestId, Step, Terms, Vote
+from approvals.model import Actor, Args, Evidence, Fingerprint, Freeze, PersonId, RequestId, Step, Terms, Vote
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +60,7 @@ class Voted:
     alike: int = 0
     gone: tuple[PersonId, ...] = ()  # whose earlier yes counts no more
     bulk: str | None = None
+    evidence: Evidence | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +86,7 @@ class Approved:
     alike: int = 0
     gone: tuple[PersonId, ...] = ()  # whose earlier yes counts no more
     bulk: str | None = None  # the one click on many rows of a digest that this is part of
+    evidence: Evidence | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +101,7 @@ class Edited:
     fingerprint: Fingerprint
     alike: int = 0
     terms: Terms | None = None
+    evidence: Evidence | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +153,7 @@ class Overridden:
     by: Actor
     at: datetime
     text: str
+    evidence: Evidence | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,6 +50,7 @@ from approvals.events import (
 from approvals.ladder import may_call
 from approvals.model import (
     Decision,
+    Evidence,
     PersonId,
     Ping,
     Receipt,
@@ -157,7 +158,7 @@ def _vote(event: Voted | Objected, groups: tuple[str, ...] = ()) -> Vote:
     )
     if isinstance(event, Objected):
         return vote
-    return replace(vote, alike=event.alike, stands_for=event.stands_for)
+    return replace(vote, alike=event.alike, stands_for=event.stands_for, evidence=event.evidence)
 
 
 def _without(votes: tuple[Vote, ...], person: PersonId) -> tuple[Vote, ...]:
@@ -241,7 +242,8 @@ def _with_args(request: Request, event: Edited | Redirected | Voted | Revised | 
 
 def _resolved(request: Request, status: Status, event: Event) -> Request:
     text, alike = getattr(event, "text", None), getattr(event, "alike", 0)
-    decision = Decision(word=event.word, by=event.by, at=event.at, text=text, alike=alike)
+    evidence: Evidence | None = getattr(event, "evidence", None)
+    decision = Decision(word=event.word, by=event.by, at=event.at, text=text, alike=alike, evidence=evidence)
     return replace(request, status=status, decision=decision)
 
 

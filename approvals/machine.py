@@ -353,11 +353,13 @@ def _approve(request: Request, command: Approve, now: datetime) -> Event:
             alike=command.alike,
             gone=_gone(request, command),
             bulk=command.bulk,
+            evidence=person.evidence,
         )
+    by, evidence = person.actor, person.evidence
     if is_edit:
-        return Edited(by=person.actor, at=now, text=note, args=args, fingerprint=new, alike=alike)
-    gone = _gone(request, command)
-    return Approved(by=person.actor, at=now, text=note, alike=alike, gone=gone, bulk=command.bulk)
+        return Edited(by=by, at=now, text=note, args=args, fingerprint=new, alike=alike, evidence=evidence)
+    gone, bulk = _gone(request, command), command.bulk
+    return Approved(by=by, at=now, text=note, alike=alike, gone=gone, bulk=bulk, evidence=evidence)
 
 
 def _gone(request: Request, command: Approve) -> tuple[PersonId, ...]:
@@ -490,7 +492,7 @@ def _override(request: Request, command: Override, now: datetime) -> Event:
     if not command.reason.strip():
         raise NothingSaid(request)
     _require_assurance(request, person)
-    return Overridden(by=person.actor, at=now, text=command.reason)
+    return Overridden(by=person.actor, at=now, text=command.reason, evidence=person.evidence)
 
 
 def _take_back(request: Request, person: Person, now: datetime) -> Event:

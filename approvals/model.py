@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import NewType, TypeAlias, assert_never
+from typing import Literal, NewType, TypeAlias, assert_never
 
 from approvals.calendars import Calendar
 from approvals.dsse import Envelope
@@ -54,6 +54,9 @@ class Risk(StrEnum):
 
     def is_at_least(self, other: Risk) -> bool:
         return list(Risk).index(self) >= list(Risk).index(other)
+
+
+Means: TypeAlias = Literal["sign-in", "passkey", "key"]
 
 
 class Assurance(StrEnum):
@@ -117,6 +120,15 @@ class Actor:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """How somebody has shown, beyond a click, that it was they."""
+
+    means: Means
+    statement: str | None = None  # what they signed with a key of their own
+    signature: str | None = None  # as `ssh-keygen -Y sign` writes it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
     """Somebody who tries to decide, as Slack knew them a moment ago."""
 
@@ -128,6 +140,7 @@ class Person:
     barred: Barred | None = None
     through: str | None = None  # the approver front end on which they do it
     assurance: Assurance = Assurance.CLICK  # how sure it is that it is they
+    evidence: Evidence | None = None  # of that, where there is more than their word
 
     @property
     def actor(self) -> Actor:
@@ -205,6 +218,7 @@ class Vote:
     alike: int = 0  # how many calls like it the card showed
     stands_for: tuple[PersonId, ...] = ()  # whose deputy voted, with what they had lent
     through: str | None = None  # the approver front end on which they did
+    evidence: Evidence | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,6 +239,7 @@ class Decision:
     at: datetime
     text: str | None = None  # a note, the feedback, the answer, or the reason
     alike: int = 0  # for how many of its twins, the first ones, it was meant as well
+    evidence: Evidence | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -383,6 +398,7 @@ class Request:
     receipt: Receipt | None = None
     review: Review | None = None
     trail: tuple[TrailLine, ...] = ()
+    trace: str | None = None  # the `traceparent` of its trace, if anybody traces
 
     @property
     def is_pending(self) -> bool:
@@ -398,5 +414,4 @@ class Request:
         """When an approval that nobody has used lapses."""
         if self.decision is None:
             return None
-    trace: str | None = None  # the `traceparent` of its trace, if anybody traces
         return self.decision.at + timedelta(seconds=self.terms.use_within_s + self.held_s)

@@ -5,21 +5,48 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
+from approvals import allowed_signers
 from approvals.dsse import Envelope, named, read, unambiguous
 from approvals.errors import InvalidCall, NotSigned
-from approvals.signed import SignedDecision, opened
+from approvals.model import Assurance as Level
+from approvals.signed import SignedDecision, Voice, opened
+from approvals.sshsig import SshKey
+from approvals.statements import stated
 
 _WITHIN = ("signed", "receipt", "detail")  # of an outcome or a permit; of an entry of the log
 
 
-def checked(text: str, keys: Sequence[str]) -> SignedDecision:
+def checked(text: str, keys: Sequence[str], approvers: str | None = None) -> SignedDecision:
     """What a receipt says: alone, or within the outcome, the permit or the entry of the log that carries it.
+
+    Where approvers have signed with keys of their own, their signatures must hold too; with `approvers`, a
+    file of allowed signers, they must be by those keys.
 
     Raises:
         NotSigned: it doesn't hold, with what is wrong.
-        InvalidCall: one of `keys` is no public key.
+        InvalidCall: one of `keys` is no public key, or `approvers` no such file.
     """
-    return opened(_found(text), named(keys))
+    decision = opened(_found(text), named(keys))
+    known = None if approvers is None else allowed_signers.read(approvers)
+    for vote, key in _own_keys(decision):
+        if known is not None and key not in known.get(vote.by.removeprefix("slack:"), []):
+            raise NotSigned(f"{key.name}, which has signed for {vote.by}, is no key of theirs")
+    return decision
+
+
+def _own_keys(decision: SignedDecision) -> list[tuple[Voice, SshKey]]:
+    """Who has signed with a key of their own, and with which; at level 3 all of them have."""
+    if decision.assurance is None or decision.assurance.level < Level.KEY.level:
+        return []
+    found = []
+    for vote in decision.votes:
+        says, key = stated(vote.evidence)
+        if (says.tenant, says.request, says.tool, says.fingerprint, f"slack:{says.person}") != (
+            *(decision.tenant, decision.request, decision.tool, decision.fingerprint, vote.by),
+        ):
+            raise NotSigned(f"what {vote.by} has signed with their key is another yes")
+        found.append((vote, key))
+    return found
 
 
 def told(decision: SignedDecision) -> str:
@@ -29,6 +56,7 @@ def told(decision: SignedDecision) -> str:
         f"  {decision.agent} asked for {decision.tool} {json.dumps(decision.args, ensure_ascii=False)}",
         f"  fingerprint {decision.fingerprint}" + (", edited" if decision.edited else ""),
         *(f"  {vote.name} ({vote.by}) on {vote.at:%Y-%m-%d %H:%M:%S} UTC" for vote in decision.votes),
+        *(f"  {vote.name} has signed it with their own key {key.name}" for vote, key in _own_keys(decision)),
         f"  by rule {decision.rule!r} of policy {decision.policy}, tenant {decision.tenant}",
     ]
     if decision.assurance is not None:

@@ -30,6 +30,7 @@ Name: TypeAlias = Literal[
     "tokens",
     "callbacks:secrets",
     "signing",
+    "approver:keys",
     "audit:kept",
     "epoch",
 ]

@@ -9,14 +9,14 @@ from datetime import datetime
 from typing import Protocol
 
 from approvals import wire
-from approvals.audit import rfc3339
+from approvals.audit import evidence_told, rfc3339
 from approvals.canonical import encode, fingerprint
 from approvals.dsse import Envelope, PublicKeys, unambiguous, verified
 from approvals.errors import InvalidCall, NotSigned
 from approvals.events import Event, Withdrawn
 from approvals.masking import shown_args
 from approvals.messages import Outcome, OutcomeStatus, Permit
-from approvals.model import Args, Json, Request, Status, Via, Vote
+from approvals.model import Args, Evidence, Json, Request, Status, Via, Vote
 from approvals.model import Assurance as Level
 
 DECISION = "application/vnd.countersign.decision+json"
@@ -30,7 +30,6 @@ _FINAL = {
     Status.WITHDRAWN,
 }
 _MEANS = {Via.SLACK: "click", Via.HTTP: "front end", Via.CLI: "terminal"}
-_STRONG = {Level.STEP_UP: "sign-in", Level.KEY: "own key"}
 
 
 class Signer(Protocol):
@@ -64,6 +63,7 @@ class Voice:
     by: str  # "slack:U…"
     name: str
     at: datetime
+    evidence: Evidence | None = None  # where their yes took more than a click
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,10 +198,10 @@ def _check_call(decision: SignedDecision, args: Args | None) -> None:
 def _told(request: Request, event: Event, via: Via) -> dict[str, Json]:
     decision = request.decision
     assert decision is not None  # noqa: S101 - who calls has seen that it is decided
-    by, at, word = (
-        (event.by, event.at, event.word)
+    by, at, word, evidence = (
+        (event.by, event.at, event.word, None)
         if isinstance(event, Withdrawn)
-        else (decision.by, decision.at, decision.word)
+        else (decision.by, decision.at, decision.word, decision.evidence)
     )
     is_yes = request.status is Status.APPROVED
     asked = request.fingerprint
@@ -220,7 +220,7 @@ def _told(request: Request, event: Event, via: Via) -> dict[str, Json]:
         "decided_at": rfc3339(at),
         "decided_by": by.id,
         "decided_by_name": by.name,
-        "votes": _voices(request, Voice(by=by.id, name=by.name, at=at)),
+        "votes": _voices(request, Voice(by=by.id, name=by.name, at=at, evidence=evidence)),
         "text_sha256": _sha256(decision.text),
         "edited": is_yes and request.asked_args is not None,
         "asked_fingerprint": asked,
@@ -243,11 +243,12 @@ def _voices(request: Request, last: Voice) -> list[Json]:
 
 
 def _of(vote: Vote) -> Voice:
-    return Voice(by=f"slack:{vote.person}", name=vote.name, at=vote.at)
+    return Voice(by=f"slack:{vote.person}", name=vote.name, at=vote.at, evidence=vote.evidence)
 
 
 def _voice(voice: Voice) -> Json:
-    return {"by": voice.by, "name": voice.name, "at": rfc3339(voice.at)}
+    told: dict[str, Json] = {"by": voice.by, "name": voice.name, "at": rfc3339(voice.at)}
+    return told if voice.evidence is None else told | {"evidence": evidence_told(voice.evidence)}
 
 
 def _assurance(request: Request, by: str, via: Via) -> Json:
@@ -256,7 +257,8 @@ def _assurance(request: Request, by: str, via: Via) -> Json:
         return None
     wanted = request.terms.assurance
     if request.status is Status.APPROVED and wanted is not Level.CLICK:
-        return {"level": wanted.level, "means": _STRONG[wanted]}
+        evidence = request.decision and request.decision.evidence
+        return {"level": wanted.level, "means": evidence.means if evidence else "sign-in"}
     return {"level": 1, "means": _MEANS.get(via, "click")}
 
 

@@ -43,7 +43,7 @@ from approvals.errors import (
     WithAgent,
     WrongKind,
 )
-from approvals.model import Barred, Kind, PersonId, Request, ReviewState
+from approvals.model import Assurance, Barred, Kind, PersonId, Request, ReviewState
 from approvals.quorum import missing
 from blocks import ids
 from blocks.action import headline
@@ -104,8 +104,9 @@ def _refused(refusal: RequestRefusal, now: datetime, by: PersonId | None) -> str
         case OwnRequest():
             return f"You can't decide {what}: {agent} asks on your behalf. It is for {_deciders(request)}."
         case NeedsAssurance():
+            takes = _takes(request)
             return (
-                f"{what} takes a sign-in of your own, so nothing was decided."
+                f"{what} takes {takes}, so nothing was decided."
                 " Press Approve on its card in Slack, which leads there."
             )
         case NeverGiven():
@@ -162,18 +163,28 @@ def _refused(refusal: RequestRefusal, now: datetime, by: PersonId | None) -> str
 def to_confirm(request: Request, verb: str, link: str) -> str:
     """Where a yes that takes more than a click is to be given."""
     did = {"edit": "approve it with your changes", "override": "let it through"}.get(verb, "approve it")
-    return f"{_takes_sign_in(request)} <{link}|Sign in to {did}>, within five minutes."
+    return f"{_not_yet(request)} <{link}|{_sign(request)} to {did}>, within five minutes."
 
 
 def link_to_confirm(request: Request, link: str) -> list[Block]:
     """The same with a button, where there is room for one."""
-    words: Block = {"type": "mrkdwn", "text": f"{_takes_sign_in(request)} The link is good for five minutes."}
-    opener = button("Sign in", ids.SIGN_IN, style="primary", described="Sign in to approve it", url=link)
+    words: Block = {"type": "mrkdwn", "text": f"{_not_yet(request)} The link is good for five minutes."}
+    sign = _sign(request)
+    opener = button(sign, ids.SIGN_IN, style="primary", described=f"{sign} to approve it", url=link)
     return [{"type": "section", "text": {**words, "verbatim": True}}, actions("sign-in", opener)]
 
 
-def _takes_sign_in(request: Request) -> str:
-    return f"{_what(request)} takes a sign-in of your own, so nothing was decided yet."
+def _not_yet(request: Request) -> str:
+    return f"{_what(request)} takes {_takes(request)}, so nothing was decided yet."
+
+
+def _takes(request: Request) -> str:
+    is_signed = request.terms.assurance is Assurance.KEY
+    return "a signature with a key of your own" if is_signed else "a sign-in of your own"
+
+
+def _sign(request: Request) -> str:
+    return "Sign" if request.terms.assurance is Assurance.KEY else "Sign in"
 
 
 def _too_late(request: Request, now: datetime, by: PersonId | None) -> str:

@@ -73,8 +73,11 @@ def story(request: Request, now: datetime, freeze: Freeze | None = None) -> list
 
 def _pending(request: Request, now: datetime) -> list[Told]:
     told = [*_votes(request), *_objections(request)]
-    if request.terms.assurance is not Assurance.CLICK:
+    if request.terms.assurance is Assurance.STEP_UP:
         told.insert(0, Told((Strong("Approving takes a sign-in"), " of its own: the button leads there.")))
+    if request.terms.assurance is Assurance.KEY:
+        how = " with a key of one’s own: the button leads there."
+        told.insert(0, Told((Strong("Approving takes a signature"), how)))
     if request.twins:
         count = Strong(f"{len(request.twins) + 1} identical calls")
         told.insert(0, Told((count, " wait; who decides this one decides all of them.")))
@@ -136,7 +139,7 @@ def _signed_in(request: Request, by: Actor) -> str:
     """How sure it is that it was they, where the terms want more than a click."""
     if request.terms.assurance is Assurance.CLICK or not by.id.startswith("slack:"):
         return ""
-    return ", signed in"
+    return ", signed with a key of their own" if request.terms.assurance is Assurance.KEY else ", signed in"
 
 
 def _objections(request: Request) -> list[Told]:

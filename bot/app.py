@@ -26,9 +26,10 @@ from approvals import tracing
 from approvals.absences import Absences
 from approvals.agent_tokens import AgentTokens
 from approvals.agents import Agents
+from approvals.approver_keys import ApproverKeys
 from approvals.asked import Asked
-from approvals.budgets import Budgets
 from approvals.audit import Entry
+from approvals.budgets import Budgets
 from approvals.bulks import Bulks
 from approvals.callback_secrets import CallbackSecrets
 from approvals.callbacks import Callbacks
@@ -43,8 +44,8 @@ from approvals.grant_book import GrantBook
 from approvals.inbox import Inboxes
 from approvals.log_tree import LogTree
 from approvals.masking import Masker
-from approvals.open_homes import OpenHomes
 from approvals.model import Request
+from approvals.open_homes import OpenHomes
 from approvals.preference_book import PreferenceBook
 from approvals.proposal_book import ProposalBook
 from approvals.redis_door import translated
@@ -95,7 +96,7 @@ from bot.staging import SET_STAGE, Staging, staging
 from bot.statistics import Statistics
 from bot.stepping_up import needs
 from bot.stepping_up.confirmations import Confirmations
-from bot.stepping_up.doors import SteppingUp
+from bot.stepping_up.opening import SteppingUp
 from bot.stepping_up.sign_in import SignIn
 from bot.vault import Vault
 from bot.webhooks import Webhooks, callback_check
@@ -207,7 +208,6 @@ async def built(settings: Settings, *, with_slack: bool = True) -> AsyncIterator
         await redis.aclose()
 
 
-async def run(service: Service, role: Role) -> None:
 def _hearing(counts: Counts) -> Callable[[Entry, Request | None], None]:
     def heard(entry: Entry, request: Request | None) -> None:
         count(counts, entry)
@@ -216,6 +216,7 @@ def _hearing(counts: Counts) -> Callable[[Entry, Request | None], None]:
     return heard
 
 
+async def run(service: Service, role: Role) -> None:
     """Run the loops of a role until cancelled.
 
     Raises:
@@ -306,19 +307,22 @@ async def _serve(service: Service, parts: api.Parts) -> Any:
 
 
 def _stepping_up(service: Service, parts: api.Parts) -> SteppingUp | None:
-    """What lets people sign in for one decision, if this service is set up for it."""
+    """What lets people give a yes that takes more than a click, if browsers reach this service."""
     settings, slack, vault = service.settings, service.slack, service.vault
-    if slack is None or vault is None or settings.url is None or settings.sign_in is None:
+    if slack is None or vault is None or settings.url is None:
         return None
+    sign_in = None
+    if settings.sign_in is not None:
+        sign_in = SignIn(settings.sign_in, f"{settings.url}/signed-in", slack.people.home.team)
     return SteppingUp(
         confirmations=Confirmations(service.redis, settings.tenant, vault, settings.url),
-        sign_in=SignIn(settings.sign_in, f"{settings.url}/signed-in", slack.people.home.team),
+        sign_in=sign_in,
+        keys=ApproverKeys(service.redis, settings.tenant, vault),
         vault=vault,
         desk=slack.desk,
         people=slack.people,
         redirecting=Redirecting(slack.desk, parts.judge, parts.stages),
-        issuer=settings.sign_in.issuer,
-        is_tls=settings.url.startswith("https:"),
+        url=settings.url,
     )
 
 
@@ -541,7 +545,7 @@ async def _slack(
     people, channels = People(readers, home, absences), Channels(readers)
     shown = Shown(cards, Digests(redis, settings.tenant))
     links = None
-    if vault is not None and settings.url is not None and settings.sign_in is not None:
+    if vault is not None and settings.url is not None:
         links = Confirmations(redis, settings.tenant, vault, settings.url)
     desk = Desk(store, cards, shown, people, channels, settings.commands, links)
     operators = Operators(lambda: policy_file.current, client, channels)

@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from approvals.commands import Follow, Join, Part
 from approvals.errors import AlreadyResolved, Refusal, RequestNotFound, Unavailable
-from approvals.model import Action, Kind, Request, RequestId
+from approvals.model import Action, Assurance, Kind, Request, RequestId
 from approvals.store import Store
 
 logger = logging.getLogger(__name__)
@@ -26,7 +26,8 @@ FOLLOWED = ("approved", "edited", "rejected", "answered")
 
 async def create(store: Store, request: Request, created: Callable[[Request], Awaitable[Request]]) -> Request:
     """Store a request by `created`; if one like it waits, on its card. Raises as `Store.create`."""
-    if request.terms.action is not Action.ASK or request.kind is not Kind.ACTION:
+    is_plain = request.terms.action is Action.ASK and request.kind is Kind.ACTION
+    if not is_plain or request.terms.assurance is Assurance.KEY:  # a signature names one request
         return await created(request)
     leader_id = await store.lead(request.agent, request.fingerprint, request.id)
     if leader_id == request.id:

@@ -20,6 +20,7 @@ from blocks.request import whole_call
 from bot import (
     agent_commands,
     app,
+    approver_key_commands,
     audit_commands,
     doctor,
     policy_commands,
@@ -50,6 +51,7 @@ def register(commands: Subparsers) -> None:
     stats_command.register(commands)
     agent_commands.register(commands)
     register_keys(commands)
+    approver_key_commands.register(commands)
     webhook_commands.register(commands)
     restored_command.register(commands)
     doctor.register(commands)

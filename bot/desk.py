@@ -43,7 +43,7 @@ from approvals.errors import (
 )
 from approvals.events import Approved, Event, Expired
 from approvals.machine import TIMER, check_person, may_count
-from approvals.model import Actor, Assurance, Freeze, Person, PersonId, Request, RequestId, Status, Via
+from approvals.model import Actor, Freeze, Person, PersonId, Request, RequestId, Status, Via
 from approvals.places import FILE, Place
 from approvals.store import Store
 from blocks import replies
@@ -180,8 +180,7 @@ class Desk:
     ) -> Verdict:
         """Say where they give a yes that takes more than a click. A link is for who is in Slack."""
         verdict = await self._refused(who, verb, refusal, via)
-        is_linked = via is Via.SLACK and refusal.wanted is Assurance.STEP_UP
-        if self._confirmations is None or not is_linked or not isinstance(wanted, Approve | Override):
+        if self._confirmations is None or via is not Via.SLACK or not isinstance(wanted, Approve | Override):
             return verdict
         link = await self._confirmations.make(who, refusal.request, verb, wanted)
         return replace(verdict, refusal=replies.to_confirm(refusal.request, verb, link), link=link)
@@ -306,7 +305,7 @@ class Desk:
 
     async def person(self, who: Who, request: Request) -> Person:
         found = await self._people.person(who.id, request, await self.shown_in(request), team=who.team)
-        return replace(found, through=who.through, assurance=who.assurance)
+        return replace(found, through=who.through, assurance=who.assurance, evidence=who.evidence)
 
     async def standing_in(self, request: Request) -> dict[PersonId, PersonId]:
         """Who of its approvers is away, and who stands in; nobody where Slack doesn't tell."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from approvals.errors import ApprovalsError
-from approvals.model import Assurance, PersonId
+from approvals.model import Assurance, Evidence, PersonId
 
 _APART = "\n"  # between a dialog's own metadata and what lies beneath it
 
@@ -46,6 +46,7 @@ class Who:
     team: str | None
     through: str | None = None  # the approver front end on which they do it; None: Slack, or a terminal
     assurance: Assurance = Assurance.CLICK  # how sure it is that it is they
+    evidence: Evidence | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

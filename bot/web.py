@@ -13,6 +13,7 @@ from slack_bolt.async_app import AsyncApp
 from approvals.errors import Unavailable
 from bot import api
 from bot.stepping_up import doors
+from bot.stepping_up.opening import SteppingUp
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +27,7 @@ def web_app(
     bolt: AsyncApp | None,
     is_ready: Callable[[], Awaitable[None]],
     parts: api.Parts,
-    stepping_up: doors.SteppingUp | None = None,
+    stepping_up: SteppingUp | None = None,
 ) -> web.Application:
     """The aiohttp application: the API, and how the process is; Slack and sign-ins where these are set up."""
 

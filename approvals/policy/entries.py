@@ -19,7 +19,7 @@ from approvals.policy.tables import Table, Wrong, tell, told
 
 MOST_SPENDS = 100_000  # that a budget counts
 _GLOB_CHARS = set("*?[")
-ASSURANCE = readers.one_of(Assurance, coming=["key"])
+ASSURANCE = readers.one_of(Assurance)
 _ELSEWHERE = {
     **dict.fromkeys(("retention", "rate", "pause_after", "collapse", "assurance_for"), "[defaults]"),
     "operators_channel": "[owners]",

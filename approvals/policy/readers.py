@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from enum import StrEnum
 from typing import TypeAlias, TypeVar
 
@@ -23,17 +23,12 @@ _CHANNEL_ID = re.compile(r"[CG][A-Z0-9]{2,20}")
 _CHANNEL_NAME = re.compile(r"#[^\s#@<>&,A-Z]{1,80}")  # Slack's: lower case, no spaces, at most 80 characters
 
 
-def one_of(words: type[E], *, coming: Iterable[str] = ()) -> Callable[[object], E]:
-    later = list(coming)
-    known = [word for word in words if word not in later]
-
+def one_of(words: type[E]) -> Callable[[object], E]:
     def read(value: object) -> E:
-        if value in later:
-            raise Wrong(f"= {tell(value)} is not supported yet by this version", f"use {told(known)}")
         try:
             return words(str(value))
         except ValueError:
-            raise Wrong(f"is {tell(value)}", f"use one of {told(known)}") from None
+            raise Wrong(f"is {tell(value)}", f"use one of {told(list(words))}") from None
 
     return read
 

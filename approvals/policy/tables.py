@@ -119,15 +119,13 @@ class Table:
         here = self._lines.get((self._name, self._nth, "")) or self._lines.get(("", 0, self._name))
         return next((line for line in ours if line), here)
 
-    def close(self, *, coming: Iterable[str] = (), elsewhere: Mapping[str, str] | None = None) -> None:
-        """Report each key that was not read: it is still to come, belongs elsewhere, or is unknown."""
+    def close(self, *, elsewhere: Mapping[str, str] | None = None) -> None:
+        """Report each key that was not read: it belongs elsewhere, or is unknown."""
         for key in self._content.keys() - self._read:
-            if key in coming:
-                self.fault(key, f"`{key}` is not supported yet by this version", "leave it out for now")
-            elif place := (elsewhere or {}).get(key):
+            if place := (elsewhere or {}).get(key):
                 self.fault(key, f"`{key}` does not belong here", f"move it to {place}")
             else:
-                near = get_close_matches(key, [*self._read, *coming], n=1)
+                near = get_close_matches(key, self._read, n=1)
                 mend = f"did you mean `{near[0]}`?" if near else f"known are {told(sorted(self._read))}"
                 self.fault(key, f"`{key}` is unknown", mend)
 

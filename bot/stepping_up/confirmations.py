@@ -6,7 +6,6 @@ opens nothing.
 
 from __future__ import annotations
 
-import hashlib
 import re
 import secrets
 from dataclasses import dataclass, replace
@@ -15,10 +14,12 @@ from datetime import datetime, timedelta
 from redis.asyncio import Redis
 
 from approvals import wire
+from approvals.canonical import fingerprint
 from approvals.commands import Approve, Override
 from approvals.keys import key
 from approvals.model import Args, Fingerprint, Person, PersonId, Request, RequestId
 from approvals.redis_door import moment, translated
+from approvals.statements import Statement, sha256
 from bot.payloads import Who
 from bot.vault import SecretFault, Vault
 
@@ -49,6 +50,22 @@ class Confirmation:
 
     def fits(self, request: Request) -> bool:
         return request.is_pending and (request.fingerprint, request.turn) == (self.fingerprint, self.turn)
+
+    def statement(self, request: Request, token: str) -> Statement:
+        """What this person signs, if it takes a key of their own."""
+        changed = None if self.edited is None else fingerprint(request.tool, self.edited)
+        return Statement(
+            tenant=self.tenant,
+            request=self.request,
+            tool=request.tool,
+            fingerprint=changed or self.fingerprint,
+            turn=self.turn,
+            verb=self.verb,
+            note_sha256=None if self.note is None else sha256(self.note),
+            person=self.person,
+            link=sha256(token),
+            at=self.made_at,
+        )
 
     def command(self, person: Person) -> Approve | Override:
         if self.verb == "override":
@@ -119,4 +136,4 @@ class Confirmations:
         return found if is_ours else None
 
     def _key(self, token: str) -> str:
-        return key(self._tenant, "confirm", hashlib.sha256(token.encode()).hexdigest())
+        return key(self._tenant, "confirm", sha256(token))

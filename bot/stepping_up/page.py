@@ -1,4 +1,4 @@
-"""The pages of a sign-in for one decision: what would run, whole; and what came of it. No script."""
+"""The pages of a yes that takes more than a click: what would run, whole; and what came of it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from html import escape
 
 from approvals.masking import Masker, shown_args, spoken
 from approvals.model import Request
+from approvals.statements import NAMESPACE, Statement
 from blocks.action import headline
 from blocks.call import call_text
 from blocks.request import label
@@ -28,14 +29,17 @@ pre { font: 14px/1.5 ui-monospace, monospace; background: var(--soft); border: 1
   border-radius: 8px; padding: .5rem .75rem; white-space: pre-wrap; overflow-wrap: anywhere; }
 pre span { display: block; padding-left: 3ch; text-indent: -3ch; }
 pre span + span { border-top: 1px dotted var(--line); }
-a.go { display: inline-block; background: var(--go); color: #fff; text-decoration: none; font-weight: 600;
-  border-radius: 8px; padding: .65rem 1.25rem; margin: 1rem 0 .25rem; }
-a.go:focus-visible { outline: 3px solid #1264a3; outline-offset: 2px; }
+.go { display: inline-block; background: var(--go); color: #fff; text-decoration: none; font: inherit;
+  font-weight: 600; border: 0; border-radius: 8px; padding: .65rem 1.25rem; margin: 1rem 0 .25rem; }
+textarea { box-sizing: border-box; width: 100%; font: 14px/1.5 ui-monospace, monospace; border-radius: 8px;
+  border: 1px solid var(--line); padding: .5rem .75rem; background: transparent; color: inherit; }
+label { display: block; margin: 1rem 0 .25rem; }
+.go:focus-visible { outline: 3px solid #1264a3; outline-offset: 2px; }
 """
 _STYLE = base64.b64encode(hashlib.sha256(CSS.encode()).digest()).decode()
 HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": (
-        f"default-src 'none'; style-src 'sha256-{_STYLE}'; base-uri 'none'; form-action 'none';"
+        f"default-src 'none'; style-src 'sha256-{_STYLE}'; base-uri 'none'; form-action 'self';"
         " frame-ancestors 'none'"
     ),
     "Cache-Control": "no-store",
@@ -49,12 +53,43 @@ _DO = {
 }
 
 
-def asking(request: Request, confirmation: Confirmation, who: str, onward: str, provider: str) -> str:
+def to_sign_in(request: Request, confirmation: Confirmation, who: str, onward: str, provider: str) -> str:
     """The whole call, as it would run, and the way to the sign-in."""
-    call = _wanted(request, confirmation)
-    shown = call_text(shown_args(call))
-    did = _DO.get(confirmation.verb, "approve this call")
-    facts = {
+    return _asking(
+        request,
+        confirmation,
+        who,
+        "Sign in once more",
+        f'<a class="go" href="{escape(onward)}" rel="noreferrer">Confirm with {escape(provider)}</a>',
+    )
+
+
+def to_sign(request: Request, confirmation: Confirmation, who: str, link: str, statement: Statement) -> str:
+    """The whole call, the statement that stands for it, and where its signature goes."""
+    file = f"{request.short}.statement"
+    by_hand = f"ssh-keygen -Y sign -n {NAMESPACE} -f ~/.ssh/id_ed25519 {file}"
+    return _asking(
+        request,
+        confirmation,
+        who,
+        "Sign with your own key",
+        "<p>On your machine, which then shows you the call and sends the signature here:</p>"
+        f"<pre>{_lines(f'countersign sign {link}')}</pre>"
+        f'<p>Or download <a href="{escape(link)}/statement" download="{escape(file)}">the statement</a>,'
+        " sign it with OpenSSH, and put the signature here:</p>"
+        f"<pre>{_lines(by_hand)}</pre>"
+        f'<form method="post" action="{escape(link)}/signature">'
+        f'<label for="signature">{escape(file)}.sig</label>'
+        '<textarea id="signature" name="signature" rows="7" required spellcheck="false"'
+        ' placeholder="-----BEGIN SSH SIGNATURE-----"></textarea>'
+        '<button class="go">Approve with this signature</button></form>'
+        f'<p class="hint">What is signed:</p><pre>{_lines(statement.text.strip())}</pre>',
+    )
+
+
+def facts(request: Request, confirmation: Confirmation, who: str) -> dict[str, str]:
+    """What there is to know beside the call itself."""
+    return {
         "Asked by": one_line(name(request.agent), 80),
         "Request": label(request),
         "Rule": one_line(request.terms.rule, 80),
@@ -63,14 +98,21 @@ def asking(request: Request, confirmation: Confirmation, who: str, onward: str, 
         **({"Its agent’s words": _words(request.reason)} if request.reason else {}),
         **({"Your note": _words(confirmation.note)} if confirmation.note else {}),
     }
-    listed = "".join(f"<dt>{escape(what)}</dt><dd>{escape(told)}</dd>" for what, told in facts.items())
+
+
+def _asking(request: Request, confirmation: Confirmation, who: str, how: str, way: str) -> str:
+    call = wanted(request, confirmation)
+    shown = call_text(shown_args(call))
+    did = _DO.get(confirmation.verb, "approve this call")
+    about = facts(request, confirmation, who)
+    listed = "".join(f"<dt>{escape(what)}</dt><dd>{escape(told)}</dd>" for what, told in about.items())
     hidden = f"<p>{shown.hidden} characters in it would be invisible; they are spelled out.</p>"
     return _page(
         headline(call),
-        f"<p>Sign in once more to {did}. It counts for exactly what stands here, and for nothing else.</p>"
+        f"<p>{how} to {did}. It counts for exactly what stands here, and for nothing else.</p>"
         f"<dl>{listed}</dl><p><code>{escape(one_line(request.tool, 200))}</code></p>"
         f"<pre>{_lines(shown.text)}</pre>{hidden if shown.hidden else ''}"
-        f'<a class="go" href="{escape(onward)}" rel="noreferrer">Confirm with {escape(provider)}</a>'
+        f"{way}"
         f'<p class="hint">Until {confirmation.until:%H:%M:%S} UTC. Close this page if you don’t want it: '
         "nothing is decided then.</p>",
     )
@@ -81,7 +123,8 @@ def saying(title: str, sentence: str) -> str:
     return _page(title, f'<p>{escape(sentence)}</p><p class="hint">You can close this page.</p>')
 
 
-def _wanted(request: Request, confirmation: Confirmation) -> Request:
+def wanted(request: Request, confirmation: Confirmation) -> Request:
+    """The request with the call that they would let run."""
     if confirmation.edited is None:
         return request
     masks = Masker().masks(confirmation.edited)

@@ -80,6 +80,11 @@ class SignIn:
     def __init__(self, provider: Provider, redirect_uri: str, team: str) -> None:
         self._provider, self._redirect_uri, self._team = provider, redirect_uri, team
 
+    @property
+    def provider(self) -> str:
+        """As people know it."""
+        return "Slack" if self._is_slack else "your sign-in"
+
     async def begin(self, attempt: Attempt) -> str:
         """Where the browser is sent.
 

@@ -145,7 +145,7 @@ def test_what_can_not_be_kept_is_refused(lines: str, fault: str) -> None:
     assert fault in str(faults.value)
 
 
-@pytest.mark.parametrize("line", ['{ worst = "step-up" }', '{ high = "key" }', '"step-up"'])
+@pytest.mark.parametrize("line", ['{ worst = "step-up" }', '{ high = "keys" }', '"step-up"'])
 def test_what_a_risk_asks_for_is_read_as_strictly(line: str) -> None:
     with pytest.raises(PolicyFaults):
         parse(f"version = 1\n[defaults]\nassurance_for = {line}\n")

@@ -245,7 +245,7 @@ class TestFaults:
             ("rejections = 0", "`rejections` is 0; use a whole number, 1 or more"),
             ('extend = "never"', '`extend` is "never"; it must end'),
             ("sample = 1.5", "`sample` is 1.5; use a number from 0 to 1"),
-            ('assurance = "key"', "`assurance` = 'key' is not supported yet by this version; use `click`"),
+            ('assurance = "keys"', "`assurance` is 'keys'; use one of `click`, `step-up`, `key`"),
             ('quiet = "office"', "`quiet` is 'office', which is no calendar of this file"),
             (
                 'digest = "refunds"',

@@ -1,6 +1,5 @@
 """A yes that takes a sign-in of its own: given on a page of ours, for one call, by the person who clicked."""
 
-import re
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from bot.sandbox.server import Sandbox
 from tests.identity import CLIENT, SECRET, Identity, an_identity
 from tests.operator import countersign
 from tests.running import a_connected_bot, a_policy, environment, redrawn, the_card, the_dialog, until
+from tests.stories.links import clicked, link_in, seen
 from tests.stories.signing import free_port, is_serving
 from tests.stories.watching import logged, whispered
 
@@ -84,12 +84,6 @@ async def browser_of() -> AsyncIterator[aiohttp.ClientSession]:
         yield session
 
 
-async def clicked(slack: Sandbox, person: str = "U0ANA", words: str = "c_42") -> str:
-    """The link that somebody is given who presses Approve."""
-    assert (await slack.person(person).press("Approve", await the_card(slack, words))).ok
-    return link_in((await whispered(slack, person, "takes a sign-in")).text)
-
-
 async def test_in_a_browser_from_the_card_to_the_agent(
     slack: Sandbox, bot: Service, approvals: Approvals, browser: Browser
 ) -> None:
@@ -108,17 +102,6 @@ async def test_in_a_browser_from_the_card_to_the_agent(
     assert (await approvals.wait(ticket.id, timeout=20)).status == "approved"
     await approvals.claim(ticket.id)
     await expect(cards.filter(has_text="signed in")).to_be_visible()
-
-
-def link_in(words: str) -> str:
-    found = re.search(r"<(http[^|>]+)\|", words)
-    assert found is not None, words
-    return found[1]
-
-
-async def seen(session: aiohttp.ClientSession, url: str, **more: Any) -> tuple[int, str]:
-    async with session.get(url, **more) as answer:
-        return answer.status, await answer.text()
 
 
 async def signed_in(session: aiohttp.ClientSession, link: str) -> tuple[int, str]:
