@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeAlias, TypeVar
 
+from approvals import tracing
 from approvals.canonical import fingerprint
 from approvals.commands import Cancel, Claim, Command, RecordRefusal, Report, ReportUndo, Revise
 from approvals.errors import InvalidCall, RequestNotFound, RequestRefusal, Unavailable
@@ -202,7 +203,13 @@ class Intake:
             wished_deadline_s=submission.deadline_s,
             callback_url=submission.callback_url,
             receipt=_receipt(submission, now),
+            trace=self._traced(taken, submission),
         )
+
+    def _traced(self, taken: Taken, submission: Submission) -> str | None:
+        """Tell how long it lay in the inbox and was judged."""
+        tenant = self._store.tenant
+        return tracing.step("intake", tenant, submission.id, parent=submission.trace, began=taken.sent_at)
 
     async def _change(self, taken: Taken, letter: Change) -> None:
         try:
