@@ -32,6 +32,7 @@ from tests.proof.history import Books, History, Kept, Line
 from tests.proof.relay import CommandLine
 from tests.proof.sweep_faults import Died, Fault, lived
 from tests.proof.sweep_life import Life, Loop
+from tests.running import SECRET, a_machine
 
 T = TypeVar("T")
 AGENT = "billing"
@@ -98,6 +99,8 @@ class OurHouse:
             "SLACK_BOT_TOKEN": "xoxb-sandbox",
             "SLACK_SIGNING_SECRET": "sandbox-signing-secret",
             "APPROVALS_TENANT": self.tenant,
+            **a_machine(),
+            **SECRET,
             **more,
         }
         self._store = Store(redis, self.tenant)
