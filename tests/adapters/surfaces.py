@@ -44,7 +44,7 @@ from tests.adapters.hooking import Said
 from tests.adapters.scenes import REFUND, Case, Make, Open, Way
 from tests.adapters.scripted_code import ScriptedCode
 from tests.bot.api.calling import get, post
-from tests.running import SECRET, a_bot, until
+from tests.running import SECRET, a_bot, a_machine, until
 from tests.stories.signing import free_port, is_serving
 
 set_tracing_disabled(True)
@@ -97,6 +97,7 @@ async def http(case: Case) -> AsyncIterator[Make]:
         "REDIS_URL": case.redis_url,
         "APPROVALS_TENANT": case.tenant,
         "PORT": url.rpartition(":")[2],
+        **a_machine(),
         **SECRET,
     }
     async with a_bot(env, role="web") as service, ClientSession(url) as api:

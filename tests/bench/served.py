@@ -11,7 +11,7 @@ from approvals.model import Actor
 from tests.bench.child import Child, a_process
 from tests.bench.ground import TENANT, Ground
 from tests.bench.raw_http import Caller
-from tests.running import SECRET, until
+from tests.running import SECRET, a_machine, until
 from tests.stories.signing import free_port, is_serving
 
 OPERATOR = Actor(id="operator:bench", name="bench")
@@ -44,7 +44,8 @@ class Served:
 async def a_served(ground: Ground) -> AsyncIterator[Served]:
     """Start one, and end it."""
     url = f"http://127.0.0.1:{free_port()}"
-    env = {"REDIS_URL": ground.url, "APPROVALS_TENANT": TENANT, "PORT": url.rpartition(":")[2], **SECRET}
+    env = {"REDIS_URL": ground.url, "APPROVALS_TENANT": TENANT, "PORT": url.rpartition(":")[2]}
+    env |= a_machine() | SECRET
     token = await _token(AgentTokens(ground.redis, TENANT))
     async with a_process("web", env) as child:
         await until(lambda: is_serving(url), timeout_s=START_S)
