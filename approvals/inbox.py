@@ -391,6 +391,19 @@ class Inboxes:
                     pipe.xdel(inbox, taken.entry_id)
                 await pipe.execute()
 
+    async def give_back(self, letters: Iterable[Taken]) -> None:
+        """Leave what is not ticked off to other consumers, at once.
+
+        Raises:
+            Unavailable: Redis was away; then they wait until it is old enough.
+        """
+        with translated(self._redis):
+            async with self._redis.pipeline(transaction=False) as pipe:
+                for taken in letters:
+                    inbox, ids = key(self._tenant, "inbox", taken.agent), (taken.entry_id,)
+                    pipe.xclaim(inbox, GROUP, self._consumer, 0, ids, idle=self._abandoned_ms, justid=True)
+                await pipe.execute()
+
     async def has_earlier(self, taken: Taken) -> bool:
         """Whether some consumer has a letter of the same agent's that came before this one.
 

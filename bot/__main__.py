@@ -17,6 +17,7 @@ from approvals.errors import ApprovalsError
 from bot import app, demo, logs, settings, tomorrow, traces
 from bot.redis_server import RedisNotStarted
 from bot.sandbox import server as sandbox
+from bot.web import LEAVE_S
 
 EPILOG = """\
 roles:
@@ -67,7 +68,20 @@ async def _service(role: app.Role) -> None:
     read = settings.read(os.environ, needs="redis" if role == "web" else "workspace")
     with traces.exported():
         async with app.built(read) as service:
+            _leave_when_asked(service, role)
             await app.run(service, role)
+
+
+def _leave_when_asked(service: app.Service, role: app.Role) -> None:
+    """On SIGTERM /readyz turns red first, and whoever still comes is served a little longer."""
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+
+    def leave() -> None:
+        if not service.leaving.is_set():
+            service.leaving.set()
+            loop.call_later(0 if role == "worker" else LEAVE_S, task.cancel if task else loop.stop)
+
+    loop.add_signal_handler(signal.SIGTERM, leave)
 
 
 async def _sandbox(arguments: argparse.Namespace) -> None:

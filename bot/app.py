@@ -126,6 +126,7 @@ class Service:
     vault: Vault | None  # None where nothing is decided
     signing: SigningKeys | None  # likewise
     continuity: Continuity | None  # likewise
+    leaving: asyncio.Event  # it is about to end, and serves those alone who haven't heard of it
 
     @property
     def policy(self) -> policies.Policy:
@@ -202,6 +203,7 @@ async def built(settings: Settings, *, with_slack: bool = True) -> AsyncIterator
                 vault=vault,
                 signing=signing,
                 continuity=continuity,
+                leaving=asyncio.Event(),
             )
     finally:
         await counts.flush()
@@ -292,6 +294,8 @@ async def check(service: Service) -> None:
 
 async def _serve(service: Service, parts: api.Parts) -> Any:
     async def is_ready() -> None:
+        if service.leaving.is_set():
+            raise Unavailable("this process is about to end")
         with translated(service.redis):
             await service.redis.ping()
         if service.continuity is not None:

@@ -45,6 +45,7 @@ Alarm: TypeAlias = Callable[[str], Awaitable[None]]
 
 FORGED_CHARS = 300  # of an agent's words on what was wrong
 PAUSE_S = 1.0
+GIVE_BACK_S = 1.0
 PATIENCE = 5  # deliveries of a letter that fails for a reason we don't know, before its agent is told so
 EARLIER_S = (0.0, 0.02, 0.2)  # pauses in which another worker is done with the letter before, if it lives
 
@@ -77,11 +78,20 @@ class Intake:
         """Deal with letters for ever. While Redis is away the loop waits for it."""
         while True:
             try:
-                for letters in _runs(await self._inboxes.take()):
-                    await self._deal_with(letters)
+                await self._deal_with_all(await self._inboxes.take())
             except Unavailable as error:
                 logger.warning("the inbox can't be read: %s", error)
                 await asyncio.sleep(PAUSE_S)
+
+    async def _deal_with_all(self, taken: list[Taken]) -> None:
+        try:
+            for letters in _runs(taken):
+                await self._deal_with(letters)
+        except asyncio.CancelledError:  # we are to stop: others need not wait until our letters are old
+            with suppress(TimeoutError, Unavailable):
+                async with asyncio.timeout(GIVE_BACK_S):
+                    await self._inboxes.give_back(taken)
+            raise
 
     async def _deal_with(self, letters: list[Taken]) -> None:
         """Side by side, since each waits for the disk. Identical calls that share a card must find each

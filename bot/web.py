@@ -17,6 +17,7 @@ from bot.stepping_up.opening import SteppingUp
 
 logger = logging.getLogger(__name__)
 
+LEAVE_S = 2.0  # from saying that we are about to end until we do: for load balancers to hear of it
 DRAIN_S = 5.0  # for what has come when we are to stop: waits and streams are ended, clicks are answered
 BODY_BYTES = 1024 * 1024
 _SIGNATURE = re.compile(r"v0=[0-9a-f]{64}")

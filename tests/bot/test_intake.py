@@ -135,6 +135,26 @@ async def test_letters_about_many_requests_are_dealt_with_together_and_those_abo
     assert log.count("claimed") == log.count("executed") == 3 and "refused" not in log
 
 
+async def test_a_worker_that_is_stopped_leaves_its_letters_to_others_at_once(
+    slow: Worker, fast: Worker, billing: AgentInbox
+) -> None:
+    is_at_it = asyncio.Event()
+
+    async def for_ever(_agent: str, _url: str) -> None:
+        is_at_it.set()
+        await asyncio.Event().wait()
+
+    slow.intake._check_callback = for_ever
+    wanted = [a_submission(callback_url="https://shop.example/told"), a_submission()]
+    await billing.put_all(wanted)
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(slow.intake.run())
+        await is_at_it.wait()
+        running.cancel()
+    left = await fast.inboxes.take()  # which takes over from the dead what is a minute old
+    assert [taken.request_id for taken in left] == [each.id for each in wanted]
+
+
 async def _are(worker: Worker, wanted: list[Submission], status: Status) -> bool:
     found = await worker.store.get_many(each.id for each in wanted)
     return [request.status for request in found.values()] == [status] * len(wanted)

@@ -17,7 +17,7 @@ from tests.stories.processes import a_bot_process, a_process, ended
 from tests.stories.signing import free_port, is_serving
 from tests.stories.watching import REFUND
 
-DYING = "tests.stories.dying_bot"
+ASKED = ("-m", "tests.stories.dying_bot", "asked")
 OPERATOR = Actor(id="operator:ops", name="ops")
 
 
@@ -25,7 +25,7 @@ async def test_a_click_that_came_before_the_signal_is_decided_and_answered(
     slack: Sandbox, approvals: Approvals, redis_url: str, tenant: str
 ) -> None:
     env = environment(slack, redis_url, tenant)
-    async with a_bot_process(slack, env, "-m", DYING, "asked", "approvals.store:Store.change") as stopping:
+    async with a_bot_process(slack, env, *ASKED, "approvals.store:Store.change", "worker") as stopping:
         ticket = await approvals.submit("refund", REFUND)
         pressed = await slack.person("U0ANA").press("Approve", await the_card(slack))
         code, said = await ended(stopping)
@@ -39,7 +39,7 @@ async def test_what_was_being_drawn_is_left_to_others_at_once(
     slack: Sandbox, approvals: Approvals, redis_url: str, tenant: str
 ) -> None:
     env = environment(slack, redis_url, tenant)
-    async with a_bot_process(slack, env, "-m", DYING, "asked", "approvals.cards:Cards.intend") as stopping:
+    async with a_bot_process(slack, env, *ASKED, "approvals.cards:Cards.intend", "worker") as stopping:
         await approvals.submit("refund", REFUND)
         code, said = await ended(stopping)
     assert code == 0, said
@@ -52,6 +52,7 @@ async def test_what_was_being_drawn_is_left_to_others_at_once(
         await the_card(slack)
 
 
+@pytest.mark.long
 async def test_who_waits_over_http_is_told_to_come_again(redis_url: str, tenant: str) -> None:
     url = f"http://127.0.0.1:{free_port()}"
     env = {"REDIS_URL": redis_url, "APPROVALS_TENANT": tenant, "PORT": url.rpartition(":")[2], **SECRET}
@@ -68,11 +69,19 @@ async def test_who_waits_over_http_is_told_to_come_again(redis_url: str, tenant:
             answer = waiting.create_task(agent.get(f"/v1/requests/{id}", params={"wait": 30}))
             await until(lambda: _waits(agent))
             web.send_signal(signal.SIGTERM)
+            await until(lambda: _is_red(agent))
+            async with agent.post("/v1/requests", json={"tool": "refund", "args": REFUND}) as late:
+                assert late.status == 201, "who has not heard of it yet is served"
             told = await answer
             assert (told.status, "Retry-After" in told.headers) == (503, True)
         code, said = await ended(web)
     assert code == 0, said
     assert "Traceback" not in said
+
+
+async def _is_red(agent: ClientSession) -> bool:
+    async with agent.get("/readyz") as answer:
+        return answer.status == 503 and "about to end" in await answer.text()
 
 
 async def _waits(agent: ClientSession) -> bool:

@@ -71,7 +71,7 @@ async def test_measures_count_what_waits_and_what_was_called(api: ClientSession,
     assert float(entries.split()[1]) >= 3  # the token, submitted, asked
 
 
-async def test_the_process_ends_at_once_although_somebody_waits(
+async def test_a_process_that_leaves_says_so_first_then_ends_waits_and_then_is_gone(
     redis_url: str, tenant: str, token: str, clerk: Clerk
 ) -> None:
     url = f"http://127.0.0.1:{free_port()}"
@@ -82,7 +82,7 @@ async def test_the_process_ends_at_once_although_somebody_waits(
         ClientSession(url, headers=headers) as api,
         asyncio.TaskGroup() as group,
     ):
-        async with a_bot(env, role="web"):
+        async with a_bot(env, role="web") as service:
             await until(lambda: is_serving(url))
             id = (await post(api, "/v1/requests", REFUND)).body["id"]
             await clerk.arrived()
@@ -91,6 +91,12 @@ async def test_the_process_ends_at_once_although_somebody_waits(
             for route in ("/v1/requests/{id}", "/v1/events"):
                 line = f'countersign_api_open{{route="{route}"}} 1.0'
                 await until(lambda line=line: _says(api, line))  # type: ignore[misc]  # bound early
+            service.leaving.set()
+            assert (await get(api, "/readyz")).body == {"ok": False, "why": "this process is about to end"}
+            assert (await post(api, "/v1/requests", REFUND)).status == 201, (
+                "who has not heard of it is served"
+            )
+            assert not waiting.done() and not listening.done()
         assert (await waiting).body["type"] == "/docs#unavailable"
         assert "retry: 1000" in await listening
     assert not bound.expired()  # which the service's own end would swallow
