@@ -62,6 +62,11 @@ class Key:
         """As C2SP writes it: NAME+ID+KEY."""
         return f"{self.name}+{self.id.hex()}+{base64.b64encode(_ED25519 + self.public).decode()}"
 
+    @property
+    def bare(self) -> str:
+        """The key alone, as those who check decisions are told it."""
+        return base64.b64encode(self.public).decode()
+
 
 def key(text: str, name: str) -> Key:
     """Read what `Key.text` wrote, or the base64 alone of a key that signs as `name`.

@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,9 +20,10 @@ from typing import Any
 from approvals import notes
 from approvals.audit import Entry, exported, imported, rfc3339
 from approvals.cli import FINE, NO
-from approvals.errors import InvalidCall
+from approvals.errors import InvalidCall, NotSigned
 from approvals.model import Json
 from approvals.notes import Checkpoint
+from approvals.receipts import checked
 from bot.audit_ground import Ground, fail, note, out, pinned
 from bot.audit_proof import is_proved, newest, path_of, signed_by
 from bot.audit_summary import Decision, summary
@@ -162,9 +163,13 @@ def verify(folder: Path, arguments: argparse.Namespace) -> int:
     if fault is not None:
         return fail(f"The sample does not hold: {fault}.", NO)
     checkpoint = notes.read(text)
-    by = signed_by(text, pinned(arguments.key, checkpoint.origin))
+    keys = pinned(arguments.key, checkpoint.origin)
+    by = signed_by(text, keys)
+    if keys and (fault := _unsigned(folder, requests, [key.bare for key in keys])):
+        return fail(f"The sample does not hold: {fault}.", NO)
     if arguments.json:
-        out(json.dumps({"ok": True, "decisions": len(requests), "size": checkpoint.size}))
+        told = {"ok": True, "decisions": len(requests), "size": checkpoint.size, "signature": bool(keys)}
+        out(json.dumps(told))
     else:
         out(f"{len(requests)} decisions: each entry is in the log of {checkpoint.size} entries.{by}")
     return FINE
@@ -184,6 +189,18 @@ def _fault(folder: Path, checkpoint: Checkpoint, requests: list[str], seed: str)
         there = [json.loads(path.read_text("utf-8")) for path in folder.glob(f"receipt-{request}.json")]
         if there != receipts[-1:]:
             return f"the receipt of {request} is another than its entry holds"
+    return None
+
+
+def _unsigned(folder: Path, requests: Iterable[str], keys: Sequence[str]) -> str | None:
+    for request in requests:
+        for path in folder.glob(f"receipt-{request}.json"):
+            try:
+                decision = checked(path.read_text(encoding="utf-8"), keys)
+            except NotSigned as error:
+                return f"the receipt of {request} is not to be believed: {error}"
+            if decision.request != request:
+                return f"the receipt of {request} is one of {decision.request}"
     return None
 
 

@@ -8,15 +8,17 @@ from typing import Any
 import pytest
 
 from approvals.audit import erased
-from approvals.model import Args, RequestId
+from approvals.model import Actor, Args, RequestId
 from approvals.past import past_decisions
 from bot import statistics
 from bot.app import Service
 from bot.audit_sample import rank
 from tests.auditing import book, decided, logged, signed
 from tests.bot.audit.conftest import Operator
+from tests.operator import Said
 
 IDS = [RequestId(f"R-{letter * 26}") for letter in "ABCDEFGH"]
+ROOT = Actor(id="operator:root", name="root")
 SPAN = ("--from", "2000-01-01", "--to", "2100-01-01")
 
 
@@ -123,6 +125,25 @@ async def test_a_sample_that_was_tampered_with_does_not_hold(
     (folder / "sample.json").write_text(json.dumps(about | {"sample": about["sample"][::-1]}))
     assert "not in the order" in await told()
     assert await told() == ""
+
+
+async def test_a_decision_of_a_sample_counts_if_its_signature_does(
+    house: Service, audit: Operator, tmp_path: Path
+) -> None:
+    assert house.signing is not None
+    before = house.signing.current.public
+    await decided(house, IDS[0])
+    await house.signing.rotate(ROOT)
+    await signed(house)
+    await audit("export", "--sample", "1", *SPAN, "--to", str(tmp_path / "q1"))
+
+    async def told(*keys: str) -> Said:
+        pinned = [word for key in keys for word in ("--key", key)]
+        return await audit("verify", str(tmp_path / "q1"), *pinned, offline=True)
+
+    assert (await told(before, house.signing.current.public)).code == 0
+    only_new = await told(house.signing.current.public)
+    assert (only_new.code, f"receipt of {IDS[0]} is not to be believed" in only_new.err) == (1, True)
 
 
 async def test_what_can_not_be_exported_is_told_in_a_sentence(house: Service, audit: Operator) -> None:
