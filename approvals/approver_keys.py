@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -83,11 +83,19 @@ class ApproverKeys:
         if len(every.get(person, [])) >= MOST:
             raise InvalidCall(f"{person} has {MOST} keys already: remove one first")
         field = _field(person, one.name)
-        sealed = self._vault.seal(self._purpose(field), wire.write(_KEY, one).encode())
+        sealed = self._sealed(field, one)
         told: dict[str, object] = {"person": person, "kind": one.kind, "name": one.name, "key": one.key}
         note = Note(event="approver_key_added", by=by, via=via, detail=told)
         if not await self._register.put(field, sealed, note, only_new=True):
             raise InvalidCall(f"{one.name} is there, sealed with another secret: remove it first")
+
+    async def count(self, person: PersonId, one: ApproverKey, uses: int) -> None:
+        """Keep what a passkey has counted; one that was removed meanwhile stays removed."""
+        field = _field(person, one.name)
+        sealed = self._sealed(field, replace(one, uses=uses))
+        by, told = Actor(id=f"slack:{person}", name=person), {"person": person, "name": one.name}
+        note = Note(event="approver_key_used", by=by, via=Via.WEB, detail={**told, "uses": uses})
+        await self._register.renew(field, sealed, note)
 
     async def remove(self, person: PersonId, name: str, by: Actor) -> None:
         """From now on it counts for nothing.
@@ -99,6 +107,9 @@ class ApproverKeys:
         note = Note(event="approver_key_removed", by=by, via=Via.CLI, detail=told)
         if not await self._register.take(_field(person, name), note):
             raise InvalidCall(f"{person} has no key {name}: look at `countersign approver-keys list`")
+
+    def _sealed(self, field: str, one: ApproverKey) -> str:
+        return self._vault.seal(self._purpose(field), wire.write(_KEY, one).encode())
 
     def _purpose(self, field: str) -> str:
         return f"approver key {self._tenant} {field}"

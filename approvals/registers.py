@@ -84,13 +84,17 @@ class Register:
 
     async def put(self, name: str, text: str, note: Note, *, only_new: bool = False) -> bool:
         """Set what stands under `name`, and log it, both or neither; False: `only_new`, and it was set."""
-        return await self._noted(name, text, note, only_new=only_new)
+        return await self._noted(name, text, note, "1" if only_new else "")
+
+    async def renew(self, name: str, text: str, note: Note) -> bool:
+        """Set anew what stands under `name`, and log it; False: nothing stands there any more."""
+        return await self._noted(name, text, note, "0")
 
     async def take(self, name: str, note: Note) -> bool:
         """Take out what stands under `name`, and log it; False: nothing stood there to be taken out."""
         return await self._noted(name, "", note)
 
-    async def _noted(self, name: str, text: str, note: Note, *, only_new: bool = False) -> bool:
+    async def _noted(self, name: str, text: str, note: Note, new: str = "") -> bool:
         names = ("audit", "audit:seq", "audit:head")
         keys = [*(key(self._tenant, each) for each in names), self._key]
         entry = Entry(
@@ -108,7 +112,7 @@ class Register:
                     with translated(self._redis):
                         linked = link(str(await self._redis.get(keys[2]) or GENESIS), entry)
                         args = [linked.previous, wire.write(wire.ENTRY, linked), linked.hash]
-                        args += [name, text, "1" if only_new else ""]
+                        args += [name, text, new]
                         done: int | None = await self._note(keys=keys, args=args)
                     if done is not None:
                         return bool(done)

@@ -46,8 +46,12 @@ class SshKey:
     @property
     def name(self) -> str:
         """As `ssh-keygen -l` names it."""
-        digest = hashlib.sha256(_blob(self)).digest()
-        return f"SHA256:{base64.b64encode(digest).decode().rstrip('=')}"
+        return fingerprint(_blob(self))
+
+
+def fingerprint(raw: bytes) -> str:
+    """How OpenSSH names what is too long to be read."""
+    return f"SHA256:{base64.b64encode(hashlib.sha256(raw).digest()).decode().rstrip('=')}"
 
 
 def read_key(text: str) -> tuple[SshKey, str]:

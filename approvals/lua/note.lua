@@ -10,10 +10,10 @@
 -- ARGV[3]  head        its hash
 -- ARGV[4]  field       what is set
 -- ARGV[5]  value       as JSON; "" takes it out
--- ARGV[6]  new         "1": only if nothing stands there
+-- ARGV[6]  new         "1": only if nothing stands there; "0": only if something does
 --
--- Returns 1, also when this very entry was written before; 0 if there was nothing to take out, or something stood
--- there; nil if the head has moved on.
+-- Returns 1, also when this very entry was written before; 0 if nothing stood there, or something did, against what
+-- was wanted; nil if the head has moved on.
 
 local previous, entry, head, field, value, new = unpack(ARGV)
 
@@ -25,7 +25,7 @@ if known ~= previous then
   return nil
 end
 local is_there = redis.call("HEXISTS", KEYS[4], field) == 1
-if (value == "" and not is_there) or (new == "1" and is_there) then
+if (value == "" or new == "0") and not is_there or (new == "1" and is_there) then
   return 0
 end
 if field == "version" then

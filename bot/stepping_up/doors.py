@@ -9,7 +9,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from approvals.model import Assurance
-from bot.stepping_up import own_keys, page, signing_in
+from bot.stepping_up import own_keys, page, passkeys, signing_in
 from bot.stepping_up.opening import NOTHING, Dead, SteppingUp, answer, opened, safely
 
 NO_SIGN_IN = "Nobody can sign in here: those who run this have to set up where. Nothing was decided."
@@ -28,9 +28,11 @@ def add_to(app: web.Application, parts: SteppingUp) -> None:
         if parts.sign_in is None:
             raise Dead(NOTHING, NO_SIGN_IN, 404)
         provider = parts.sign_in.provider
-        return answer(page.to_sign_in(link.request, link.confirmation, who, f"{at}/sign-in", provider))
+        asked = await passkeys.asked(parts, link)
+        return answer(page.to_sign_in(link.request, link.confirmation, who, at, provider, asked))
 
     app.router.add_get("/confirm/{token}", safely(show))
     own_keys.add_to(app, parts)
     if parts.sign_in is not None:
         signing_in.add_to(app, parts, parts.sign_in)
+        passkeys.add_to(app, parts)

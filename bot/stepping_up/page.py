@@ -31,15 +31,53 @@ pre span { display: block; padding-left: 3ch; text-indent: -3ch; }
 pre span + span { border-top: 1px dotted var(--line); }
 .go { display: inline-block; background: var(--go); color: #fff; text-decoration: none; font: inherit;
   font-weight: 600; border: 0; border-radius: 8px; padding: .65rem 1.25rem; margin: 1rem 0 .25rem; }
+form.passkey:not([hidden]) + .go { background: transparent; color: inherit; margin: 0;
+  box-shadow: inset 0 0 0 1px var(--line); }
 textarea { box-sizing: border-box; width: 100%; font: 14px/1.5 ui-monospace, monospace; border-radius: 8px;
   border: 1px solid var(--line); padding: .5rem .75rem; background: transparent; color: inherit; }
 label { display: block; margin: 1rem 0 .25rem; }
 .go:focus-visible { outline: 3px solid #1264a3; outline-offset: 2px; }
 """
-_STYLE = base64.b64encode(hashlib.sha256(CSS.encode()).digest()).decode()
+SCRIPT = """
+const from = text => Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), c => c.charCodeAt(0));
+const to = bytes => btoa(String.fromCharCode(...new Uint8Array(bytes)))
+  .replace(/\\+/g, "-").replace(/\\//g, "_").replace(/=+$/, "");
+const PARTS = ["clientDataJSON", "attestationObject", "authenticatorData", "signature", "userHandle"];
+
+async function answered(publicKey) {
+  publicKey.challenge = from(publicKey.challenge);
+  for (const each of publicKey.allowCredentials ?? publicKey.excludeCredentials) each.id = from(each.id);
+  if (publicKey.user) publicKey.user.id = from(publicKey.user.id);
+  const made = await navigator.credentials[publicKey.user ? "create" : "get"]({ publicKey });
+  const there = PARTS.filter(name => made.response[name]);
+  const response = Object.fromEntries(there.map(name => [name, to(made.response[name])]));
+  return JSON.stringify({ id: made.id, rawId: to(made.rawId), type: made.type, response });
+}
+
+for (const form of window.PublicKeyCredential ? document.querySelectorAll("form[data-asked]") : []) {
+  form.hidden = false;
+  form.addEventListener("submit", async event => {
+    event.preventDefault();
+    try {
+      form.elements.credential.value = await answered(JSON.parse(form.dataset.asked));
+      form.submit();
+    } catch {
+      form.querySelector("[role=alert]").hidden = false;
+    }
+  });
+}
+"""
+_SCRIPTED = f"<script>{SCRIPT}</script>"
+
+
+def _hash(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
 HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": (
-        f"default-src 'none'; style-src 'sha256-{_STYLE}'; base-uri 'none'; form-action 'self';"
+        f"default-src 'none'; style-src 'sha256-{_hash(CSS)}'; script-src 'sha256-{_hash(SCRIPT)}';"
+        " base-uri 'none'; form-action 'self';"
         " frame-ancestors 'none'"
     ),
     "Cache-Control": "no-store",
@@ -53,15 +91,15 @@ _DO = {
 }
 
 
-def to_sign_in(request: Request, confirmation: Confirmation, who: str, onward: str, provider: str) -> str:
-    """The whole call, as it would run, and the way to the sign-in."""
-    return _asking(
-        request,
-        confirmation,
-        who,
-        "Sign in once more",
-        f'<a class="go" href="{escape(onward)}" rel="noreferrer">Confirm with {escape(provider)}</a>',
-    )
+def to_sign_in(
+    request: Request, confirmation: Confirmation, who: str, link: str, provider: str, asked: str | None
+) -> str:
+    """The whole call, as it would run, and the ways to confirm it; `asked` is what passkeys are asked for."""
+    onward = escape(f"{link}/sign-in")
+    way = f'<a class="go" href="{onward}" rel="noreferrer">Confirm with {escape(provider)}</a>'
+    if asked is not None:
+        way = _passkey_form(f"{link}/passkey", asked, "Confirm with a passkey") + way + _SCRIPTED
+    return _asking(request, confirmation, who, "Confirm that it is you", way)
 
 
 def to_sign(request: Request, confirmation: Confirmation, who: str, link: str, statement: Statement) -> str:
@@ -118,9 +156,24 @@ def _asking(request: Request, confirmation: Confirmation, who: str, how: str, wa
     )
 
 
-def saying(title: str, sentence: str) -> str:
+def saying(title: str, sentence: str, more: str = "") -> str:
     """What came of it."""
-    return _page(title, f'<p>{escape(sentence)}</p><p class="hint">You can close this page.</p>')
+    return _page(title, f'<p>{escape(sentence)}</p>{more}<p class="hint">You can close this page.</p>')
+
+
+def offering(action: str, asked: str) -> str:
+    """To whoever has just signed in: a passkey for the next time."""
+    why = "<p>Next time it can be a passkey of this device instead.</p>"
+    return _passkey_form(action, asked, "Make a passkey", why) + _SCRIPTED
+
+
+def _passkey_form(action: str, asked: str, words: str, why: str = "") -> str:
+    """Nothing is seen of it where a browser runs no script, or knows no passkeys."""
+    return (
+        f'<form class="passkey" method="post" action="{escape(action)}" data-asked="{escape(asked)}" hidden>'
+        f'{why}<input type="hidden" name="credential"><button class="go">{escape(words)}</button>'
+        '<p hidden role="alert">There was no passkey, so nothing was done.</p></form>'
+    )
 
 
 def wanted(request: Request, confirmation: Confirmation) -> Request:

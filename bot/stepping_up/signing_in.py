@@ -12,9 +12,19 @@ from aiohttp import web
 from approvals import wire
 from approvals.model import Assurance, Evidence
 from bot.payloads import Who
-from bot.stepping_up import page
+from bot.stepping_up import page, passkeys
 from bot.stepping_up.confirmations import LASTS
-from bot.stepping_up.opening import NOTHING, Dead, Opened, SteppingUp, decided, denied, opened, safely, told
+from bot.stepping_up.opening import (
+    NOTHING,
+    Dead,
+    Opened,
+    SteppingUp,
+    answer,
+    decided,
+    denied,
+    opened,
+    safely,
+)
 from bot.stepping_up.sign_in import Attempt, Identity, SignIn, attempt
 from bot.vault import SecretFault
 
@@ -51,7 +61,10 @@ def add_to(app: web.Application, parts: SteppingUp, sign_in: SignIn) -> None:
         if not code or len(code) > MOST_CHARS:
             raise Dead(NOTHING, DECLINED, 400)
         who = await _theirs(parts, link, await sign_in.finish(begun, code))
-        response = told(request, "Done", await decided(parts, link, who))
+        response = answer("")
+        asked = await passkeys.offer(parts, response, who.id)
+        words = await decided(parts, link, who)
+        response.text = page.saying("Done", words, page.offering(f"{parts.url}/passkeys", asked))
         response.del_cookie(cookie, path="/", httponly=True, samesite="Lax", secure=parts.is_tls)
         return response
 

@@ -1,13 +1,35 @@
 """Links on which people give a yes that takes more than a click, for stories."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 
 from bot.sandbox.server import Sandbox
-from tests.running import the_card
+from tests.identity import CLIENT, SECRET, Identity
+from tests.running import a_policy, environment, the_card
+from tests.stories.signing import free_port
 from tests.stories.watching import whispered
+
+
+def signing_in(
+    slack: Sandbox, redis_url: str, tenant: str, identity: Identity, folder: Path, policy: str
+) -> dict[str, str]:
+    """What an operator sets so that people can sign in for one decision."""
+    port = free_port()
+    identity.team = slack.app.team_id
+    return environment(
+        slack,
+        redis_url,
+        tenant,
+        APPROVALS_POLICY=a_policy(folder, policy),
+        APPROVALS_URL=f"http://localhost:{port}",
+        APPROVALS_OIDC_ISSUER=identity.url,
+        SLACK_CLIENT_ID=CLIENT,
+        SLACK_CLIENT_SECRET=SECRET,
+        PORT=str(port),
+    )
 
 
 async def clicked(

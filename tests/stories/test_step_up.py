@@ -15,11 +15,11 @@ from approvals.signed import Own
 from bot import app, settings
 from bot.app import Service
 from bot.sandbox.server import Sandbox
-from tests.identity import CLIENT, SECRET, Identity, an_identity
+from tests.identity import CLIENT, Identity, an_identity
 from tests.operator import countersign
-from tests.running import a_connected_bot, a_policy, environment, redrawn, the_card, the_dialog, until
-from tests.stories.links import clicked, link_in, seen
-from tests.stories.signing import free_port, is_serving
+from tests.running import a_connected_bot, redrawn, the_card, the_dialog, until
+from tests.stories.links import clicked, link_in, seen, signing_in
+from tests.stories.signing import is_serving
 from tests.stories.watching import logged, whispered
 
 POLICY = """version = 1
@@ -46,9 +46,8 @@ def policy() -> str:
 
 
 @pytest.fixture
-async def identity(slack: Sandbox) -> AsyncIterator[Identity]:
+async def identity() -> AsyncIterator[Identity]:
     async with an_identity() as identity:
-        identity.team = slack.app.team_id
         yield identity
 
 
@@ -56,18 +55,7 @@ async def identity(slack: Sandbox) -> AsyncIterator[Identity]:
 def env(
     slack: Sandbox, redis_url: str, tenant: str, policy: str, tmp_path: Path, identity: Identity
 ) -> dict[str, str]:
-    port = free_port()
-    return environment(
-        slack,
-        redis_url,
-        tenant,
-        APPROVALS_POLICY=a_policy(tmp_path, policy),
-        APPROVALS_URL=f"http://127.0.0.1:{port}",
-        APPROVALS_OIDC_ISSUER=identity.url,
-        SLACK_CLIENT_ID=CLIENT,
-        SLACK_CLIENT_SECRET=SECRET,
-        PORT=str(port),
-    )
+    return signing_in(slack, redis_url, tenant, identity, tmp_path, policy)
 
 
 @pytest.fixture
