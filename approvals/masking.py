@@ -105,6 +105,7 @@ class Masker:
     def asked(self, request: Request) -> Request:
         """A new request, with what people don't see of its call, and its agent's words without secrets."""
         masked, receipt = self.masked(None, request), request.receipt
+        masked = replace(masked, tags=tuple(self.text(tag, masked) for tag in masked.tags))
         if masked.reason is not None:
             masked = replace(masked, reason=self.text(masked.reason, masked))
         if receipt is not None and receipt.result is not None:

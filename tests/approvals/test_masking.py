@@ -186,7 +186,12 @@ def test_the_policy_names_more_and_lets_some_be() -> None:
 
 
 def test_the_agents_words_hold_neither_credentials_nor_the_secrets_of_its_call() -> None:
-    request = asked({"password": "tr0ub4dor"}, reason="logs in with tr0ub4dor, then ghp_" + "a1B2" * 9)
+    request = asked(
+        {"password": "tr0ub4dor"},
+        reason="logs in with tr0ub4dor, then ghp_" + "a1B2" * 9,
+        tags=("prod", "tr0ub4dor"),
+    )
+    assert request.tags[0] == "prod" and request.tags[1].startswith(MARK)
     assert (
         request.reason is not None and request.reason.count(MARK) == 2 and "tr0ub4dor" not in request.reason
     )
