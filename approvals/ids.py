@@ -11,7 +11,8 @@ LETTERS = 26  # 130 bits
 
 
 def new_id() -> RequestId:
-    return RequestId("R-" + "".join(secrets.choice(ALPHABET) for _ in range(LETTERS)))
+    bits = secrets.randbits(5 * LETTERS)
+    return RequestId("R-" + "".join(ALPHABET[bits >> 5 * place & 31] for place in range(LETTERS)))
 
 
 def is_id(text: str) -> bool:

@@ -42,6 +42,7 @@ from approvals.events import (
 )
 from approvals.evolution import evolve
 from approvals.freezes import NOT_FROZEN, Freezes, Frozen, frozen
+from approvals.gathering import Gathered
 from approvals.grants import Use
 from approvals.ids import ALPHABET, LETTERS, is_id
 from approvals.inbox import GROUP, LetterRef, Taken
@@ -125,6 +126,7 @@ class Store:
         self._masker = masker or Masker()
         self._audit, self._seq = key(tenant, "audit"), key(tenant, "audit:seq")
         self.freezes = Freezes(redis, tenant)
+        self._reads: Gathered[RequestId, _Kept | None] = Gathered(self._read)
         self._turns: WeakValueDictionary[RequestId, asyncio.Lock] = WeakValueDictionary()
         self._turn_to_refuse = asyncio.Lock()
         self._create = script(redis, "create", is_told=True)
@@ -525,17 +527,24 @@ class Store:
         return wanted, kept if clock.time() - began < FRESH_S else await self._kept(kept.request.id)
 
     async def _kept(self, request_id: RequestId) -> _Kept:
-        if not is_id(request_id):
+        kept = await self._reads.get(request_id) if is_id(request_id) else None
+        if kept is None:
             raise RequestNotFound(request_id)
+        return kept
+
+    async def _read(self, ids: list[RequestId]) -> list[_Kept | None]:
         with translated(self._redis):
             async with self._redis.pipeline(transaction=False) as pipe:
-                pipe.hmget(key(self.tenant, "request", request_id), "body", "short", "head")
+                for id in ids:
+                    pipe.hmget(key(self.tenant, "request", id), "body", "short", "head")
                 pipe.time()
                 pipe.hgetall(key(self.tenant, "freezes"))
-                (body, short, head), time, fields = await pipe.execute()
-        if body is None:
-            raise RequestNotFound(request_id)
-        return _Kept(request=stored(body, short), head=head, now=moment(time), frozen=frozen(held(fields)))
+                *found, time, fields = await pipe.execute()
+        now, freezes = moment(time), frozen(held(fields))
+        return [
+            None if body is None else _Kept(request=stored(body, short), head=head, now=now, frozen=freezes)
+            for body, short, head in found
+        ]
 
     async def _committed(
         self, kept: _Kept, after: Request, event: Event, entry: Entry, letter: LetterRef | None
@@ -630,7 +639,8 @@ class Store:
 
 def stored(body: str, short: str) -> Request:
     """A request as its hash in Redis holds it: what is typed for it was settled when it was written first."""
-    return replace(wire.read(wire.REQUEST, body), short=short)
+    request = wire.read(wire.REQUEST, body)
+    return request if request.short == short else replace(request, short=short)
 
 
 def message_key(tenant: str, posted: Posted) -> str | None:

@@ -7,19 +7,20 @@ import resource
 import time
 from collections import defaultdict
 from dataclasses import dataclass
+from typing import Any
 
 from approvals import Approvals
 from approvals.budgets import Budgets
-from approvals.cards import Place, Posted
-from approvals.commands import Approve
+from approvals.commands import Approve, Command
 from approvals.grant_book import GrantBook
 from approvals.inbox import Inboxes
-from approvals.messages import Letter
+from approvals.model import Request, RequestId, Status
 from approvals.policy import DEFAULT
 from approvals.stages import Stages
+from approvals.store import Change, Commanding, Store
 from bot.intake import Intake
 from bot.judging import Judge
-from tests.bench.ground import CHANNEL, CHANNEL_ID, TENANT, Ground
+from tests.bench.ground import CHANNEL, TENANT, Ground
 from tests.builders import REFUND, a_person
 
 AT_ONCE = 32
@@ -34,41 +35,44 @@ class Speed:
     redis_cpu_s: float
 
 
-class _Service:
-    """The service's intake, and who waits for it."""
+class _Told(Store):
+    """The service's store, which tells those who wait for it what has been written."""
 
     def __init__(self, ground: Ground) -> None:
-        self.ground = ground
-        self._inboxes = Inboxes(ground.redis, TENANT, "bench")
-        judge = Judge(lambda: DEFAULT, Budgets(ground.redis, TENANT), channel=CHANNEL)
-        grants = GrantBook(ground.redis, TENANT)
-        stages = Stages(ground.redis, TENANT)
-        self._intake = Intake(ground.store, self._inboxes, judge, grants, stages, environment="bench")
-        self._dealt: defaultdict[tuple[str, str], asyncio.Event] = defaultdict(asyncio.Event)
+        super().__init__(ground.redis, TENANT, ground.signing)
+        self.created: defaultdict[RequestId, asyncio.Event] = defaultdict(asyncio.Event)
+        self.executed: defaultdict[RequestId, asyncio.Event] = defaultdict(asyncio.Event)
 
-    async def run(self) -> None:
-        while True:
-            for taken in await self._inboxes.take():
-                await self._intake.deal(taken)
-                letter: Letter | None = taken.letter
-                assert letter is not None
-                self._dealt[letter.id, letter.letter].set()
+    async def create(self, request: Request, **how: Any) -> Request:
+        created = await super().create(request, **how)
+        self.created[request.id].set()
+        return created
 
-    async def has_dealt_with(self, request_id: str, letter: str) -> None:
-        await self._dealt[request_id, letter].wait()
+    async def change(self, request_id: RequestId, command: Command | Commanding, **how: Any) -> Change:
+        change = await super().change(request_id, command, **how)
+        if change.request.status is Status.EXECUTED:
+            self.executed[request_id].set()
+        return change
+
+
+def _intake(ground: Ground, store: Store) -> Intake:
+    inboxes = Inboxes(ground.redis, TENANT, "bench")
+    judge = Judge(lambda: DEFAULT, Budgets(ground.redis, TENANT), channel=CHANNEL)
+    books = GrantBook(ground.redis, TENANT), Stages(ground.redis, TENANT)
+    return Intake(store, inboxes, judge, *books, environment="bench")
 
 
 async def lifecycles(ground: Ground, count: int) -> Speed:
-    """`count` lifecycles, AT_ONCE at a time: submit, create, record a card, decide, wait, claim, receipt."""
-    service, numbers = _Service(ground), iter(range(count))
+    """`count` lifecycles, AT_ONCE at a time: submit, create, wait, decide, claim, receipt."""
+    store, numbers = _Told(ground), iter(range(count))
     async with Approvals.connect(ground.url, agent="billing", tenant=TENANT) as approvals:
 
         async def some() -> None:
             for _ in numbers:
-                await _live(service, approvals)
+                await _live(store, approvals)
 
         async with asyncio.TaskGroup() as tasks:
-            taking = tasks.create_task(service.run())
+            taking = tasks.create_task(_intake(ground, store).run())
             began, cpu, redis = time.perf_counter(), _cpu_s(), await ground.cpu_s()
             async with asyncio.TaskGroup() as agents:
                 for _ in range(AT_ONCE):
@@ -79,18 +83,15 @@ async def lifecycles(ground: Ground, count: int) -> Speed:
     return Speed(per_s=count / took, cpu_s=used / count, redis_cpu_s=redis_used / count)
 
 
-async def _live(service: _Service, approvals: Approvals) -> None:
-    ground = service.ground
+async def _live(store: _Told, approvals: Approvals) -> None:
     ticket = await approvals.submit("refund", REFUND, reason="Charged twice for invoice 881.")
-    await service.has_dealt_with(ticket.id, "submission")
-    posted = Posted(place=Place(CHANNEL_ID), channel=CHANNEL_ID, ts=f"{time.time():.6f}")
-    await ground.cards.record(ticket.id, posted)
+    await store.created[ticket.id].wait()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(approvals.wait(ticket.id, timeout=30))
-        await ground.store.change(ticket.id, Approve(by=a_person(), seen=ticket.fingerprint))
+        await store.change(ticket.id, Approve(by=a_person(), seen=ticket.fingerprint))
     await approvals.claim(ticket.id)
     await approvals.receipt(ticket.id, ok=True, result="re_81f", duration_ms=12)
-    await service.has_dealt_with(ticket.id, "receipt")
+    await store.executed[ticket.id].wait()
 
 
 def _cpu_s() -> float:
