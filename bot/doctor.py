@@ -11,16 +11,19 @@ from dataclasses import asdict
 from typing import TypeAlias
 
 import aiohttp
+from redis.asyncio import Redis
 from slack_sdk.web.async_client import AsyncWebClient
 
 from approvals.absences import Absences
+from approvals.approver_keys import ApproverKeys
 from approvals.cli import FINE, NO, UNAVAILABLE, USAGE, printable
 from approvals.errors import Unavailable
-from bot import settings
+from approvals.model import PersonId
+from bot import settings, vault
 from bot.columns import show_table
 from bot.durability import redis_of
 from bot.findings import Finding, fault, unknown
-from bot.house_checks import of_house, of_policy
+from bot.house_checks import of_assurance, of_house, of_policy
 from bot.redis_checks import of_redis
 from bot.slack_checks import SlackAway, of_slack
 
@@ -70,21 +73,34 @@ async def examined(read: settings.Settings) -> list[Finding]:
     async with redis, aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SLACK_CALL_S)) as session:
         try:
             findings = [*await of_redis(redis, read), *await of_house(redis, read.tenant)]
-            absences = Absences(redis, read.tenant)
+            absences, holders = Absences(redis, read.tenant), await _holders(redis, read)
         except Unavailable as away:
-            findings, absences = [fault("Redis", str(away), "start it, or mend REDIS_URL")], None
+            findings = [fault("Redis", str(away), "start it, or mend REDIS_URL")]
+            absences, holders = None, None
         about_policy, policy = of_policy(read)
-        findings.append(about_policy)
+        findings += [about_policy, *(of_assurance(read, policy) if policy else [])]
         if read.bot_token is None:
             return [*findings, unknown("the app", "SLACK_BOT_TOKEN is not set", "set it to check Slack too")]
         client = AsyncWebClient(
             token=read.bot_token, base_url=read.slack_api_url, session=session, retry_handlers=[]
         )
         try:
-            return findings + await of_slack(client, read, policy, absences)
+            return findings + await of_slack(client, read, policy, absences, holders)
         except SlackAway as away:
             mend = "look at SLACK_BOT_TOKEN and SLACK_API_URL, and at status.slack.com"
             return [*findings, fault("Slack", str(away), mend)]
+
+
+async def _holders(redis: Redis, read: settings.Settings) -> frozenset[PersonId] | None:
+    """Who has a key to sign with; None: it takes the service's secret, and that is not here."""
+    try:
+        sealed = vault.found(read.secret, read.secret_file, read.state)
+    except vault.SecretFault:
+        return None
+    if sealed is None:
+        return None
+    every = (await ApproverKeys(redis, read.tenant, sealed).all()).items()
+    return frozenset(person for person, theirs in every if any(each.kind == "ssh" for each in theirs))
 
 
 def _code(findings: list[Finding]) -> int:

@@ -9,11 +9,13 @@ from redis.exceptions import ResponseError
 
 from approvals.errors import ApprovalsError
 from approvals.keys import key
+from approvals.model import Assurance
 from approvals.policy import Policy
 from approvals.redis_door import moment, ms, translated
 from bot.findings import Finding, fault, ok, warning
 from bot.policy_file import PolicyFile
 from bot.settings import Settings
+from bot.stepping_up import needs
 
 LATE_WARNED_S = 60
 LATE_FAULT_S = 600
@@ -32,6 +34,15 @@ def of_policy(settings: Settings) -> tuple[Finding, Policy | None]:
         words = f"{settings.policy_path} is not in force: APPROVALS_MODE is {settings.mode}"
         return warning("policy", words, "set APPROVALS_MODE=enforce when you are done trying"), policy
     return ok("policy", f"{settings.policy_path}, version {policy.version}"), policy
+
+
+def of_assurance(settings: Settings, policy: Policy) -> list[Finding]:
+    """Whether a yes can be given as surely as the policy wants it, where it wants more than a click."""
+    if why := needs.lacks(settings, policy):
+        return [fault("assurance", why, "set them, or the service does not start: docs/assurance.md")]
+    levels = sorted(policy.assurances - {Assurance.CLICK}, key=lambda one: one.level)
+    words = " and ".join(f"`{level}`" for level in levels)
+    return [ok("assurance", f"people can give the yes that takes {words}")] if levels else []
 
 
 async def of_house(redis: Redis, tenant: str) -> list[Finding]:

@@ -25,8 +25,10 @@ from bot.backtest import Backtest, History, backtest
 from bot.backtest_shown import as_json, show, svg
 from bot.durability import redis_of
 from bot.policy_file import CannotRead, PolicyFile
+from bot.stepping_up import needs
 
 FINE, NO, USAGE, UNAVAILABLE = 0, 1, 2, 3
+NO_REDIS = "redis://nowhere"  # for what never asks it
 EVER = datetime.min.replace(tzinfo=UTC)
 MARKS = {Verdict.FITS: "✓", Verdict.UNCLEAR: "?"}
 
@@ -206,14 +208,31 @@ def _run_check(arguments: argparse.Namespace) -> int:
         ]
         _out(
             json.dumps(
-                {"ok": not faults, "version": policy and policy.version, "faults": told}, ensure_ascii=False
+                {
+                    "ok": not faults,
+                    "version": policy and policy.version,
+                    "faults": told,
+                    "lacks": policy and _lacks(policy),
+                },
+                ensure_ascii=False,
             )
         )
     elif policy is not None:
         _out(f"{path} is sound: {len(policy.rules)} rules, version {policy.version}.")
+        if why := _lacks(policy):
+            _out(f"With this environment the service does not start: {why}.")
     else:
         _out("\n".join(map(str, faults)))
     return NO if faults else FINE
+
+
+def _lacks(policy: Policy) -> str | None:
+    """What this environment lacks for the service to keep it; a file may be checked far from any Redis."""
+    try:
+        ground = settings.read({"REDIS_URL": NO_REDIS, **os.environ}, needs="redis")
+    except settings.SettingsFault:
+        return None
+    return needs.lacks(ground, policy)
 
 
 def _run_explain(arguments: argparse.Namespace) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator, Awaitable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -15,7 +15,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from approvals.absences import Absences
 from approvals.errors import ApprovalsError
 from approvals.ids import new_id
-from approvals.model import Action, AgentName, Fingerprint, Kind, Request, Terms
+from approvals.model import Action, AgentName, Assurance, Fingerprint, Kind, PersonId, Request, Terms
 from approvals.policy import Policy
 from approvals.policy.rules import DEFAULTS
 from approvals.policy.rules import Settings as RuleSettings
@@ -43,9 +43,13 @@ class SlackAway(ApprovalsError):
 
 
 async def of_slack(
-    client: AsyncWebClient, settings: Settings, policy: Policy | None, absences: Absences | None
+    client: AsyncWebClient,
+    settings: Settings,
+    policy: Policy | None,
+    absences: Absences | None,
+    holders: frozenset[PersonId] | None,
 ) -> list[Finding]:
-    """Everything about it. Without `absences`, which are in Redis, nobody's deputies are known.
+    """Everything about it. Without `absences` nobody knows who stands in, without `holders` who has a key.
 
     Raises:
         SlackAway: with what Slack said.
@@ -58,8 +62,10 @@ async def of_slack(
     found.append(await _telling("channels", _channels(client, settings, policy)))
     if absences is None:
         return [*found, unknown("approvers", "who stands in for whom is in Redis, which is away")]
-    people = People(client, _home(who), absences)
-    found.append(await _telling("approvers", _approvers(people, Channels(client), settings, policy)))
+    people, channels = People(client, _home(who), absences), Channels(client)
+    found.append(await _telling("approvers", _approvers(people, channels, settings, policy)))
+    if Assurance.KEY in policy.assurances:
+        found.append(await _telling("keys", _keys(people, channels, settings, policy, holders)))
     return found
 
 
@@ -142,12 +148,7 @@ def _asking(policy: Policy) -> dict[str, RuleSettings]:
 
 async def _approvers(people: People, channels: Channels, settings: Settings, policy: Policy) -> Finding:
     bad = []
-    for name, part in _asking(policy).items():
-        where = part.channel or settings.channel
-        channel = None if where == DM else await channels.known_id(where)
-        if channel is None and where != DM:
-            continue  # told by the check of the channels
-        request = _sample(settings, policy, name, part)
+    async for name, part, request, channel in _samples(channels, settings, policy):
         enough = PEOPLE_ASKED if part.groups else part.quorum
         found = await people.qualified(request, channel, enough)
         if not can_be_met(request.terms, found, request.created_at):
@@ -156,6 +157,41 @@ async def _approvers(people: People, channels: Channels, settings: Settings, pol
         mend = "name people who are full members and in the channel; requests of that rule are undeliverable"
         return fault("approvers", "; ".join(bad), mend)
     return ok("approvers", "each rule has enough people who may decide and can see it")
+
+
+async def _keys(
+    people: People,
+    channels: Channels,
+    settings: Settings,
+    policy: Policy,
+    holders: frozenset[PersonId] | None,
+) -> Finding:
+    """Whether enough of those who may decide have a key, where their yes takes one."""
+    if holders is None:
+        return unknown("keys", "whose keys are registered can't be read without the service's secret")
+    bad = []
+    async for name, part, request, channel in _samples(channels, settings, policy):
+        levels = {part.assurance, *(level for _, level in part.assurance_for)}
+        if Assurance.KEY not in levels:
+            continue
+        found = await people.qualified(request, channel, PEOPLE_ASKED)
+        having = [person for person in found if person.id in holders]
+        if not can_be_met(request.terms, having, request.created_at):
+            bad.append(f"{name}: {len(having)} of {part.quorum} who may decide have a key of their own")
+    if bad:
+        return fault("keys", "; ".join(bad), "register theirs: countersign approver-keys add PERSON FILE")
+    return ok("keys", "where a yes takes a key, enough people have one")
+
+
+async def _samples(
+    channels: Channels, settings: Settings, policy: Policy
+) -> AsyncIterator[tuple[str, RuleSettings, Request, str | None]]:
+    """For each rule that asks people, a request of it and its channel; a missing one is told elsewhere."""
+    for name, part in _asking(policy).items():
+        where = part.channel or settings.channel
+        channel = None if where == DM else await channels.known_id(where)
+        if channel is not None or where == DM:
+            yield name, part, _sample(settings, policy, name, part), channel
 
 
 def _sample(settings: Settings, policy: Policy, name: str, part: RuleSettings) -> Request:

@@ -69,6 +69,12 @@ class Vault:
         return self._keys[purpose]
 
 
+def found(secret: str | None, file: Path | None, state: Path) -> Vault | None:
+    """The vault as it is; None: its secret was not made yet. Raises as `opened`."""
+    is_there = secret is not None or file is not None or _ours(state).exists()
+    return opened(secret, file, state) if is_there else None
+
+
 def opened(secret: str | None, file: Path | None, state: Path) -> Vault:
     """The vault of the secret that was told, or that a file holds; one of its own is made on the first start.
 
@@ -79,12 +85,16 @@ def opened(secret: str | None, file: Path | None, state: Path) -> Vault:
         return Vault(secret)
     if file is not None:
         return Vault(_read(file, "APPROVALS_SECRET_FILE"))
-    ours = state / "secret"
+    ours = _ours(state)
     if not ours.exists():
         _make(ours)
     elif ours.stat().st_mode & _OTHERS:
         raise SecretFault(f"others on this machine can read {ours}: chmod 600 it, or set APPROVALS_SECRET")
     return Vault(_read(ours, "the file"))
+
+
+def _ours(state: Path) -> Path:
+    return state / "secret"
 
 
 def _read(file: Path, what: str) -> str:

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
+from approvals.approver_keys import ApproverKeys, ssh_key
 from approvals.cli import FINE, NO, UNAVAILABLE, USAGE, main
 from approvals.keys import key
+from approvals.model import Actor, PersonId, Via
 from bot import settings
 from bot.doctor import examined
 from bot.findings import Finding, Level
@@ -20,7 +22,9 @@ from bot.redis_server import RedisServer
 from bot.redis_versions import Product, Version, known_in, version_of
 from bot.sandbox.server import Sandbox
 from bot.slack_checks import SCOPES
+from tests.builders import VAULT
 from tests.running import a_policy, environment
+from tests.ssh_keys import Key
 
 ROOT = Path(__file__).parents[2]
 
@@ -183,6 +187,15 @@ approvers = ["U0NOBODY"]
 """
 
 
+KEYED = """version = 1
+[[rule]]
+name = "payouts"
+tools = ["payout"]
+approvers = ["U0ANA"]
+assurance = "key"
+"""
+
+
 async def test_channels_and_people_that_no_request_would_reach_are_named(
     redis_url: str, tenant: str, tmp_path: Path
 ) -> None:
@@ -195,6 +208,25 @@ async def test_channels_and_people_that_no_request_would_reach_are_named(
     for words in ("#old is archived", "the app is not in #random", "no channel #no-such"):
         assert words in channels.found
     assert findings["approvers"].level == "fault" and "nobody: 0 of 1" in findings["approvers"].found
+
+
+async def test_whether_a_yes_can_be_given_as_surely_as_a_rule_wants_is_told(
+    redis_url: str, tenant: str, tmp_path: Path
+) -> None:
+    policy = a_policy(tmp_path, KEYED)
+    async with Sandbox(rate_limits=False, scopes=SCOPES) as slack:
+        env = environment(slack, redis_url, tenant, APPROVALS_POLICY=policy)
+        findings = await found(env)
+        assert findings["assurance"].level == "fault" and "APPROVALS_URL" in findings["assurance"].found
+        assert findings["keys"].level == "fault" and "payouts: 0 of 1" in findings["keys"].found
+        able = env | {"APPROVALS_URL": "https://a.example"}
+        async with Redis.from_url(redis_url, decode_responses=True) as redis:
+            keys, by = ApproverKeys(redis, tenant, VAULT), Actor(id="operator:ops", name="ops")
+            await keys.add(PersonId("U0ANA"), ssh_key(Key().line, await keys.now()), by, Via.CLI)
+        assert levels(await found(able), "assurance", "keys") == ["ok", "ok"]
+        assert levels(await found(able | {"APPROVALS_SECRET": "another " * 5}), "keys") == ["fault"]
+        del able["APPROVALS_SECRET"]
+        assert levels(await found(able), "keys") == ["unknown"]
 
 
 def test_the_scopes_are_those_of_the_manifest() -> None:

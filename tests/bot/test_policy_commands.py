@@ -97,6 +97,15 @@ class TestCheck:
     def test_a_sound_file_is_called_so(self, path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert "is sound: 3 rules" in printed(capsys, "check", str(path))
 
+    def test_what_the_environment_lacks_for_it_is_told(
+        self, path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path.write_text('version = 1\n[[rule]]\nname = "r"\ntools = ["a"]\nassurance = "key"\n')
+        assert "asks for `key`, which nobody could give here: set APPROVALS_URL" in printed(capsys, "check")
+        monkeypatch.setenv("APPROVALS_URL", "https://a.example")
+        assert "start" not in printed(capsys, "check")
+        assert json.loads(printed(capsys, "check", "--json"))["lacks"] is None
+
     def test_each_fault_is_a_line_and_the_code_is_1(
         self, path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:

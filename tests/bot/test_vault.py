@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from bot import settings
-from bot.vault import SecretFault, Vault, opened
+from bot.vault import SecretFault, Vault, found, opened
 
 VAULT = Vault("a secret of at least thirty-two characters")
 OTHER = Vault("another secret, of as many characters and more")
@@ -65,6 +65,13 @@ async def test_of_many_that_start_at_once_all_have_the_same(tmp_path: Path) -> N
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(asyncio.to_thread(opened, None, None, tmp_path)) for _ in range(12)]
     assert len({task.result().mac("any", "text") for task in tasks}) == 1
+
+
+def test_to_look_for_one_makes_none(tmp_path: Path) -> None:
+    assert found(None, None, tmp_path) is None and not (tmp_path / "secret").exists()
+    sealed = opened(None, None, tmp_path).seal("tokens", b"xoxb-1")
+    vault = found(None, None, tmp_path)
+    assert vault is not None and vault.open("tokens", sealed) == b"xoxb-1"
 
 
 def test_one_that_others_can_read_is_refused(tmp_path: Path) -> None:
