@@ -23,7 +23,7 @@ from approvals.registers import Note, Register
 SECRET_BYTES = 32
 WINDOW_MS = 60_000
 CALLS_A_MINUTE = 1200  # of one token, unless told when it was added
-_PREFIX = "cs"  # a token is cs~NAME~SECRET; no name holds a ~
+_PREFIX = "cs"  # a token is cs~NAME@TENANT~SECRET; no name holds a ~ or an @. Older ones name no tenant
 
 
 class Role(StrEnum):
@@ -89,7 +89,7 @@ class AgentTokens:
             InvalidCall: nobody can be called that.
         """
         check("agent name", name)
-        token = _new_token(name)
+        token = self._new_token(name)
         holder = Holder(
             name=AgentName(name),
             role=role,
@@ -107,7 +107,7 @@ class AgentTokens:
         Raises:
             NoSuchHolder: there is none.
         """
-        holder, token = await self._known(name), _new_token(name)
+        holder, token = await self._known(name), self._new_token(name)
         now = await self._register.now()
         old = [replace(each, until=min(each.until or now + overlap, now + overlap)) for each in holder.tokens]
         kept = tuple(each for each in old if each.until is not None and each.until > now)
@@ -131,6 +131,9 @@ class AgentTokens:
         if prefix != _PREFIX or not is_written_as("agent name", _name_in(token)):
             return None
         return await self._holders.get(token)
+
+    def _new_token(self, name: str) -> str:
+        return f"{_PREFIX}~{name}@{self._tenant}~{secrets.token_urlsafe(SECRET_BYTES)}"
 
     async def calls(self, holder: Holder) -> tuple[int, float]:
         """Count one more call of this minute; returns how many those are, and in how many seconds it ends."""
@@ -186,7 +189,16 @@ def _holder(token: str, text: str | None, now: datetime) -> Holder | None:
     return holder
 
 
+def tenant_in(token: str) -> str | None:
+    """The tenant that a token says it is of; None: it says nothing of that."""
+    return _whose(token).partition("@")[2] or None
+
+
 def _name_in(token: str) -> str:
+    return _whose(token).partition("@")[0]
+
+
+def _whose(token: str) -> str:
     return token.partition("~")[2].partition("~")[0]
 
 
@@ -196,10 +208,6 @@ def _note(event: str, holder: Holder, by: Actor) -> Note:
 
 def _field(name: str) -> str:
     return f"holder {name}"  # the register keeps a field of its own, whose name an agent could have
-
-
-def _new_token(name: str) -> str:
-    return f"{_PREFIX}~{name}~{secrets.token_urlsafe(SECRET_BYTES)}"
 
 
 def _hash(token: str) -> str:

@@ -94,9 +94,7 @@ def usual_key() -> Path:
     folder = Path.home() / ".ssh"
     found = next((folder / name for name in USUAL_KEYS if (folder / f"{name}.pub").exists()), None)
     if found is None:
-        raise InvalidCall(
-            "there is no key in ~/.ssh: say --key FILE, or make one with ssh-keygen -t ed25519"
-        )
+        raise InvalidCall("there is no key in ~/.ssh: say --key FILE, or make one with ssh-keygen -t ed25519")
     return found
 
 
@@ -135,9 +133,7 @@ def _token(link: str) -> str:
     is_local = parts.scheme == "http" and parts.hostname in _LOCAL
     found = _PATH.fullmatch(parts.path)
     if found is None or parts.query or not (parts.scheme == "https" or is_local):
-        raise InvalidCall(
-            "this is no link to sign; the button in Slack leads to https://HOST/confirm/…"
-        )
+        raise InvalidCall("this is no link to sign; the button in Slack leads to https://HOST/confirm/…")
     return found[1]
 
 

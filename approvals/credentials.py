@@ -22,7 +22,7 @@ _TOKENS = (
     r"AIza[\w-]{35}",  # Google
     r"GOCSPX-[\w-]{20,}",
     r"ya29\.[\w-]{20,}",
-    r"cs~[\w.@-]{1,80}~[\w-]{20,}",  # our own, of agents that come by HTTP
+    r"cs~[\w.@-]{1,128}~[\w-]{20,}",  # our own, of agents that come by HTTP
     r"pypi-AgEI[\w-]{40,}",
     r"dop_v1_[a-f0-9]{64}",  # DigitalOcean
     r"AGE-SECRET-KEY-1[A-Z0-9]{50,}",

@@ -81,6 +81,10 @@ SHAPES: dict[str, tuple[str, ...]] = {
     "undo": ("agent name",),
     "key": ("agent name", "key hash"),
     "run": ("agent name", "key hash"),
+    # Of the tenant `workspaces` alone, under whose name lies what belongs to none.
+    "installed": (),
+    "installing": ("key hash",),
+    "refreshing": ("tenant name",),
 }
 
 _PARTS = {

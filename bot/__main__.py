@@ -18,6 +18,7 @@ from bot import app, demo, logs, settings, tomorrow, traces
 from bot.redis_server import RedisNotStarted
 from bot.sandbox import server as sandbox
 from bot.web import LEAVE_S
+from bot.workspaces import supervisor
 
 EPILOG = """\
 roles:
@@ -67,18 +68,23 @@ async def _service(role: app.Role) -> None:
     logs.set_up()
     read = settings.read(os.environ, needs="redis" if role == "web" else "workspace")
     with traces.exported():
+        if read.slack_app is not None:
+            leaving = asyncio.Event()
+            _leave_when_asked(leaving, role)
+            await supervisor.run(read, read.slack_app, role, leaving)
+            return
         async with app.built(read) as service:
-            _leave_when_asked(service, role)
+            _leave_when_asked(service.leaving, role)
             await app.run(service, role)
 
 
-def _leave_when_asked(service: app.Service, role: app.Role) -> None:
+def _leave_when_asked(leaving: asyncio.Event, role: app.Role) -> None:
     """On SIGTERM /readyz turns red first, and whoever still comes is served a little longer."""
     task, loop = asyncio.current_task(), asyncio.get_running_loop()
 
     def leave() -> None:
-        if not service.leaving.is_set():
-            service.leaving.set()
+        if not leaving.is_set():
+            leaving.set()
             loop.call_later(0 if role == "worker" else LEAVE_S, task.cancel if task else loop.stop)
 
     loop.add_signal_handler(signal.SIGTERM, leave)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import aiohttp
+from aiohttp.web import Application, AppRunner
 from redis.asyncio import Redis
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
@@ -100,6 +101,7 @@ from bot.stepping_up.opening import SteppingUp
 from bot.stepping_up.sign_in import SignIn
 from bot.vault import Vault
 from bot.webhooks import Webhooks, callback_check
+from bot.workspaces import abandoned
 
 logger = logging.getLogger(__name__)
 
@@ -225,6 +227,7 @@ async def run(service: Service, role: Role) -> None:
         CannotStart: there is no listening where HTTP is to be served, or nobody could keep the policy.
     """
     settings, slack = service.settings, service.slack
+    logs.TENANT.set(settings.tenant)
     await check(service)
     parts = api_of(service)
     runner = await _serve(service, parts) if role in ("all", "web") else None
@@ -251,6 +254,10 @@ async def live(service: Service, parts: api.Parts, role: Role) -> None:
             tasks.create_task(_follow_policy_silently(service), name="policy")
         if slack is not None and slack.bolt is not None:
             tasks.create_task(slack.statistics.run(), name="statistics")
+        if slack is None and role != "web":
+            tasks.create_task(_take_letters(service), name="intake")
+            tasks.create_task(_deadlines(service).run(), name="deadlines")
+            tasks.create_task(abandoned.run(service.store), name="giving up")
         if slack is not None:
             tasks.create_task(slack.bulking.run(), name="bulk")
         if slack is not None and role != "web":
@@ -292,7 +299,7 @@ async def check(service: Service) -> None:
     await redis_checks.warn(service.redis)
 
 
-async def _serve(service: Service, parts: api.Parts) -> Any:
+async def _serve(service: Service, parts: api.Parts) -> AppRunner:
     async def is_ready() -> None:
         if service.leaving.is_set():
             raise Unavailable("this process is about to end")
@@ -303,8 +310,17 @@ async def _serve(service: Service, parts: api.Parts) -> Any:
 
     settings, slack = service.settings, service.slack
     bolt = slack.bolt if slack is not None and settings.app_token is None else None
+    app = web.web_app(bolt, is_ready, api.OneTenant(parts), _stepping_up(service, parts))
+    return await listen(settings, app)
+
+
+async def listen(settings: Settings, app: Application) -> AppRunner:
+    """Serve HTTP; the caller cleans the runner up.
+
+    Raises:
+        CannotStart: something else is there.
+    """
     try:
-        app = web.web_app(bolt, is_ready, parts, _stepping_up(service, parts))
         return await web.serve(app, host=settings.host, port=settings.port)
     except OSError as error:
         raise CannotStart(f"PORT={settings.port} can't be listened on: {error.strerror or error}") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from contextvars import ContextVar
 from datetime import UTC, datetime
 
 from aiohttp.http_exceptions import HttpProcessingError
@@ -12,6 +13,9 @@ from aiohttp.http_exceptions import HttpProcessingError
 # Bolt logs the raw body at INFO when a signature fails, and payloads at DEBUG: neither belongs in a log.
 _TALKATIVE = ("slack_bolt", "slack_sdk", "aiohttp.access")
 _EXTRAS = ("request_id", "agent", "place", "error", "method")
+
+
+TENANT: ContextVar[str | None] = ContextVar("tenant", default=None)  # whose work is being done
 
 
 class JsonLines(logging.Formatter):
@@ -22,6 +26,8 @@ class JsonLines(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
+        if tenant := TENANT.get():
+            line["tenant"] = tenant
         line |= {name: record.__dict__[name] for name in _EXTRAS if name in record.__dict__}
         if record.exc_info:
             line["trace"] = self.formatException(record.exc_info)

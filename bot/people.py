@@ -54,6 +54,11 @@ class Home:
     app_id: str | None = None
     is_org_wide: bool = False  # installed for all of the enterprise, of which users.info alone tells who is
 
+    @property
+    def id(self) -> str:
+        """Where the app is: what an installation there is known by."""
+        return self.enterprise if self.is_org_wide and self.enterprise else self.team
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:

@@ -42,6 +42,14 @@ class SettingsFault(ApprovalsError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SlackApp:
+    """What the app is to Slack, where many workspaces install it."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     redis_url: str = field(repr=False)
     tenant: Tenant
@@ -65,6 +73,7 @@ class Settings:
     state: Path  # the folder for what this machine keeps of its own
     url: str | None  # where browsers reach this service
     sign_in: Provider | None  # who says who somebody is that signs in for one decision
+    slack_app: SlackApp | None  # None: there is one workspace, the bot token's
 
     @property
     def can_step_up(self) -> bool:
@@ -107,6 +116,7 @@ def read(env: Mapping[str, str], *, needs: Need) -> Settings:
         state=_state(env),
         url=_url(env, problems),
         sign_in=_sign_in(env, problems),
+        slack_app=_slack_app(env, problems),
     )
     problems += _missing_slack(settings, needs)
     if problems:
@@ -135,7 +145,7 @@ def _token(env: Mapping[str, str], name: str, prefix: str, problems: list[str]) 
 
 def _missing_slack(settings: Settings, needs: Need) -> list[str]:
     missing = []
-    if settings.bot_token is None and needs != "redis":
+    if settings.bot_token is None and settings.slack_app is None and needs != "redis":
         missing.append(
             "SLACK_BOT_TOKEN is not set: the bot token (xoxb-…) from “OAuth & Permissions” of your Slack app"
         )
@@ -244,6 +254,15 @@ def _sign_in(env: Mapping[str, str], problems: list[str]) -> Provider | None:
     if not is_safe(issuer):
         problems.append(f"APPROVALS_OIDC_ISSUER must begin with https://, not {issuer!r}")
     return Provider(client_id=client_id, client_secret=secret, issuer=issuer)
+
+
+def _slack_app(env: Mapping[str, str], problems: list[str]) -> SlackApp | None:
+    client_id, secret = env.get("SLACK_CLIENT_ID"), env.get("SLACK_CLIENT_SECRET")
+    if env.get("SLACK_BOT_TOKEN") or not client_id or not secret or not env.get("SLACK_SIGNING_SECRET"):
+        return None
+    if not env.get("APPROVALS_URL"):
+        problems.append("APPROVALS_URL is not set: where browsers come back to that install the Slack app")
+    return SlackApp(client_id=client_id, client_secret=secret)
 
 
 def _state(env: Mapping[str, str]) -> Path:

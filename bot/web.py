@@ -5,15 +5,19 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 from aiohttp import web
 from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
-from slack_bolt.async_app import AsyncApp
+from slack_bolt.request.async_request import AsyncBoltRequest
+from slack_bolt.response import BoltResponse
 
 from approvals.errors import Unavailable
 from bot import api
 from bot.stepping_up import doors
 from bot.stepping_up.opening import SteppingUp
+from bot.workspaces import installing as install_doors
+from bot.workspaces.installing import Installing
 
 logger = logging.getLogger(__name__)
 
@@ -24,13 +28,21 @@ _SIGNATURE = re.compile(r"v0=[0-9a-f]{64}")
 _TIMESTAMP = re.compile(r"[0-9]{1,12}")
 
 
+class Hearing(Protocol):
+    """What hears Slack: one workspace's Bolt app, or whoever knows all of them."""
+
+    async def async_dispatch(self, req: AsyncBoltRequest) -> BoltResponse:
+        """Deal with one request of Slack's."""
+
+
 def web_app(
-    bolt: AsyncApp | None,
+    bolt: Hearing | None,
     is_ready: Callable[[], Awaitable[None]],
-    parts: api.Parts,
+    tenants: api.Tenants,
     stepping_up: SteppingUp | None = None,
+    installing: Installing | None = None,
 ) -> web.Application:
-    """The aiohttp application: the API, and how the process is; Slack and sign-ins where these are set up."""
+    """The aiohttp application: the API, and how the process is; Slack and browsers where they may come in."""
 
     async def healthz(_: web.Request) -> web.Response:
         return web.json_response({"ok": True})
@@ -45,15 +57,17 @@ def web_app(
     app = web.Application(client_max_size=BODY_BYTES)
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
-    api.add_to(app, parts)
+    api.add_to(app, tenants)
     if stepping_up is not None:
         doors.add_to(app, stepping_up)
+    if installing is not None:
+        install_doors.add_to(app, installing)
     if bolt is not None:
         app.router.add_post("/slack/events", _slack_door(bolt))
     return app
 
 
-def _slack_door(bolt: AsyncApp) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+def _slack_door(bolt: Hearing) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def events(request: web.Request) -> web.StreamResponse:
         # Bolt answers 500, not 401, to signatures and timestamps that have not even the form of one.
         signature = request.headers.get("X-Slack-Signature", "")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
@@ -107,28 +108,21 @@ class Measures:
         self._added = _Added()
         self._registry.register(self._added)
 
-    def middleware(self) -> Callable[..., Awaitable[web.StreamResponse]]:
-        """Count and time each call."""
-
-        @web.middleware
-        async def measured(
-            request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-        ) -> web.StreamResponse:
-            resource = request.match_info.route.resource
-            route = "other" if resource is None else resource.canonical
-            began, status = time.perf_counter(), 500
-            try:
-                with self._open.labels(route).track_inprogress():
-                    response = await handler(request)
-                status = response.status
-                if kind := response.get(PROBLEM):
-                    self._problems.labels(route, kind).inc()
-            finally:
-                self._calls.labels(route, request.method, status).inc()
-                self._seconds.labels(route).observe(time.perf_counter() - began)
-            return response
-
-        return measured
+    async def timed(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Count and time one call."""
+        resource = request.match_info.route.resource
+        route = "other" if resource is None else resource.canonical
+        began, status = time.perf_counter(), 500
+        try:
+            with self._open.labels(route).track_inprogress():
+                response = await handler(request)
+            status = response.status
+            if kind := response.get(PROBLEM):
+                self._problems.labels(route, kind).inc()
+        finally:
+            self._calls.labels(route, request.method, status).inc()
+            self._seconds.labels(route).observe(time.perf_counter() - began)
+        return response
 
     async def text(self) -> bytes:
         """All of it, as Prometheus reads it."""

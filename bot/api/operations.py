@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import math
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any, Generic, Literal, TypeAlias, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 from aiohttp import web
 from pydantic import ValidationError
@@ -52,6 +52,34 @@ class Parts:
     stages: Stages
     desk: Desk | None  # None where Slack can't be asked who somebody is
     asked: Callable[[AgentName], Asked]  # always the same for one agent
+
+    async def close(self) -> None:
+        """Let nobody wait any longer."""
+        await self.doors.close()
+        await self.tail.close()
+
+
+class Tenants(Protocol):
+    """Whose agents are served."""
+
+    def of(self, request: web.Request) -> Parts | None:
+        """The tenant that a call is for; None: none that is here."""
+
+    def all(self) -> Iterable[Parts]:
+        """All that are here now."""
+
+
+@dataclass(frozen=True, slots=True)
+class OneTenant:
+    """The only one."""
+
+    parts: Parts
+
+    def of(self, _: web.Request) -> Parts:
+        return self.parts
+
+    def all(self) -> Iterable[Parts]:
+        return (self.parts,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,11 +141,14 @@ class Operation(Generic[B, Q]):
 
 
 def handler_of(
-    operation: Operation[Any, Any], parts: Parts
+    operation: Operation[Any, Any], tenants: Tenants
 ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     """The handler that aiohttp calls."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
+        parts = tenants.of(request)
+        if parts is None:
+            raise _nobodys()
         holder = await _admitted(operation, parts, request)
         _check_path(request)
         call = Call(
@@ -157,11 +188,21 @@ async def holder_of(parts: Parts, request: web.Request) -> Holder:
     Raises:
         Trouble: none came, or none that is good.
     """
-    found = _BEARER.fullmatch(request.headers.get("Authorization", ""))
-    holder = None if found is None else await parts.tokens.holder_of(found[1])
+    token = token_of(request)
+    holder = None if token is None else await parts.tokens.holder_of(token)
     if holder is None:
-        raise Trouble("unauthorized", "Send the header Authorization: Bearer TOKEN.", _CHALLENGE)
+        raise _nobodys()
     return holder
+
+
+def token_of(request: web.Request) -> str | None:
+    """The token that came with a call, whosever it is."""
+    found = _BEARER.fullmatch(request.headers.get("Authorization", ""))
+    return None if found is None else found[1]
+
+
+def _nobodys() -> Trouble:
+    return Trouble("unauthorized", "Send the header Authorization: Bearer TOKEN.", _CHALLENGE)
 
 
 async def _admitted(operation: Operation[Any, Any], parts: Parts, request: web.Request) -> Holder:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from bot.api.measures import Measures
+from bot.api.operations import Tenants
 from bot.api.problems import KINDS
 
 HERE = Path(__file__).parent
@@ -18,15 +18,18 @@ POLICY = (
 GUARDS = {"Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff"}
 
 
-def add_to(app: web.Application, document: Callable[[], bytes], measures: Measures) -> None:
+def add_to(app: web.Application, document: Callable[[], bytes], tenants: Tenants) -> None:
     """Serve them; they need no token, as nothing of any request is in them."""
 
     async def openapi(_: web.Request) -> web.Response:
         return web.Response(body=document(), content_type="application/json")
 
-    async def metrics(_: web.Request) -> web.Response:
+    async def metrics(request: web.Request) -> web.Response:
+        parts = tenants.of(request)
+        if parts is None:
+            raise web.HTTPNotFound
         headers = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
-        return web.Response(body=await measures.text(), headers=headers)
+        return web.Response(body=await parts.measures.text(), headers=headers)
 
     app.router.add_get("/openapi.json", openapi)
     app.router.add_get("/metrics", metrics)

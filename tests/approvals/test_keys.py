@@ -26,6 +26,7 @@ PARTS = {
     "timestamp": "1699.22",
     "agent name": "billing.eu-1",
     "key hash": "0" * 64,
+    "tenant name": "T0ACME",
 }
 
 

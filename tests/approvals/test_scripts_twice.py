@@ -23,10 +23,11 @@ from approvals.digest import Digest, Row, new_digest_id
 from approvals.digests import Digests, Queue
 from approvals.errors import Unavailable
 from approvals.ids import new_id
+from approvals.keys import key
 from approvals.log_tree import LogTree
 from approvals.model import Request, Via
 from approvals.policy import Spend, Stage
-from approvals.redis_door import open_redis
+from approvals.redis_door import open_redis, script, translated
 from approvals.stages import Stages
 from approvals.store import Store
 from tests.builders import SIGNER, a_person, a_request
@@ -74,6 +75,11 @@ async def spend(redis: Redis, tenant: str, request: Request) -> object:
     return await Budgets(redis, tenant).take(wanted, request.id)
 
 
+async def swap(redis: Redis, tenant: str, _: Request) -> object:
+    with translated(redis):
+        return await script(redis, "swap")(keys=[key(tenant, "installed")], args=["T0ACME", "", "sealed"])
+
+
 def a_digest(tenant: str, request: Request) -> Digest:
     rows = (Row(request_id=request.id, fingerprint=request.fingerprint, is_ready=True),)
     return Digest(
@@ -103,6 +109,7 @@ DEEDS: dict[str, Deed] = {
     "spend": spend,
     "grow": lambda redis, tenant, _: LogTree(redis, tenant).grow(0, [bytes(32)] * 3),
     "erase": erase,
+    "swap": swap,
 }
 
 

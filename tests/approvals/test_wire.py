@@ -98,9 +98,7 @@ def test_what_is_left_out_means_for_ever_what_it_means_today() -> None:
     defaults = json.loads(json.dumps(of_classes, default=str))
     if os.environ.get("GOLDENS") == "write":
         DEFAULTS.write_text(json.dumps(defaults, indent=1, sort_keys=True) + "\n")
-    assert defaults == json.loads(DEFAULTS.read_text()), (
-        "GOLDENS=write is for what is new alone"
-    )
+    assert defaults == json.loads(DEFAULTS.read_text()), "GOLDENS=write is for what is new alone"
 
 
 def _classes(of: Any) -> Iterator[Any]:

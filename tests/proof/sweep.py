@@ -139,9 +139,7 @@ async def swept(
         for at in range(1, MOST, step):
             with patience(PATIENCE_S if kind == "timeout" else app.SLACK_CALL_S):
                 trial = await ground.trial(scenario, Fault(where=where, kind=kind, at=at), make)
-            if (
-                trial.wrongs and kind == "timeout"
-            ):  # what is really wrong is so with full patience
+            if trial.wrongs and kind == "timeout":  # what is really wrong is so with full patience
                 trial = await ground.trial(scenario, Fault(where=where, kind=kind, at=at), make)
             trials.append(trial)
             if not trial.has_struck:
