@@ -21,13 +21,13 @@ EXIT_S = 20.0
 
 
 @asynccontextmanager
-async def a_process(env: Mapping[str, str], *arguments: str) -> AsyncIterator[Process]:
-    """`python ARGUMENTS` with this environment and nothing else of ours."""
+async def a_process(env: Mapping[str, str], *arguments: str, code: Path = ROOT) -> AsyncIterator[Process]:
+    """`python ARGUMENTS` with this environment and nothing else of ours; of the release in `code`."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *arguments,
-        cwd=ROOT,
+        cwd=code,
         env={**kept, **a_machine(), **env},
         stdin=PIPE,
         stdout=PIPE,
