@@ -35,6 +35,7 @@ def test_what_openssh_signs_is_checked_here_and_the_other_way_round(
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.attack("J24")
 def test_each_kind_of_key_signs_one_text_for_one_purpose(kind: str) -> None:
     key = KEYS[kind]
     assert signed_by(key.signed(TEXT), NAMESPACE, TEXT.encode()) == read_key(key.line)[0]
@@ -51,6 +52,7 @@ def test_each_kind_of_key_signs_one_text_for_one_purpose(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", [SK_ED25519, SK_ECDSA_P256])
+@pytest.mark.attack("J26")
 def test_a_security_key_that_nobody_touched_has_signed_nothing(kind: str) -> None:
     with pytest.raises(NotSigned, match="touched"):
         signed_by(Key(kind=kind, flags=0).signed(TEXT), NAMESPACE, TEXT.encode())
@@ -60,6 +62,7 @@ def test_a_security_key_that_nobody_touched_has_signed_nothing(kind: str) -> Non
 @given(
     kind=st.sampled_from(KINDS), cut=st.integers(0, 400), put=st.binary(max_size=8), skip=st.integers(0, 8)
 )
+@pytest.mark.attack("J25")
 def test_no_changed_signature_holds(kind: str, cut: int, put: bytes, skip: int) -> None:
     lines = KEYS[kind].signed(TEXT).splitlines()[1:-1]
     raw = base64.b64decode("".join(lines))
@@ -95,6 +98,7 @@ ODD = base64.b64encode(string(b"ecdsa-sha2-nistp256") + string(b"nistp256") + st
         ('command="x" ' + KEYS[ED25519].line, "one line"),
     ],
 )
+@pytest.mark.attack("J25")
 def test_what_is_no_key_of_a_kind_that_is_taken_is_refused(text: str, why: str) -> None:
     with pytest.raises(InvalidCall, match=why):
         read_key(text)

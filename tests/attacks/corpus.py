@@ -171,6 +171,15 @@ ATTACKS: dict[str, Attack] = {
         "the Redis password of an agent or of the service in wrong hands", "an ACL keeps it to its own keys"
     ),
     "J22": Attack("a key of one's own written into Redis", "agents don't believe it"),
+    "J23": Attack(
+        "another person's SSH key or passkey, a removed one, one that was put into Redis", "decides nothing"
+    ),
+    "J24": Attack(
+        "a signature, or a passkey's answer, for another call, verb, note, purpose or page, or once more",
+        "decides nothing, and is logged",
+    ),
+    "J25": Attack("an SSH signature that was cut or changed, or by a key of another kind", "is none"),
+    "J26": Attack("a passkey that counts back, or a key that nobody touched", "decides nothing"),
 }
 
 # What is on the list of known attacks, and what we don't stand against, or needn't.

@@ -138,6 +138,7 @@ async def test_from_the_card_to_a_receipt_that_an_outsider_can_check(
     assert entry.detail["evidence"]["signature"] == evidence.signature  # type: ignore[index]  # any JSON
 
 
+@pytest.mark.attack("J24")
 async def test_a_page_takes_a_signature_that_was_made_by_hand(
     slack: Sandbox, bot: Service, approvals: Approvals, browser_of: aiohttp.ClientSession
 ) -> None:
@@ -188,6 +189,7 @@ class TestQuorum:
 # -- attacks -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.attack("J23", "J24", "J26")
 async def test_only_a_key_of_this_person_over_this_yes_counts(
     slack: Sandbox, bot: Service, approvals: Approvals, browser_of: aiohttp.ClientSession
 ) -> None:
@@ -216,6 +218,7 @@ async def test_only_a_key_of_this_person_over_this_yes_counts(
     assert (await signed(browser_of, link, ANA))[0] == 200
 
 
+@pytest.mark.attack("J23")
 async def test_a_removed_key_counts_no_more_and_one_written_into_redis_never(
     slack: Sandbox, bot: Service, approvals: Approvals, browser_of: aiohttp.ClientSession, redis_url: str
 ) -> None:

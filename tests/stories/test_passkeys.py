@@ -122,6 +122,7 @@ async def test_whoever_has_signed_in_once_may_confirm_with_a_passkey(
     assert "data-asked" not in (await seen(session, link))[1]
 
 
+@pytest.mark.attack("J23", "J24", "J26")
 async def test_a_passkey_answers_for_one_person_and_one_call_on_this_page(
     slack: Sandbox,
     bot: Service,
