@@ -129,10 +129,11 @@ class Callbacks:
         kept = await self.of(CallbackId(typed)) if is_written_as("callback id", typed) else None
         if kept is None:
             raise NoSuchCallback(f"there is no callback {typed!r:.60}; `countersign webhook dead` lists them")
+        now = await self._in(0)
         with translated(self._redis):
             async with self._redis.pipeline() as pipe:
                 pipe.zrem(self._dead, kept.id)
-                pipe.zadd(self._queue, {kept.id: 0})
+                pipe.zadd(self._queue, {kept.id: now})
                 pipe.hset(self._key(kept.id), "failures", 0)
                 pipe.expire(self._key(kept.id), KEPT_S)
                 await pipe.execute()

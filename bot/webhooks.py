@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import secrets
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import TypeAlias
 from urllib.parse import urlsplit
@@ -41,6 +43,7 @@ RETRIES_S = (
 )
 JITTER = 0.1  # of each, so that what failed together does not come back together
 GONE = 410
+_SECONDS = re.compile(r"[0-9]{1,9}")
 
 Tell: TypeAlias = Callable[[str], Awaitable[None]]
 CallbackCheck: TypeAlias = Callable[
@@ -66,6 +69,7 @@ class Failure:
 
     words: str
     is_final: bool = False
+    after_s: float = 0  # the receiver does not want to be called before
 
 
 class Webhooks:
@@ -134,7 +138,8 @@ class Webhooks:
             return
         logger.warning("a callback has failed: %s", failure.words, extra={"callback": id})
         if not failure.is_final and kept.failures < len(RETRIES_S):
-            await self._callbacks.put_off(id, _with_jitter(RETRIES_S[kept.failures]), failure.words)
+            delay_s = max(_with_jitter(RETRIES_S[kept.failures]), failure.after_s)
+            await self._callbacks.put_off(id, delay_s, failure.words)
             return
         count = await self._callbacks.bury(id, failure.words)
         if count is not None:
@@ -173,14 +178,15 @@ class Webhooks:
                 self._line(receiver) as line,
                 line.post(url, data=body, headers=headers, allow_redirects=False) as answer,
             ):
-                status = answer.status
+                status, retry_after = answer.status, answer.headers.get("Retry-After", "")
         except Forbidden as error:
             return Failure(words=str(error))
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return Failure(words=f"no answer: {type(error).__name__}")  # its words may quote the address
-        return (
-            None if 200 <= status < 300 else Failure(words=f"it answered {status}", is_final=status == GONE)
-        )
+        if 200 <= status < 300:
+            return None
+        words, after_s = f"it answered {status}", _seconds(retry_after)
+        return Failure(words=words, is_final=status == GONE, after_s=after_s)
 
     @asynccontextmanager
     async def _line(self, receiver: Receiver) -> AsyncIterator[aiohttp.ClientSession]:
@@ -234,6 +240,17 @@ def _signed(kept: Kept, known: Iterable[str], now: datetime) -> tuple[dict[str, 
         "webhook-signature": " ".join(Webhook(secret).sign(kept.id, now, body) for secret in known),
     }
     return headers, body
+
+
+def _seconds(retry_after: str) -> float:
+    """For how long it asks to be left alone, a day at most; as HTTP has it, in seconds or as a date."""
+    if _SECONDS.fullmatch(retry_after):
+        return min(int(retry_after), RETRIES_S[-1])
+    try:
+        left = parsedate_to_datetime(retry_after) - datetime.now(UTC)
+    except (ValueError, TypeError):  # a date without a zone can't be compared
+        return 0
+    return min(max(0, left.total_seconds()), RETRIES_S[-1])
 
 
 def host_of(callback: Callback) -> str:

@@ -87,7 +87,7 @@ ATTACKS: dict[str, Attack] = {
     "C56": Attack("http, users, other ports and schemes, CR and LF in the address", "refused"),
     "C59": Attack("the receiver's answer is lost", "called again under the same id; the claim is single"),
     "C60": Attack(
-        "410, 429, 503", "410 ends it; else nine tries more over 75 hours (Retry-After isn't read)"
+        "410, 429, 503", "410 ends it; else nine tries more over 75 hours, none before Retry-After"
     ),
     "C61": Attack("rotating the secret", "two signatures while both are good; never unsigned"),
     "C62": Attack("a certificate for another name; a proxy in the environment", "refused; not used"),

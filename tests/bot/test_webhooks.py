@@ -5,7 +5,8 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
@@ -221,6 +222,23 @@ async def test_a_call_that_fails_is_made_again_later_and_later_for_three_days_th
     (sentence,) = ground.told
     assert "billing" in sentence
     assert "run=1" not in sentence  # the rest of the address is the agent's secret
+
+
+@pytest.mark.attack("C60")
+async def test_a_receiver_is_left_alone_for_as_long_as_it_asks_and_a_day_at_most(ground: Ground) -> None:
+    ground.receiver.status = 429
+    await ground.approved()
+    in_two_hours = format_datetime(datetime.now(UTC) + timedelta(hours=2), usegmt=True)
+    for asked, at_least_s, at_most_s in (
+        ("soon", 0, 6),
+        ("9" * 5000, 0, 331),
+        (in_two_hours, 7100, 7201),
+        ("99999999", 24 * 3600 - 60, 24 * 3600 + 1),
+    ):
+        ground.receiver.headers = {"Retry-After": asked}
+        (id,) = await ground.call()
+        assert at_least_s < await ground.waits_s(id) <= at_most_s, asked
+        await ground.let_time_pass()
 
 
 @pytest.mark.attack("C60")
