@@ -31,7 +31,7 @@ class CheckpointBook:
         self._checkpoints, self._days = key(tenant, "audit:checkpoints"), key(tenant, "audit:days")
         self._kept = key(tenant, "audit:kept")
         self._register = Register(redis, tenant, "audit:kept")
-        self._erase = script(redis, "erase")
+        self._erase = script(redis, "erase", is_told=True)
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[bool]:

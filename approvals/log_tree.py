@@ -34,7 +34,7 @@ class LogTree:
 
     def __init__(self, redis: Redis, tenant: str) -> None:
         self._redis, self._key = redis, key(tenant, "audit:tree")
-        self._grow = script(redis, "grow")
+        self._grow = script(redis, "grow", is_told=True)
 
     async def size(self) -> int:
         """Of how many entries it is.
