@@ -2,20 +2,24 @@
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, urlsplit
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import aiohttp
+from redis.asyncio import Redis
 
-from approvals.keys import key
 from bot import settings
 from bot.app import Role
 from bot.sandbox.server import Sandbox
+from bot.vault import Vault
 from bot.workspaces import supervisor
+from bot.workspaces.installations import Installations
 from tests.running import SECRET, a_machine, until
 from tests.stories.signing import SECRET as SIGNING_SECRET
-from tests.stories.signing import free_port, is_serving
+from tests.stories.signing import free_port, is_serving, signature
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +48,16 @@ class Town:
     async def come_back(self, browser: aiohttp.ClientSession, address: str) -> str:
         async with browser.get(address, allow_redirects=False) as answer:
             return await answer.text()
+
+    async def sends(self, click: dict[str, Any]) -> int:
+        """What is answered to a click that Slack signs."""
+        body = urlencode({"payload": json.dumps(click)})
+        headers = {"Content-Type": "application/x-www-form-urlencoded", **signature(body)}
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(f"{self.url}/slack/events", data=body, headers=headers) as answer,
+        ):
+            return answer.status
 
     async def serves(self, tenant: str) -> None:
         """Wait until a workspace is served."""
@@ -111,4 +125,6 @@ async def served(town: Town, *, role: Role = "all", **more: str) -> AsyncIterato
             await task
 
 
-INSTALLED = key("workspaces", "installed")
+def installations(redis: Redis) -> Installations:
+    """What the service keeps, opened with its secret."""
+    return Installations(redis, Vault(SECRET["APPROVALS_SECRET"]))
