@@ -31,6 +31,7 @@ demo: .venv/.service redis ## Try it: a Slack in a browser tab, the bot, a sampl
 # Before the first time everything is compiled once, and not by all processes at once.
 test: .venv/.frameworks redis ## Run the checks: lint, format, types and tests; the tests as well when others have failed
 	@$(MAKE) --no-print-directory check & checking=$$!; \
+		rm -f .pytest_cache/v/cache/lastfailed; \
 		test -e .venv/.compiled || { $(TESTS) --collect-only --quiet >/dev/null && touch .venv/.compiled; }; \
 		$(TESTS) --numprocesses $(WORKERS) || { \
 			echo "What failed runs once more, alone: a machine that is busy makes waits too short."; \

@@ -97,6 +97,7 @@ ODD = base64.b64encode(string(b"ecdsa-sha2-nistp256") + string(b"nistp256") + st
         (KEYS[ED25519].line.replace("ssh-ed25519 ", "ecdsa-sha2-nistp256 "), "calls itself"),
         ('command="x" ' + KEYS[ED25519].line, "one line"),
     ],
+    ids=["rsa", "private", "empty", "two", "short", "no base64", "odd", "two kinds", "options"],
 )
 @pytest.mark.attack("J25")
 def test_what_is_no_key_of_a_kind_that_is_taken_is_refused(text: str, why: str) -> None:
