@@ -44,7 +44,7 @@ from approvals.trusted_keys import TrustedKeys
 LETTER_BYTES = 1024 * 1024  # four times the largest args; what is longer was not written by us
 KEY_KEPT_S = 90 * 24 * 3600
 BELL_LENGTH = 100
-WAKES_AT_ONCE = 1000
+WAKES_AT_ONCE = 1000  # as many as the scripts keep: where one was dropped unread, so many have come since
 OUTCOMES_AT_ONCE = 1000
 
 GROUP = "service"
@@ -201,15 +201,17 @@ class AgentInbox:
             newest = await self._redis.xrevrange(self._wake, count=1)
         return str(newest[0][0]) if newest else "0-0"
 
-    async def wakes(self, last_id: str, timeout_s: float) -> tuple[list[RequestId], str]:
+    async def wakes(self, last_id: str, timeout_s: float) -> tuple[list[RequestId] | None, str]:
         """Wait for hints after `last_id`: whose outcomes to read again, and where to go on from.
+
+        None: so many have come that some may be dropped by now, and everything is to be read again.
 
         Raises:
             Unavailable: Redis was away.
         """
         found = await follow(self._redis, self._wake, last_id, timeout_s=timeout_s, count=WAKES_AT_ONCE)
         ids = [RequestId(fields["id"]) for _, fields in found if "id" in fields]
-        return ids, found[-1][0] if found else last_id
+        return None if len(found) == WAKES_AT_ONCE else ids, found[-1][0] if found else last_id
 
     async def undo_wakes(self, last_id: str, timeout_s: float) -> tuple[bool, str]:
         """Wait for hints after `last_id`: whether one is to look at `undos`, and where to go on from.
@@ -218,7 +220,8 @@ class AgentInbox:
             Unavailable: Redis was away.
         """
         found = await follow(self._redis, self._wake, last_id, timeout_s=timeout_s, count=WAKES_AT_ONCE)
-        return any("undo" in fields for _, fields in found), found[-1][0] if found else last_id
+        is_hinted = len(found) == WAKES_AT_ONCE or any("undo" in fields for _, fields in found)
+        return is_hinted, found[-1][0] if found else last_id
 
     async def undos(self) -> list[UndoAsk]:
         """What people want undone, and nobody has taken.

@@ -132,7 +132,7 @@ class Waiting:
                 wait.nudge.set()
             return
         ids, place = await self._inbox.wakes(self._place, timeout_s)
-        await self._tell(self._waits.keys() & set(ids))
+        await self._tell(self._waits if ids is None else self._waits.keys() & set(ids))
         self._place = place
 
     async def _bear(self, trouble: Unavailable, end: float | None) -> None:

@@ -142,6 +142,8 @@ class Staging:
                 await self._carry_out(request.id)
         while True:
             ids, last = await self._inbox.wakes(last, WAIT_S)
+            if ids is None:  # begin anew
+                return
             for request_id in ids:
                 await self._carry_out(request_id)
 

@@ -24,11 +24,13 @@ from approvals import (
     StillPending,
     Unavailable,
     Undeliverable,
+    wire,
 )
 from approvals.ids import new_id
 from approvals.messages import Outcome, OutcomeStatus, ReceiptNotice
 from approvals.model import Action, Risk, Status
 from bot.redis_server import RedisServer
+from tests.builders import T0
 from tests.clerk import serving, yes
 
 NOWHERE = "redis://127.0.0.1:1/0"
@@ -188,6 +190,27 @@ async def test_five_hundred_waits_share_two_connections(
         outcomes = [await wait for wait in waits]
         assert await connections(redis) <= 2
     assert [outcome.id for outcome in outcomes] == [ticket.id for ticket in tickets]
+
+
+async def test_a_wait_is_woken_though_its_hint_was_dropped_before_it_was_read(
+    agent: Approvals, redis: Redis, tenant: str
+) -> None:
+    decided = Outcome(
+        id=new_id(),
+        status=OutcomeStatus.REJECTED,
+        decided_at=T0,
+        decided_by="slack:U0ANA",
+        decided_by_name="Ana",
+    )
+    async with asyncio.TaskGroup() as group:
+        waiting = group.create_task(agent.wait(decided.id))
+        await until(lambda: blocked(redis))
+        async with redis.pipeline() as pipe:
+            pipe.set(f"cs:{{{tenant}}}:outcome:billing:{decided.id}", wire.write(wire.OUTCOME, decided))
+            for id in [decided.id, *[new_id()] * 1500]:
+                pipe.xadd(f"cs:{{{tenant}}}:wake:billing", {"id": id}, maxlen=1000)
+            await pipe.execute()
+        assert await waiting == decided
 
 
 async def test_the_others_go_on_when_the_wait_that_reads_for_them_is_cancelled(

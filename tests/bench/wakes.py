@@ -1,18 +1,24 @@
-"""From a decision to the agent that waits for it, in one process, beside a bare stream."""
+"""From a decision to the agent that waits for it, in one process, beside a bare stream; none is lost."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from redis.asyncio import Redis
 
-from approvals import Approvals
+from approvals import Approvals, wire
 from approvals.commands import Approve
+from approvals.errors import StillPending
 from approvals.ids import new_id
+from approvals.inbox import OUTCOMES_AT_ONCE
+from approvals.keys import key
+from approvals.messages import Outcome, OutcomeStatus
+from approvals.model import RequestId
 from approvals.redis_door import open_redis
 from tests.bench.ground import TENANT, Ground
 from tests.bench.times import Times
@@ -23,6 +29,16 @@ AFTER_COMMIT = "Committed → agent awake"
 WHOLE = "Decide → agent awake"
 BARE = "  bare XADD → XREAD"
 OTHER_WAITS = 100  # of the same agent, for what was never submitted: they share its one connection
+BURST, BURST_S = 10_000, 60.0  # who wait at once; the longest that any of them waits
+AT_ONCE = 1000  # told by one script
+
+# What commit.lua writes for an agent that waits, and nothing else.
+_TELL = """\
+for index = 2, #ARGV do
+  redis.call("SET", KEYS[1] .. ARGV[index], (ARGV[1]:gsub("ID", ARGV[index])), "PX", 600000)
+  redis.call("XADD", KEYS[2], "MAXLEN", "~", 1000, "*", "id", ARGV[index])
+end
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +48,77 @@ class _Wake:
     awake: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """How many were woken of how many that waited."""
+
+    waited: int
+    woken: int
+    per_s: float
+    cpu_s: float  # of one: to begin to wait, to be woken, and to read what became of it
+
+
 async def wakes(ground: Ground, count: int) -> dict[str, Times]:
     """Decide `count` requests that are waited for, one by one."""
-    async with (
-        Approvals.connect(ground.url, agent="billing", tenant=TENANT) as approvals,
-        _others_wait(ground, approvals),
-    ):
-        found = [await _wake(ground, approvals) for _ in range(count + 1)][1:]
+    found = await _woken(ground, count, OTHER_WAITS)
     return {
         AFTER_COMMIT: Times(tuple(wake.awake - wake.committed for wake in found)),
         WHOLE: Times(tuple(wake.awake - wake.began for wake in found)),
         BARE: await _bare(ground, count),
     }
+
+
+async def among(ground: Ground, count: int, waits: int) -> Times:
+    """The same, from the commit on, where so many wait in the process."""
+    found = await _woken(ground, count, waits - 1)
+    return Times(tuple(wake.awake - wake.committed for wake in found))
+
+
+async def counted(ground: Ground, count: int) -> Counted:
+    """Wake `count`, BURST at a time: told AT_ONCE at a time or, in each other burst, all in one script, which
+    is more than the stream of hints keeps.
+    """
+    woken, began, used = 0, time.perf_counter(), time.process_time()
+    async with Approvals.connect(ground.url, agent="billing", tenant=TENANT) as approvals:
+        for start in range(0, count, BURST):
+            ids = [new_id() for _ in range(min(BURST, count - start))]
+            woken += await _burst(ground, approvals, ids, is_one=start // BURST % 2 == 1)
+    took, cpu = time.perf_counter() - began, time.process_time() - used
+    return Counted(waited=count, woken=woken, per_s=count / took, cpu_s=cpu / count)
+
+
+async def _burst(ground: Ground, approvals: Approvals, ids: list[RequestId], *, is_one: bool) -> int:
+    told = Outcome(
+        id=RequestId("ID"),
+        status=OutcomeStatus.REJECTED,
+        decided_at=datetime.now(UTC),
+        decided_by="slack:U0ANA",
+        decided_by_name="Ana Silva",
+    )
+    tell, at_once = ground.redis.register_script(_TELL), len(ids) if is_one else AT_ONCE
+
+    async def is_woken(id: RequestId) -> bool:
+        with suppress(StillPending):
+            return (await approvals.wait(id, timeout=BURST_S)).id == id
+        return False
+
+    looks = await _calls(ground.redis, "mget") + (len(ids) - 1) // OUTCOMES_AT_ONCE
+    async with asyncio.TaskGroup() as tasks:
+        waits = [tasks.create_task(is_woken(id)) for id in ids]
+        await until(lambda: _has_looked(ground.redis, looks), timeout_s=BURST_S)
+        outcomes = key(TENANT, "outcome", "billing", ids[0]).removesuffix(ids[0])
+        keys = [outcomes, key(TENANT, "wake", "billing")]
+        for first in range(0, len(ids), at_once):
+            await tell(keys=keys, args=[wire.write(wire.OUTCOME, told), *ids[first : first + at_once]])
+    return sum(wait.result() for wait in waits)
+
+
+async def _woken(ground: Ground, count: int, others: int) -> list[_Wake]:
+    async with (
+        Approvals.connect(ground.url, agent="billing", tenant=TENANT) as approvals,
+        _others_wait(ground, approvals, others),
+    ):
+        return [await _wake(ground, approvals) for _ in range(count + 1)][1:]
 
 
 async def _wake(ground: Ground, approvals: Approvals) -> _Wake:
@@ -65,11 +140,12 @@ async def _wake(ground: Ground, approvals: Approvals) -> _Wake:
 
 
 @asynccontextmanager
-async def _others_wait(ground: Ground, approvals: Approvals) -> AsyncIterator[None]:
+async def _others_wait(ground: Ground, approvals: Approvals, others: int) -> AsyncIterator[None]:
     asked = await _calls(ground.redis, "mget")
     async with asyncio.TaskGroup() as tasks:
-        waits = [tasks.create_task(approvals.wait(new_id())) for _ in range(OTHER_WAITS)]
-        await until(lambda: _has_looked(ground.redis, asked))
+        waits = [tasks.create_task(approvals.wait(new_id())) for _ in range(others)]
+        if waits:
+            await until(lambda: _has_looked(ground.redis, asked))
         try:
             yield
         finally:
