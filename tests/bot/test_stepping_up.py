@@ -1,21 +1,33 @@
 """What signing in for one decision takes of a service, and of what it is told."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
 
+from approvals import allowed_signers
 from approvals.commands import Approve
-from approvals.model import PersonId
+from approvals.dsse import written
+from approvals.errors import NotSigned
+from approvals.evolution import evolve
+from approvals.machine import decide
+from approvals.model import Assurance, Evidence, PersonId, Via
+from approvals.policy import parse
+from approvals.receipts import checked, told
+from approvals.signed import sign
+from approvals.sshsig import read_key
 from bot import settings
 from bot.payloads import Who
 from bot.policy_file import PolicyFile
 from bot.stepping_up import needs
-from bot.stepping_up.confirmations import Confirmations
+from bot.stepping_up.confirmations import Confirmation, Confirmations
 from bot.stepping_up.sign_in import SLACK, Attempt, Provider, SignIn, SignInFailed, is_safe
 from bot.vault import Vault
-from tests.builders import T0, VAULT, a_person, a_request
+from tests.builders import REFUND, SIGNER, T0, VAULT, a_person, a_request, terms
 from tests.identity import an_identity
+from tests.ssh_keys import Key
 
 GROUND = {"REDIS_URL": "redis://localhost:6379/0"}
 SET_UP = {"APPROVALS_URL": "https://a.example/", "SLACK_CLIENT_ID": "1.2", "SLACK_CLIENT_SECRET": "hush"}
@@ -47,6 +59,42 @@ def test_an_address_without_tls_or_with_more_in_it_is_refused(url: str) -> None:
 )
 def test_nothing_is_sent_where_others_could_read_it(url: str) -> None:
     assert not is_safe(url)
+
+
+def test_signatures_take_no_provider() -> None:
+    keyed = parse(CLICKED + 'assurance = "key"\n')
+    assert needs.lacks(ground(APPROVALS_URL="https://a.example"), keyed) is None
+    assert "set APPROVALS_URL" in str(needs.lacks(ground(), keyed))
+
+
+def test_whoever_edits_signs_the_changed_call_and_a_receipt_holds_nobody_else_s_word() -> None:
+    request = a_request(terms=terms(assurance=Assurance.KEY), created_at=T0)
+    wanted = Confirmation(
+        tenant=request.tenant,
+        request=request.id,
+        fingerprint=request.fingerprint,
+        turn=0,
+        person=PersonId("U0ANA"),
+        verb="edit",
+        made_at=T0,
+        edited={**REFUND, "amount": 9},
+    )
+
+    def receipt(meant: Confirmation) -> str:
+        text = meant.statement(request, "token").text
+        evidence = Evidence(means="key", statement=text, signature=Key().signed(text))
+        person = a_person(assurance=Assurance.KEY, evidence=evidence)
+        event = decide(request, wanted.command(person), now=T0)
+        return json.dumps(written(sign(SIGNER, evolve(request, event), event, Via.WEB)))
+
+    decision = checked(receipt(wanted), [SIGNER.public])
+    assert decision.assurance is not None and decision.assurance.level == 3
+    assert "has signed it with their own key SHA256:" in told(decision)
+    for other in ({"edited": None}, {"person": PersonId("U0LEE")}, {"tenant": "other"}):
+        with pytest.raises(NotSigned, match="another yes"):
+            checked(receipt(replace(wanted, **other)), [SIGNER.public])
+    with pytest.raises(NotSigned, match="no key of theirs"):
+        checked(receipt(wanted), [SIGNER.public], allowed_signers.line("U0ANA", read_key(Key().line)[0].line))
 
 
 async def test_a_changed_policy_that_nobody_could_keep_is_not_taken(tmp_path: Path) -> None:

@@ -166,6 +166,15 @@ async def test_an_override_and_its_reason_are_signed_too(
     assert entry.detail is not None and "on fire" in str(entry.detail["text"])
 
 
+async def test_identical_calls_are_signed_one_by_one(
+    slack: Sandbox, bot: Service, approvals: Approvals
+) -> None:
+    first, second = await approvals.submit("refund", FRAME), await approvals.submit("refund", FRAME)
+    for ticket in (first, second):
+        await logged(bot, ticket.id, "asked")
+    assert (await bot.store.get(second.id))[0].twin_of is None
+
+
 class TestQuorum:
     @pytest.fixture
     def policy(self) -> str:
@@ -180,6 +189,8 @@ class TestQuorum:
         assert (await signed(browser_of, await a_link(slack, "U0LEE"), LEE))[0] == 200
         assert (await approvals.wait(ticket.id, timeout=20)).status == "approved"
         assert bot.signing is not None
+        (voted,) = await logged(bot, ticket.id, "voted")
+        assert voted.detail is not None and "SSH SIGNATURE" in str(voted.detail["evidence"])
         (entry,) = await logged(bot, ticket.id, "approved")
         votes = checked(json.dumps({"detail": entry.detail}), [bot.signing.current.public]).votes
         assert [vote.by for vote in votes] == ["slack:U0ANA", "slack:U0LEE"]
