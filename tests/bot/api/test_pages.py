@@ -57,6 +57,7 @@ async def test_measures_count_what_waits_and_what_was_called(api: ClientSession,
     id = (await post(api, "/v1/requests", REFUND)).body["id"]
     await clerk.arrived()
     await get(api, f"/v1/requests/{id}")
+    assert (await post(api, f"/v1/requests/{id}/claim")).status == 409
     async with api.get("/metrics") as response:
         assert response.headers["Content-Type"].startswith("text/plain; version=0.0.4")
         lines = (await response.text()).splitlines()
@@ -66,6 +67,8 @@ async def test_measures_count_what_waits_and_what_was_called(api: ClientSession,
     called = 'method="GET",route="/v1/requests/{id}",status="200"'
     assert f"countersign_api_requests_total{{{called}}} 1.0" in lines
     assert 'countersign_api_seconds_count{route="/v1/requests/{id}"} 1.0' in lines
+    refused = 'kind="not-claimed",route="/v1/requests/{id}/claim"'
+    assert f"countersign_api_problems_total{{{refused}}} 1.0" in lines
     assert not any(id in line for line in lines)
     entries = next(line for line in lines if line.startswith("countersign_audit_entries "))
     assert float(entries.split()[1]) >= 3  # the token, submitted, asked
