@@ -28,6 +28,9 @@ from tests.stories.signing import free_port, is_serving
 from tests.stories.watching import logged, whispered
 
 POLICY = """version = 1
+[defaults]
+collapse = true
+
 [owners]
 override = ["U0ANA"]
 
