@@ -19,7 +19,7 @@ FLUSH_S = 5.0
 
 
 class Counts:
-    """The counts of one tenant. Each has a name and labels, all of them words without spaces."""
+    """The counts of one tenant. Each has a name, and labels."""
 
     def __init__(self, redis: Redis, tenant: str) -> None:
         self._redis, self._key = redis, key(tenant, "counts")
@@ -27,7 +27,7 @@ class Counts:
 
     def add(self, name: str, *labels: str) -> None:
         """Count one."""
-        self._fresh[" ".join((name, *labels))] += 1
+        self._fresh[" ".join((name, *(label.replace(" ", "_") for label in labels)))] += 1
 
     async def run(self) -> None:
         """Bring to Redis what is counted, for ever. While Redis is away it is kept."""

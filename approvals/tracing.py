@@ -8,6 +8,7 @@ tenant and what happened: never the call, a person or a token.
 
 from __future__ import annotations
 
+import logging
 import re
 import sys
 import time
@@ -16,6 +17,8 @@ from typing import Any
 
 from approvals.audit import DECISIONS, Entry
 from approvals.model import Request
+
+_log = logging.getLogger(__name__)
 
 _WRITTEN = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
 _STEPS = dict.fromkeys((*DECISIONS, "voted"), "decide") | {
@@ -39,24 +42,16 @@ def step(
     Without `parent` it belongs to what this process is at. Where nobody traces, `parent` is returned.
     """
     found = _WRITTEN.fullmatch(parent or "")
+    given = found and found[0]
     api: Any = sys.modules.get("opentelemetry.trace")
     if api is None:
-        return found and found[0]
-    now = time.time_ns()
-    span = api.get_tracer("countersign").start_span(
-        f"countersign {name}",
-        context=found and _after(api, found),
-        start_time=now if began is None else min(now, round(began.timestamp() * 1_000_000) * 1000),
-        attributes={
-            f"countersign.{key}": value
-            for key, value in {"request": request, "tenant": tenant, **told}.items()
-        },
-    )
-    span.end(now)
-    context = span.get_span_context()
-    if not context.is_valid:
-        return found and found[0]
-    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
+        return given
+    told |= {"request": request, "tenant": tenant}
+    try:
+        return _told(api, name, found, began, told) or given
+    except Exception:  # it is others' code, and what is traced must go on
+        _log.warning("a step could not be traced", extra={"request_id": request}, exc_info=True)
+        return given
 
 
 def logged(entry: Entry, request: Request | None) -> None:
@@ -74,6 +69,23 @@ def logged(entry: Entry, request: Request | None) -> None:
         event=entry.event,
         via=entry.via,
     )
+
+
+def _told(
+    api: Any, name: str, parent: re.Match[str] | None, began: datetime | None, told: dict[str, str]
+) -> str | None:
+    now = time.time_ns()
+    span = api.get_tracer("countersign").start_span(
+        f"countersign {name}",
+        context=parent and _after(api, parent),
+        start_time=now if began is None else min(now, round(began.timestamp() * 1_000_000) * 1000),
+        attributes={f"countersign.{key}": value for key, value in told.items()},
+    )
+    span.end(now)
+    context = span.get_span_context()
+    if not context.is_valid:
+        return None
+    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
 
 
 def _after(api: Any, parent: re.Match[str]) -> Any:

@@ -10,13 +10,14 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from approvals.audit import DECISIONS, Entry
 from approvals.counts import Counts
+from approvals.events import Refused
 from bot.slack_errors import word_of
 
 DECIDED, REFUSED, SLACK_CALLS = "decisions", "refused", "slack_calls"
-LABELS: Mapping[str, tuple[str, ...]] = {
-    DECIDED: ("outcome", "via"),
-    REFUSED: ("attempted", "via"),
-    SLACK_CALLS: ("method", "result"),
+COUNTED: Mapping[str, tuple[str, tuple[str, ...]]] = {  # what each counts, and by which labels
+    DECIDED: ("Requests that were decided, by people, rules or time", ("outcome", "via")),
+    REFUSED: ("Attempts that were not let through", ("attempted", "via")),
+    SLACK_CALLS: ("Calls of Slack's Web API", ("method", "result")),
 }
 
 
@@ -24,9 +25,8 @@ def count(counts: Counts, entry: Entry) -> None:
     """Count what an entry of the log tells."""
     if entry.event in DECISIONS:
         counts.add(DECIDED, entry.event, entry.via)
-    elif entry.event == REFUSED:
-        attempted = (entry.detail or {}).get("attempted")
-        counts.add(REFUSED, str(attempted).replace(" ", "_"), entry.via)
+    elif entry.event == Refused.word:
+        counts.add(REFUSED, str((entry.detail or {}).get("attempted")), entry.via)
 
 
 class CountedSlack(AsyncWebClient):

@@ -13,7 +13,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from redis.asyncio import Redis
 
 from bot.api.measures import Measures
-from bot.counting import LABELS
+from bot.counting import COUNTED
 
 ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "deploy"
@@ -103,7 +103,7 @@ async def measured(redis: Redis, tenant: str) -> dict[str, set[str]]:
     """The labels of each thing that is measured, by its name."""
     measures = Measures(redis, tenant)
     text = (await measures.text()).decode()
-    labels = {f"countersign_{name}_total": set(of) for name, of in LABELS.items()}
+    labels = {f"countersign_{name}_total": set(of) for name, (_, of) in COUNTED.items()}
     labels |= {
         name: set(each._labelnames)
         for name, each in measures._registry._names_to_collectors.items()

@@ -15,16 +15,10 @@ from redis.asyncio import Redis
 from approvals.backlog import backlog, risks
 from approvals.counts import Counts
 from approvals.errors import Unavailable
-from bot.counting import DECIDED, LABELS, REFUSED, SLACK_CALLS
+from bot.counting import COUNTED
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 30, 60)
-
 PROBLEM = web.ResponseKey("problem", str)  # where an answer says of which kind it is
-_ADDED = {
-    DECIDED: "Requests that were decided, by people, rules or time",
-    REFUSED: "Attempts that were not let through",
-    SLACK_CALLS: "Calls of Slack's Web API",
-}
 
 
 class _Added(Collector):
@@ -34,10 +28,10 @@ class _Added(Collector):
         self.known: Mapping[str, Mapping[tuple[str, ...], int]] = {}
 
     def collect(self) -> Iterator[CounterMetricFamily]:
-        for name, words in _ADDED.items():
-            family = CounterMetricFamily(f"countersign_{name}", words, labels=LABELS[name])
-            for labels, count in self.known.get(name, {}).items():
-                family.add_metric(labels, count)
+        for name, (words, labels) in COUNTED.items():
+            family = CounterMetricFamily(f"countersign_{name}", words, labels=labels)
+            for values, count in self.known.get(name, {}).items():
+                family.add_metric(values, count)
             yield family
 
 

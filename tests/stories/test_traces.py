@@ -10,14 +10,14 @@ import pytest
 from opentelemetry import trace
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.util._once import Once
 
 from approvals import Approvals, tracing
 from bot import traces
 from bot.app import Service
 from bot.sandbox.server import Sandbox
-from tests.running import the_card
-from tests.stories.watching import logged
+from tests.running import redrawn, the_card
 
 WALK = ["submit", "intake", "post", "decide", "wake", "claim", "run"]
 
@@ -76,9 +76,10 @@ async def test_from_the_agent_to_the_click_and_back_it_is_one_trace(
         async with asyncio.TaskGroup() as agent:
             with trace.get_tracer("shop").start_as_current_span("checkout"):
                 agent.create_task(refund("c_42", 940))
-            assert (await slack.person("U0ANA").press("Approve", await the_card(slack))).ok
+            card = await the_card(slack)
+            assert (await slack.person("U0ANA").press("Approve", card)).ok
+        await redrawn(slack, card, "re_81f")
         id = (await bot.store.entries(1, 9))[-1].request
-        await logged(bot, id, "executed")
     checkout, walk = receiver.named("checkout"), [receiver.named(f"countersign {name}") for name in WALK]
     assert {span.trace_id for span in walk} == {checkout.trace_id}
     submit, intake, *others = walk
@@ -97,6 +98,19 @@ async def test_from_the_agent_to_the_click_and_back_it_is_one_trace(
     }
     for never in (b"c_42", b"refund", b"Ana", b"U0ANA", b"billing", b"re_81f"):
         assert never not in receiver.raw
+
+
+def test_what_fails_at_tracing_stops_nothing_of_what_is_traced(monkeypatch: pytest.MonkeyPatch) -> None:
+    provider = TracerProvider()
+    provider.add_span_processor(_Broken())
+    monkeypatch.setattr(trace, "_TRACER_PROVIDER", provider)
+    parent = f"00-{'a' * 32}-{'b' * 16}-01"
+    assert tracing.step("submit", "t", "R-1", parent=parent) == parent
+
+
+class _Broken(SpanProcessor):
+    def on_end(self, span: ReadableSpan) -> None:
+        raise RuntimeError
 
 
 def test_where_nobody_traces_what_came_goes_on_and_nonsense_does_not() -> None:
