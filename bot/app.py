@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cache, partial
@@ -231,16 +231,25 @@ async def run(service: Service, role: Role) -> None:
     await check(service)
     parts = api_of(service)
     runner = await _serve(service, parts) if role in ("all", "web") else None
-    async with asyncio.TaskGroup() as tasks:
-        try:
-            tasks.create_task(live(service, parts, role), name="loops")
-            if role != "web" and slack is not None and slack.bolt is not None and settings.app_token:
-                door = SocketDoor(slack.bolt, settings.app_token, slack.client)
-                tasks.create_task(door.run(), name="slack")
-            await asyncio.Event().wait()
-        finally:
-            if runner is not None:
-                await runner.cleanup()
+    loops = [live(service, parts, role)]
+    if role != "web" and slack is not None and slack.bolt is not None and settings.app_token is not None:
+        loops.append(SocketDoor(slack.bolt, settings.app_token, slack.client).run())
+    await keep_running(loops, runner, service.policy_file.look)
+
+
+async def keep_running(
+    loops: Iterable[Coroutine[Any, Any, None]], runner: AppRunner | None, look: Callable[[], None]
+) -> None:
+    """Run loops until cancelled: then what came by HTTP is answered before they end. `look` hears SIGHUP."""
+    with hearing_hangups(look):
+        async with asyncio.TaskGroup() as tasks:
+            try:
+                for loop in loops:
+                    tasks.create_task(loop)
+                await asyncio.Event().wait()
+            finally:
+                if runner is not None:
+                    await runner.cleanup()
 
 
 async def live(service: Service, parts: api.Parts, role: Role) -> None:
@@ -420,8 +429,7 @@ async def _follow_policy(service: Service, slack: Slack) -> None:
         sentence = "APPROVALS_MODE=off: every call of every agent is let through, and nobody is asked."
         logger.error(sentence)
         await slack.operators.tell(sentence)
-    with hearing_hangups(service.policy_file.look):
-        await service.policy_file.watch(slack.operators.tell)
+    await service.policy_file.watch(slack.operators.tell)
 
 
 def _trusted(service: Service) -> Trusted:

@@ -58,6 +58,7 @@ class Installations:
         self._redis, self._vault = redis, vault
         self._swap = script(redis, "swap", is_told=True)
         self._key = key(WORKSPACES, "installed")
+        self._unreadable: dict[Tenant, str] = {}  # those that were told of
 
     async def now(self) -> datetime:
         """Redis's own clock.
@@ -113,7 +114,9 @@ class Installations:
         try:
             return Kept(wire.read(_INSTALLATION, self._vault.open(_purpose(id), sealed)), sealed)
         except (SecretFault, wire.Unreadable) as error:
-            logger.error("the installation in %s can't be read: %s", id, error)
+            if self._unreadable.get(id) != sealed:
+                logger.error("the installation in %s can't be read: %s", id, error)
+                self._unreadable[id] = sealed
             return None
 
 

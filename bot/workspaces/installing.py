@@ -11,6 +11,7 @@ import logging
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from urllib.parse import urlencode, urljoin
 
 import aiohttp
@@ -19,6 +20,7 @@ from redis.asyncio import Redis
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from approvals import wire
 from approvals.errors import Unavailable
 from approvals.keys import is_written_as, key
 from approvals.model import Tenant
@@ -27,13 +29,15 @@ from bot.settings import SlackApp
 from bot.slack_checks import SCOPES
 from bot.slack_errors import word_of
 from bot.stepping_up import page
+from bot.vault import SecretFault, Vault
 from bot.workspaces.installations import WORKSPACES, Installation, Installations
 from bot.workspaces.tokens import access, issued
 
 logger = logging.getLogger(__name__)
 
 INSTALL, BACK = "/slack/install", "/slack/oauth_redirect"
-LASTS_S = 600  # as long as Slack's code
+LASTS = timedelta(minutes=10)  # as long as Slack's code
+PURPOSE = "installing"
 MOST_CHARS = 2000  # of a code
 NOTHING = "Nothing was installed"
 DECLINED = "You did not allow it. You can start again at any time."
@@ -51,6 +55,7 @@ class Installing:
     """All that it takes."""
 
     redis: Redis
+    vault: Vault
     installations: Installations
     app: SlackApp
     slack: AsyncWebClient
@@ -70,6 +75,17 @@ class Installing:
         return "__Host-installing" if self.is_tls else "installing"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """That one browser has set out; it alone keeps this, sealed."""
+
+    state: str
+    at: datetime
+
+
+_BEGUN: wire.Shape[Begun] = wire.Shape(Begun)
+
+
 class NotInstalled(Exception):
     """What is said instead of going on."""
 
@@ -83,12 +99,13 @@ def add_to(app: web.Application, parts: Installing) -> None:
 
     async def set_out(_: web.Request) -> web.StreamResponse:
         state = secrets.token_urlsafe(32)
-        with translated(parts.redis):
-            await parts.redis.set(_key(state), "", ex=LASTS_S)
+        begun = Begun(state=state, at=await parts.installations.now())
         response = web.Response(status=303, headers=dict(page.HEADERS))
         response.headers["Location"] = _slack_page(parts, state)
+        sealed = parts.vault.seal(PURPOSE, wire.write(_BEGUN, begun).encode())
+        age = int(LASTS.total_seconds())
         response.set_cookie(
-            parts.cookie, state, max_age=LASTS_S, path="/", httponly=True, samesite="Lax", secure=parts.is_tls
+            parts.cookie, sealed, max_age=age, path="/", httponly=True, samesite="Lax", secure=parts.is_tls
         )
         return response
 
@@ -131,13 +148,18 @@ def _slack_page(parts: Installing, state: str) -> str:
 
 
 async def _check_state(parts: Installing, request: web.Request) -> None:
-    """Whether this very browser set out for this, and has not come back yet."""
-    state = request.query.get("state", "")
-    if not secrets.compare_digest(state.encode(), request.cookies.get(parts.cookie, "").encode()):
+    """Whether this very browser set out for this, not long ago, and has not come back yet."""
+    try:
+        begun = wire.read(_BEGUN, parts.vault.open(PURPOSE, request.cookies.get(parts.cookie, "")))
+    except (SecretFault, wire.Unreadable):
+        raise NotInstalled(ELSEWHERE, 400) from None
+    is_ours = secrets.compare_digest(request.query.get("state", "").encode(), begun.state.encode())
+    if not is_ours or await parts.installations.now() - begun.at > LASTS:
         raise NotInstalled(ELSEWHERE, 400)
+    used = key(WORKSPACES, "installing", hashlib.sha256(begun.state.encode()).hexdigest())
     with translated(parts.redis):
-        is_known = await parts.redis.getdel(_key(state)) is not None
-    if not is_known:
+        is_first = await parts.redis.set(used, "", nx=True, ex=LASTS)
+    if not is_first:
         raise NotInstalled(ELSEWHERE, 400)
 
 
@@ -160,10 +182,6 @@ async def _redeemed(parts: Installing, code: str) -> Installation:
         by=str((said.get("authed_user") or {}).get("id")),
         bot=issued(said, now),
     )
-
-
-def _key(state: str) -> str:
-    return key(WORKSPACES, "installing", hashlib.sha256(state.encode()).hexdigest())
 
 
 def _answer(title: str, sentence: str, status: int = 200) -> web.Response:

@@ -21,7 +21,7 @@ from approvals.errors import ApprovalsError, Unavailable
 from approvals.model import Tenant
 from approvals.redis_door import translated
 from bot import api, durability, logs, vault
-from bot.app import SLACK_CALL_S, CannotStart, Role, Service, api_of, built, check, listen, live
+from bot.app import SLACK_CALL_S, CannotStart, Role, Service, api_of, built, check, keep_running, listen, live
 from bot.settings import Settings, SlackApp
 from bot.web import web_app
 from bot.workspaces.installations import WORKSPACES, Installation, Installations
@@ -80,6 +80,11 @@ class Supervisor:
     def look(self) -> None:
         """Have the installations read at once."""
         self._looked.set()
+
+    def look_at_policies(self) -> None:
+        """Have everybody's policy read at once."""
+        for running in self.running.values():
+            running.service.policy_file.look()
 
     # -- serving them ---------------------------------------------------------------------------------
 
@@ -203,6 +208,7 @@ async def run(settings: Settings, app: SlackApp, role: Role, leaving: asyncio.Ev
             supervisor = Supervisor(settings, role, installations, Tokens(installations, app, slack))
             installing = Installing(
                 redis=redis,
+                vault=secret,
                 installations=installations,
                 app=app,
                 slack=slack,
@@ -214,13 +220,7 @@ async def run(settings: Settings, app: SlackApp, role: Role, leaving: asyncio.Ev
                 board = Switchboard(settings.signing_secret or "", supervisor.bolt_of, supervisor.doubt)
                 ready = partial(_check_ready, redis, leaving)
                 runner = await listen(settings, web_app(board, ready, supervisor, installing=installing))
-            async with asyncio.TaskGroup() as tasks:
-                try:
-                    tasks.create_task(supervisor.run(), name="workspaces")
-                    await asyncio.Event().wait()
-                finally:
-                    if runner is not None:
-                        await runner.cleanup()
+            await keep_running([supervisor.run()], runner, supervisor.look_at_policies)
     finally:
         await redis.aclose()
 

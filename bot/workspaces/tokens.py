@@ -23,7 +23,7 @@ from bot.workspaces.installations import BotToken, Installations, Kept
 logger = logging.getLogger(__name__)
 
 EARLY = timedelta(hours=2)  # before its end a token is refreshed: time for people to mend what is wrong
-OVER = frozenset({"account_inactive", "invalid_auth", "token_revoked", "team_access_not_granted"})
+OVER = frozenset({"account_inactive", "token_revoked"})  # not `invalid_auth`: our address may have changed
 
 
 async def access(slack: AsyncWebClient, app: SlackApp, **asked: str | None) -> Mapping[str, Any]:
@@ -54,7 +54,7 @@ class Tokens:
         self._installations, self._app, self._slack = installations, app, slack
 
     async def keep(self, id: Tenant) -> None:
-        """Refresh a workspace's token if it is time, and else see whether Slack still takes it.
+        """See whether Slack still takes a workspace's token, and refresh it if it is time.
 
         Raises:
             Unavailable: Redis was away.
@@ -63,13 +63,13 @@ class Tokens:
         if kept is None or kept.installation.bot is None:
             return
         bot, now = kept.installation.bot, await self._installations.now()
+        is_past = bot.expires_at is not None and now >= bot.expires_at
         try:
+            if not is_past:
+                await self._slack.auth_test(token=bot.token)
             if bot.expires_at is not None and now >= bot.expires_at - EARLY:
                 await self._refresh(kept, bot, now)
-            else:
-                await self._slack.auth_test(token=bot.token)
         except SlackApiError as error:
-            is_past = bot.expires_at is not None and now >= bot.expires_at
             await self._judge(kept, word_of(error), is_past=is_past)
         except (aiohttp.ClientError, TimeoutError) as error:
             logger.warning("Slack can't be asked about a token", extra={"error": word_of(error)})
