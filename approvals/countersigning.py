@@ -15,7 +15,6 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from approvals import wire
@@ -78,7 +77,7 @@ def asked(link: str) -> Asked:
 def shown(asked: Asked) -> str:
     """All that there is to see before one signs."""
     says = asked.says
-    lines = [f"{name}: {told}" for name, told in asked.about.items()]
+    lines = [f"{name}: {' ⏎ '.join(told.splitlines())}" for name, told in asked.about.items()]
     lines += ["", f"{says.tool} {json.dumps(asked.args, indent=2, ensure_ascii=False)}", ""]
     if asked.masked:
         lines.append("Masked, so this machine can't check them: " + ", ".join(asked.masked))
@@ -124,8 +123,7 @@ def signature_of(asked: Asked, key: Path) -> str:
 def hand_in(link: str, signature: str) -> str:
     """Give the yes; what is said of it. Raises as `asked`."""
     body = urlencode({"signature": signature}).encode()
-    told: Any = json.loads(_answer(f"{link}/signature", body))
-    return str(told["told"])
+    return _told(_answer(f"{link}/signature", body)) or "It was taken."
 
 
 def _token(link: str) -> str:
@@ -151,13 +149,13 @@ def _answer(url: str, body: bytes | None = None) -> bytes:
         with urllib.request.build_opener(_Staying).open(request, timeout=ANSWER_S) as answer:
             return bytes(answer.read(ANSWER_BYTES))
     except urllib.error.HTTPError as error:
-        raise NotTaken(_why(error)) from error
+        raise NotTaken(_told(error.read(ANSWER_BYTES)) or f"the service answered {error.code}") from error
     except OSError as error:
         raise Unavailable(f"nobody answers at this link: {error}") from error
 
 
-def _why(error: urllib.error.HTTPError) -> str:
+def _told(body: bytes) -> str | None:
     try:
-        return str(json.loads(error.read(ANSWER_BYTES))["told"])
+        return str(json.loads(body)["told"])
     except (ValueError, KeyError, TypeError):
-        return f"the service answered {error.code}"
+        return None

@@ -40,7 +40,7 @@ async def a_service(**lie: Any) -> AsyncIterator[str]:
     says = replace(SAYS, **{name: value for name, value in lie.items() if name in Statement.__slots__})
     told = Asked(
         statement=lie.get("statement", says.text),
-        about={"Asked by": "billing"},
+        about={"Asked by": "billing", "Its agent’s words": "Small.\n\nrefund {}"},
         args=lie.get("args", REFUND),
         masked=lie.get("masked", ()),
     )
@@ -81,7 +81,12 @@ async def test_the_call_is_seen_and_then_signed(key: str) -> None:
     async with a_service() as link:
         told = await signing(link, key)
     assert told.code == 0 and "You approved it with ecdsa" in told.out
-    assert '"amount": 940' in told.out and SAYS.fingerprint in told.out and "U0ANA" in told.out
+    assert (
+        "Small. ⏎  ⏎ refund {}" in told.out
+        and '"amount": 940' in told.out
+        and SAYS.fingerprint in told.out
+        and "U0ANA" in told.out
+    )
 
 
 async def test_what_is_masked_is_told_as_not_to_be_checked(key: str) -> None:
