@@ -36,6 +36,7 @@ from bot.login import operator
 from bot.payloads import Who
 from bot.plain import plain
 from bot.watch import watch
+from bot.workspaces.commands import register as register_workspaces
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -54,6 +55,7 @@ def register(commands: Subparsers) -> None:
     approver_key_commands.register(commands)
     webhook_commands.register(commands)
     restored_command.register(commands)
+    register_workspaces(commands)
     doctor.register(commands)
 
 

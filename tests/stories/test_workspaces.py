@@ -16,6 +16,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from approvals import Approvals
 from approvals.agent_tokens import AgentTokens, Role
+from approvals.cli import FINE, NO
 from approvals.errors import Undeliverable
 from approvals.keys import key
 from approvals.model import Actor, Tenant
@@ -24,6 +25,7 @@ from bot import logs
 from bot.settings import SlackApp
 from bot.workspaces.installations import Installation
 from bot.workspaces.tokens import Tokens
+from tests.operator import countersign
 from tests.running import redrawn, the_card, until
 from tests.stories.many import Town, a_town, installations, served
 from tests.stories.signing import a_click
@@ -142,6 +144,22 @@ async def test_who_removes_the_app_can_decide_nothing_and_agents_learn_it_at_onc
         assert (await ours.wait(again.id, timeout=20)).status == "approved"
 
 
+async def test_an_operator_sees_who_is_there_and_forgets_who_has_left(both: Town) -> None:
+    both.first.uninstall()
+
+    async def listed() -> dict[str, bool]:
+        found = await countersign(both.env, "workspaces", "list", "--json")
+        return {each["workspace"]: each["installed"] for each in json.loads(found.out)}
+
+    async def is_removed() -> bool:
+        return not (await listed())[FIRST]
+
+    await until(is_removed)
+    assert (await countersign(both.env, "workspaces", "forget", SECOND)).code == NO
+    assert (await countersign(both.env, "workspaces", "forget", FIRST)).code == FINE
+    assert await listed() == {SECOND: True}
+
+
 async def test_what_only_says_that_the_app_was_removed_removes_nothing(both: Town, redis: Redis) -> None:
     before = await installations(redis).all()
     for event in ("app_uninstalled", "tokens_revoked"):
@@ -248,7 +266,26 @@ async def keeping(town: Town, redis: Redis) -> AsyncIterator[Tokens]:
         yield Tokens(installations(redis), app, slack)
 
 
-# -- whole organisations, and workspaces that can't be served ------------------------------------------
+# -- processes apart, whole organisations, workspaces that can't be served -----------------------------
+
+
+@pytest.mark.long
+async def test_web_and_workers_apart_serve_all_alike(redis_url: str) -> None:
+    async with (
+        a_town(redis_url) as town,
+        served(town, role="web"),
+        served(town, role="worker"),
+        served(town, role="worker"),
+        agent_of(FIRST, redis_url) as ours,
+    ):
+        await town.install(town.first)
+        await town.serves(FIRST)
+        asked = await ours.submit("refund", REFUND)
+        assert (await town.first.person("U0ANA").press("Approve", await the_card(town.first))).ok
+        assert (await ours.wait(asked.id, timeout=20)).status == "approved"
+        town.first.uninstall()
+        with pytest.raises(Undeliverable):
+            await ours.request("refund", {"customer": "c_1"})
 
 
 async def test_an_app_installed_for_a_whole_organisation_is_one_tenant(redis_url: str) -> None:
