@@ -10,6 +10,7 @@ import asyncio
 from collections import Counter, defaultdict
 
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
 from approvals.errors import Unavailable
 from approvals.keys import key
@@ -36,7 +37,7 @@ class Counts:
             await self.flush()
 
     async def flush(self) -> None:
-        """Bring it there now, if Redis is not away. Where only its reply is lost, it counts twice."""
+        """Bring it there now, if Redis takes it. Where only its reply is lost, it counts twice."""
         fresh, self._fresh = self._fresh, Counter()
         if not fresh:
             return
@@ -46,7 +47,7 @@ class Counts:
                     for field, count in fresh.items():
                         pipe.hincrby(self._key, field, count)
                     await pipe.execute()
-        except Unavailable:
+        except (Unavailable, ResponseError):  # what only counts must not stop what it counts
             self._fresh.update(fresh)
 
     async def read(self) -> dict[str, dict[tuple[str, ...], int]]:

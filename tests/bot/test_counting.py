@@ -94,5 +94,8 @@ async def test_what_could_not_be_brought_to_redis_is_brought_later(
     away.add("decisions", "approved", "slack")
     await away.flush()
     away._redis = redis
+    await redis.set(key(tenant, "counts"), "somebody else's")
+    await away.flush()
+    await redis.delete(key(tenant, "counts"))
     await away.flush()
     assert (await counts.read())["decisions"] == {("approved", "slack"): 1}
