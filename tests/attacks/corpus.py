@@ -145,6 +145,13 @@ ATTACKS: dict[str, Attack] = {
     "I111": Attack("one tenant's key or permit in another", "bound to its tenant; not believed"),
     "I112": Attack("names in measures", "operations and counts only"),
     "I113": Attack("listening to everything", "an agent hears of its own requests only"),
+    "I114": Attack(
+        "a workspace brought by another browser, a state or code used twice", "nothing is installed"
+    ),
+    "I115": Attack("one workspace's tokens put in another's place", "not opened, and not served"),
+    "I116": Attack(
+        "a workspace that removed the app, or is said to have", "decides nothing; Slack itself is asked"
+    ),
     "J1": Attack("a signed decision put beside another request", "not believed"),
     "J2": Attack("an older or foreign checkpoint put in place", "not gone on from; operators are told"),
     "J3": Attack("agents whose names look alike", "names are plain ASCII"),

@@ -62,6 +62,7 @@ def agent_of(tenant: str, redis_url: str) -> Approvals:
     return Approvals.connect(redis_url, agent="billing", tenant=tenant)
 
 
+@pytest.mark.attack("H98", "I107", "I110", "H104")
 async def test_two_workspaces_ask_and_decide_apart(
     both: Town, redis_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -88,6 +89,7 @@ async def test_two_workspaces_ask_and_decide_apart(
     assert not any(token in told for token in (str(first.bot_token), str(second.bot_token)))
 
 
+@pytest.mark.attack("B33", "I107")
 async def test_an_agents_token_opens_its_own_workspace_only(both: Town, redis: Redis) -> None:
     token = await AgentTokens(redis, FIRST).add("billing", Role.AGENT, OPERATOR)
     body = {"tool": "refund", "args": REFUND}
@@ -107,6 +109,22 @@ async def test_an_agents_token_opens_its_own_workspace_only(both: Town, redis: R
     assert both.second.messages() == []
 
 
+@pytest.mark.attack("I109")
+async def test_a_workspace_that_asks_without_end_and_answers_nothing_holds_nobody_up(
+    both: Town, redis_url: str
+) -> None:
+    both.first.faults.next_calls("chat.postMessage", "timeout", times=1000)
+    async with agent_of(FIRST, redis_url) as ours, agent_of(SECOND, redis_url) as theirs:
+        for number in range(50):
+            await ours.submit("refund", {"customer": f"c_{number}"})
+        await both.first.until(lambda: both.first.calls["chat.postMessage"].count)
+        asked = await theirs.submit("refund", REFUND)
+        assert (await both.second.person("U0ANA").press("Approve", await the_card(both.second))).ok
+        assert (await theirs.wait(asked.id, timeout=20)).status == "approved"
+        assert both.first.messages() == []
+
+
+@pytest.mark.attack("I114")
 async def test_only_the_browser_that_set_out_can_bring_a_workspace_and_only_once(town: Town) -> None:
     jar = aiohttp.CookieJar(unsafe=True)
     async with aiohttp.ClientSession(cookie_jar=jar) as ours, aiohttp.ClientSession() as somebody:
@@ -120,6 +138,7 @@ async def test_only_the_browser_that_set_out_can_bring_a_workspace_and_only_once
         assert "can use it now" in await town.come_back(ours, back)
 
 
+@pytest.mark.attack("I116")
 async def test_who_removes_the_app_can_decide_nothing_and_agents_learn_it_at_once(
     both: Town, redis_url: str
 ) -> None:
@@ -160,6 +179,7 @@ async def test_an_operator_sees_who_is_there_and_forgets_who_has_left(both: Town
     assert await listed() == {SECOND: True}
 
 
+@pytest.mark.attack("I116")
 async def test_what_only_says_that_the_app_was_removed_removes_nothing(both: Town, redis: Redis) -> None:
     before = await installations(redis).all()
     for event in ("app_uninstalled", "tokens_revoked"):
@@ -168,6 +188,7 @@ async def test_what_only_says_that_the_app_was_removed_removes_nothing(both: Tow
     assert await installations(redis).all() == before
 
 
+@pytest.mark.attack("I115")
 async def test_a_token_in_anothers_place_opens_nothing(
     both: Town, redis: Redis, caplog: pytest.LogCaptureFixture
 ) -> None:
