@@ -10,12 +10,21 @@ import pytest
 from approvals.store import Store
 from approvals.verifying import LogCheck
 from bot.sandbox.server import Sandbox
-from tests.running import environment, the_card, until
+from tests.running import a_policy, environment, the_card, until
 from tests.stories.processes import ROOT, a_process, ended
 
 pytestmark = pytest.mark.long
 
 EARLIER = "3545ff2"  # of the first that sign decisions; what older ones approved is asked again
+TWO = """\
+version = 1
+
+[[rule]]
+name = "refunds"
+tools = ["refund"]
+action = "ask"
+quorum = 2
+"""
 ASKING = """
 import asyncio, sys
 from approvals import Approvals
@@ -65,9 +74,10 @@ async def an_agent(env: dict[str, str], code: Path, note: str) -> AsyncIterator[
 
 
 async def test_what_either_release_has_taken_in_the_other_decides_and_any_agent_runs(
-    slack: Sandbox, store: Store, redis_url: str, earlier: Path
+    slack: Sandbox, store: Store, redis_url: str, earlier: Path, tmp_path: Path
 ) -> None:
-    env = environment(slack, redis_url, store.tenant)
+    policy = {"APPROVALS_POLICY": a_policy(tmp_path, TWO)}
+    env = environment(slack, redis_url, store.tenant, **policy)
     walks = [
         (*services, agent) for services in ((earlier, ROOT), (ROOT, earlier)) for agent in (earlier, ROOT)
     ]
@@ -75,6 +85,7 @@ async def test_what_either_release_has_taken_in_the_other_decides_and_any_agent_
         async with an_agent(env, agent, f"walk {number}"):
             async with a_service(slack, env, taking_in):
                 card = await the_card(slack, f"walk {number}")
+                assert (await slack.person("U0KIM").press("Approve", card)).ok
             async with a_service(slack, env, deciding):
                 assert (await slack.person("U0ANA").press("Approve", card)).ok
                 await until(lambda number=number: _have_run(store, number))  # type: ignore[misc]  # bound now
