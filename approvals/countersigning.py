@@ -28,7 +28,7 @@ ANSWER_BYTES = 2 * 1024 * 1024
 SIGNED_IN_S = 240  # what is left of the link's five minutes, to type a passphrase and to touch a key
 USUAL_KEYS = ("id_ed25519_sk", "id_ecdsa_sk", "id_ed25519", "id_ecdsa")
 _LOCAL = ("127.0.0.1", "localhost", "::1")
-_PATH = re.compile(r"/confirm/([A-Za-z0-9_-]{43})")
+_PATH = re.compile(r"/confirm/[A-Za-z0-9_-]{1,64}/([A-Za-z0-9_-]{43})")
 
 
 class NotTaken(ApprovalsError):

@@ -319,7 +319,8 @@ async def _serve(service: Service, parts: api.Parts) -> AppRunner:
 
     settings, slack = service.settings, service.slack
     bolt = slack.bolt if slack is not None and settings.app_token is None else None
-    app = web.web_app(bolt, is_ready, api.OneTenant(parts), _stepping_up(service, parts))
+    pages = {settings.tenant: stepping_up(service, parts)}
+    app = web.web_app(bolt, is_ready, api.OneTenant(parts), pages.get)
     return await listen(settings, app)
 
 
@@ -335,7 +336,7 @@ async def listen(settings: Settings, app: Application) -> AppRunner:
         raise CannotStart(f"PORT={settings.port} can't be listened on: {error.strerror or error}") from error
 
 
-def _stepping_up(service: Service, parts: api.Parts) -> SteppingUp | None:
+def stepping_up(service: Service, parts: api.Parts) -> SteppingUp | None:
     """What lets people give a yes that takes more than a click, if browsers reach this service."""
     settings, slack, vault = service.settings, service.slack, service.vault
     if slack is None or vault is None or settings.url is None:
@@ -344,6 +345,7 @@ def _stepping_up(service: Service, parts: api.Parts) -> SteppingUp | None:
     if settings.sign_in is not None:
         sign_in = SignIn(settings.sign_in, f"{settings.url}/signed-in", slack.people.home.team)
     return SteppingUp(
+        tenant=settings.tenant,
         confirmations=Confirmations(service.redis, settings.tenant, vault, settings.url),
         sign_in=sign_in,
         keys=ApproverKeys(service.redis, settings.tenant, vault),

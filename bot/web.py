@@ -15,7 +15,7 @@ from slack_bolt.response import BoltResponse
 from approvals.errors import Unavailable
 from bot import api
 from bot.stepping_up import doors
-from bot.stepping_up.opening import SteppingUp
+from bot.stepping_up.opening import Whose
 from bot.workspaces import installing as install_doors
 from bot.workspaces.installing import Installing
 
@@ -39,7 +39,7 @@ def web_app(
     bolt: Hearing | None,
     is_ready: Callable[[], Awaitable[None]],
     tenants: api.Tenants,
-    stepping_up: SteppingUp | None = None,
+    stepping_up: Whose | None = None,
     installing: Installing | None = None,
 ) -> web.Application:
     """The aiohttp application: the API, and how the process is; Slack and browsers where they may come in."""

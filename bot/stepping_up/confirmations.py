@@ -105,7 +105,10 @@ class Confirmations:
         sealed = self._vault.seal(PURPOSE, wire.write(CONFIRMATION, made).encode())
         with translated(self._redis):
             await self._redis.set(self._key(token), sealed, ex=int(LASTS.total_seconds()))
-        return f"{self._url}/confirm/{token}"
+        return self.address(token)
+
+    def address(self, token: str) -> str:
+        return f"{self._url}/confirm/{self._tenant}/{token}"
 
     async def now(self) -> datetime:
         with translated(self._redis):

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from approvals.approver_keys import ApproverKeys
 from approvals.errors import ArgumentsChanged, RequestNotFound, Unavailable
-from approvals.model import Person, Request, Via
+from approvals.model import Person, Request, Tenant, Via
 from bot.desk import Decides, Desk
 from bot.payloads import Who
 from bot.people import People
@@ -24,12 +24,14 @@ from bot.vault import Vault
 
 logger = logging.getLogger(__name__)
 
-Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Whose: TypeAlias = "Callable[[Tenant], SteppingUp | None]"
+Handler: TypeAlias = "Callable[[SteppingUp, web.Request], Awaitable[web.StreamResponse]]"
 
 NOTHING = "Nothing was decided"
 IS_OVER = "This link is over"
 OVER = "This link is over: it was used, or its five minutes have passed. Press Approve on the card once more."
 CHANGED = "This has been decided, or has changed, since you pressed the button. Look at its card in Slack."
+ELSEWHERE = "This sign-in was begun in another browser, or too long ago. Open the link from Slack once more."
 NOT_PROVEN = "The sign-in could not be checked, so nothing was decided. Press Approve on the card once more."
 AWAY = "The service can't reach what it needs just now, so nothing was decided. Try it again in a minute."
 
@@ -44,8 +46,9 @@ class Dead(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SteppingUp:
-    """All that it takes."""
+    """All that it takes, of one tenant."""
 
+    tenant: Tenant
     confirmations: Confirmations
     sign_in: SignIn | None  # None where no provider is set up: then only keys of one's own count
     keys: ApproverKeys
@@ -59,6 +62,10 @@ class SteppingUp:
     def is_tls(self) -> bool:
         return self.url.startswith("https:")
 
+    def at(self, link: Opened) -> str:
+        """The address of a link's page."""
+        return self.confirmations.address(link.token)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
@@ -69,8 +76,13 @@ class Opened:
     request: Request
 
 
-async def opened(parts: SteppingUp, token: str) -> Opened:
-    """What the link is for, if it can still be given."""
+async def opened(parts: SteppingUp, request: web.Request) -> Opened:
+    """What the link of this address is for, if it can still be given."""
+    return await opened_by(parts, request.match_info["token"])
+
+
+async def opened_by(parts: SteppingUp, token: str) -> Opened:
+    """The same, by the link's token."""
     confirmation = await parts.confirmations.look(token)
     if confirmation is None:
         raise Dead(IS_OVER, OVER)
@@ -120,12 +132,12 @@ def told(request: web.Request, title: str, sentence: str, status: int = 200) -> 
     return answer(page.saying(title, sentence), status)
 
 
-def safely(handle: Handler) -> Handler:
+def safely(whose: Whose, handle: Handler) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     """Whatever goes wrong decides nothing, and says so."""
 
     async def handler(request: web.Request) -> web.StreamResponse:
         try:
-            return await handle(request)
+            return await handle(_parts(whose, request), request)
         except Dead as dead:
             return told(request, dead.title, dead.sentence, dead.status)
         except SignInFailed as error:
@@ -136,3 +148,12 @@ def safely(handle: Handler) -> Handler:
             return told(request, NOTHING, AWAY, 503)
 
     return handler
+
+
+def _parts(whose: Whose, request: web.Request) -> SteppingUp:
+    """Those of the tenant that the address names; what comes back from a provider names it in its state."""
+    named, state = request.match_info.get("tenant"), request.query.get("state", "")
+    parts = whose(Tenant(state.partition(".")[0] if named is None else named))
+    if parts is None:
+        raise Dead(IS_OVER, OVER) if named is not None else Dead(NOTHING, ELSEWHERE, 400)
+    return parts

@@ -1,5 +1,5 @@
-"""Signing with an SSH key of one's own: /confirm/TOKEN/statement and /call give what is signed, /signature
-takes the signature. It counts if a key that is registered for this very person has made it, over this text.
+"""Signing with an SSH key of one's own: a link's /statement and /call give what is signed, /signature takes
+the signature. It counts if a key that is registered for this very person has made it, over this text.
 """
 
 from __future__ import annotations
@@ -15,7 +15,18 @@ from approvals.sshsig import signed_by
 from approvals.statements import NAMESPACE, Statement
 from bot.payloads import Who
 from bot.stepping_up import page
-from bot.stepping_up.opening import NOTHING, Dead, Opened, SteppingUp, decided, denied, opened, safely, told
+from bot.stepping_up.opening import (
+    NOTHING,
+    Dead,
+    Opened,
+    SteppingUp,
+    Whose,
+    decided,
+    denied,
+    opened,
+    safely,
+    told,
+)
 
 NO_KEY = (
     "No key is registered for you, so nothing was decided. Give your public key to those who run this;"
@@ -25,34 +36,36 @@ NOT_THEIRS = "This was signed with a key that is not registered for you. Nothing
 NO_SIGNATURE = "Nothing was decided: {why}."
 
 
-def add_to(app: web.Application, parts: SteppingUp) -> None:
+def add_to(app: web.Application, whose: Whose) -> None:
     """Serve it."""
+    app.router.add_get("/confirm/{tenant}/{token}/statement", safely(whose, _text))
+    app.router.add_get("/confirm/{tenant}/{token}/call", safely(whose, _call))
+    app.router.add_post("/confirm/{tenant}/{token}/signature", safely(whose, _take))
 
-    async def text(request: web.Request) -> web.StreamResponse:
-        asked = await statement(parts, await opened(parts, request.match_info["token"]))
-        return web.Response(text=asked.text, headers=dict(page.HEADERS))
 
-    async def call(request: web.Request) -> web.StreamResponse:
-        link = await opened(parts, request.match_info["token"])
-        asked, wanted = await statement(parts, link), page.wanted(link.request, link.confirmation)
-        who = await parts.people.name_of(link.confirmation.person)
-        told = Asked(
-            statement=asked.text,
-            about=page.facts(link.request, link.confirmation, who),
-            args=shown_args(wanted),
-            masked=tuple(pointers(wanted)),
-        )
-        return web.json_response(ASKED.plain(told), headers=dict(page.HEADERS))
+async def _text(parts: SteppingUp, request: web.Request) -> web.StreamResponse:
+    asked = await statement(parts, await opened(parts, request))
+    return web.Response(text=asked.text, headers=dict(page.HEADERS))
 
-    async def take(request: web.Request) -> web.StreamResponse:
-        link = await opened(parts, request.match_info["token"])
-        form = await request.post()
-        who = await _theirs(parts, link, str(form.get("signature", "")))
-        return told(request, "Done", await decided(parts, link, who))
 
-    app.router.add_get("/confirm/{token}/statement", safely(text))
-    app.router.add_get("/confirm/{token}/call", safely(call))
-    app.router.add_post("/confirm/{token}/signature", safely(take))
+async def _call(parts: SteppingUp, request: web.Request) -> web.StreamResponse:
+    link = await opened(parts, request)
+    asked, wanted = await statement(parts, link), page.wanted(link.request, link.confirmation)
+    who = await parts.people.name_of(link.confirmation.person)
+    told = Asked(
+        statement=asked.text,
+        about=page.facts(link.request, link.confirmation, who),
+        args=shown_args(wanted),
+        masked=tuple(pointers(wanted)),
+    )
+    return web.json_response(ASKED.plain(told), headers=dict(page.HEADERS))
+
+
+async def _take(parts: SteppingUp, request: web.Request) -> web.StreamResponse:
+    link = await opened(parts, request)
+    form = await request.post()
+    who = await _theirs(parts, link, str(form.get("signature", "")))
+    return told(request, "Done", await decided(parts, link, who))
 
 
 async def statement(parts: SteppingUp, link: Opened) -> Statement:

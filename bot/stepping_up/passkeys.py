@@ -28,11 +28,11 @@ from approvals.errors import InvalidCall
 from approvals.model import Actor, Assurance, Evidence, PersonId, Via
 from approvals.sshsig import fingerprint
 from bot.payloads import Who
+from bot.stepping_up import page
 from bot.stepping_up.confirmations import LASTS
-from bot.stepping_up.opening import Dead, Opened, SteppingUp, decided, denied, opened, safely, told
+from bot.stepping_up.opening import Dead, Opened, SteppingUp, Whose, decided, denied, opened, safely, told
 from bot.vault import SecretFault
 
-PURPOSE = "passkey"
 ANSWER_CHARS = 16 * 1024  # of what a browser sends
 NAME = "Countersign"
 
@@ -59,22 +59,10 @@ class Offer:
 _OFFER: wire.Shape[Offer] = wire.Shape(Offer)
 
 
-def add_to(app: web.Application, parts: SteppingUp) -> None:
+def add_to(app: web.Application, whose: Whose) -> None:
     """Serve it."""
-
-    async def confirm(request: web.Request) -> web.StreamResponse:
-        link = await opened(parts, request.match_info["token"])
-        who = await _theirs(parts, link, await _credential(request))
-        return told(request, "Done", await decided(parts, link, who))
-
-    async def make(request: web.Request) -> web.StreamResponse:
-        await _make(parts, request)
-        response = told(request, "Your passkey is made", MADE)
-        response.del_cookie(_cookie(parts), path="/", httponly=True, samesite="Strict", secure=parts.is_tls)
-        return response
-
-    app.router.add_post("/confirm/{token}/passkey", safely(confirm))
-    app.router.add_post("/passkeys", safely(make))
+    app.router.add_post("/confirm/{tenant}/{token}/passkey", safely(whose, _confirm))
+    app.router.add_post("/passkeys/{tenant}", safely(whose, _make))
 
 
 # -- confirming ---------------------------------------------------------------------------------------
@@ -92,6 +80,12 @@ async def asked(parts: SteppingUp, link: Opened) -> str | None:
         user_verification=UserVerificationRequirement.REQUIRED,
     )
     return webauthn.options_to_json(options)
+
+
+async def _confirm(parts: SteppingUp, request: web.Request) -> web.StreamResponse:
+    link = await opened(parts, request)
+    who = await _theirs(parts, link, await _credential(request))
+    return told(request, "Done", await decided(parts, link, who))
 
 
 async def _theirs(parts: SteppingUp, link: Opened, credential: str) -> Who:
@@ -127,13 +121,13 @@ def _challenge(link: Opened) -> bytes:
 
 
 async def offer(parts: SteppingUp, response: web.Response, person: PersonId) -> str:
-    """What the browser is asked to make, for whoever has just signed in; the cookie holds it to them."""
+    """The part of a page that makes one, for whoever has just signed in; the cookie holds it to them."""
     made = Offer(
         person=person,
         challenge=secrets.token_urlsafe(32),
         until_s=(await parts.confirmations.now() + LASTS).timestamp(),
     )
-    sealed = parts.vault.seal(PURPOSE, wire.write(_OFFER, made).encode())
+    sealed = parts.vault.seal(_purpose(parts), wire.write(_OFFER, made).encode())
     age = int(LASTS.total_seconds())
     response.set_cookie(
         _cookie(parts),
@@ -157,12 +151,25 @@ async def offer(parts: SteppingUp, response: web.Response, person: PersonId) -> 
         ),
         exclude_credentials=_described(await _of(parts, person)),
     )
-    return webauthn.options_to_json(options)
+    return page.offering(f"{parts.url}/passkeys/{parts.tenant}", webauthn.options_to_json(options))
 
 
-async def _make(parts: SteppingUp, request: web.Request) -> None:
+async def _make(parts: SteppingUp, request: web.Request) -> web.StreamResponse:
+    person, one = await _made(parts, request)
+    by = Actor(id=f"slack:{person}", name=await parts.people.name_of(person))
     try:
-        sealed = parts.vault.open(PURPOSE, request.cookies.get(_cookie(parts), ""))
+        await parts.keys.add(person, one, by, Via.WEB)
+    except InvalidCall as error:
+        raise Dead(NOT_MADE, f"{error}.", 409) from None
+    response = told(request, "Your passkey is made", MADE)
+    response.del_cookie(_cookie(parts), path="/", httponly=True, samesite="Strict", secure=parts.is_tls)
+    return response
+
+
+async def _made(parts: SteppingUp, request: web.Request) -> tuple[PersonId, ApproverKey]:
+    """What the browser has made, and for whom."""
+    try:
+        sealed = parts.vault.open(_purpose(parts), request.cookies.get(_cookie(parts), ""))
         made = wire.read(_OFFER, sealed)
     except (SecretFault, wire.Unreadable):
         raise Dead(NOT_MADE, NOT_ASKED, 400) from None
@@ -187,11 +194,7 @@ async def _make(parts: SteppingUp, request: web.Request) -> None:
         uses=verified.sign_count,
         since=now,
     )
-    by = Actor(id=f"slack:{made.person}", name=await parts.people.name_of(made.person))
-    try:
-        await parts.keys.add(made.person, one, by, Via.WEB)
-    except InvalidCall as error:
-        raise Dead(NOT_MADE, f"{error}.", 409) from None
+    return made.person, one
 
 
 async def _of(parts: SteppingUp, person: PersonId) -> list[ApproverKey]:
@@ -208,6 +211,10 @@ async def _credential(request: web.Request) -> str:
 
 def _host(parts: SteppingUp) -> str:
     return urlsplit(parts.url).hostname or ""
+
+
+def _purpose(parts: SteppingUp) -> str:
+    return f"passkey {parts.tenant}"
 
 
 def _cookie(parts: SteppingUp) -> str:

@@ -61,10 +61,10 @@ class Identity:
     team: str
 
 
-def attempt(token: str, now: datetime) -> Attempt:
-    """A sign-in that nobody can guess anything of."""
+def attempt(tenant: str, token: str, now: datetime) -> Attempt:
+    """A sign-in that nobody can guess anything of, but whose it is."""
     state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
-    return Attempt(token=token, state=state, nonce=nonce, verifier=verifier, begun_at=now)
+    return Attempt(token=token, state=f"{tenant}.{state}", nonce=nonce, verifier=verifier, begun_at=now)
 
 
 def is_safe(url: str) -> bool:
@@ -81,7 +81,7 @@ class SignIn:
         self._provider, self._redirect_uri, self._team = provider, redirect_uri, team
 
     @property
-    def provider(self) -> str:
+    def name(self) -> str:
         """As people know it."""
         return "Slack" if self._is_slack else "your sign-in"
 

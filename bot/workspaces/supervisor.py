@@ -21,8 +21,21 @@ from approvals.errors import ApprovalsError, Unavailable
 from approvals.model import Tenant
 from approvals.redis_door import translated
 from bot import api, durability, logs, vault
-from bot.app import SLACK_CALL_S, CannotStart, Role, Service, api_of, built, check, keep_running, listen, live
+from bot.app import (
+    SLACK_CALL_S,
+    CannotStart,
+    Role,
+    Service,
+    api_of,
+    built,
+    check,
+    keep_running,
+    listen,
+    live,
+    stepping_up,
+)
 from bot.settings import Settings, SlackApp
+from bot.stepping_up.opening import SteppingUp
 from bot.web import web_app
 from bot.workspaces.installations import WORKSPACES, Installation, Installations
 from bot.workspaces.installing import Installing
@@ -42,6 +55,7 @@ class Running:
 
     service: Service
     parts: api.Parts
+    stepping_up: SteppingUp | None
 
 
 class Supervisor:
@@ -70,6 +84,11 @@ class Supervisor:
         """What hears a workspace's people."""
         running = self.running.get(tenant)
         return None if running is None or running.service.slack is None else running.service.slack.bolt
+
+    def stepping_up_of(self, tenant: Tenant) -> SteppingUp | None:
+        """What a workspace's people give a yes with that takes more than a click."""
+        running = self.running.get(tenant)
+        return None if running is None else running.stepping_up
 
     async def doubt(self, tenant: Tenant) -> None:
         """Something says that a workspace has removed the app: ask Slack, and act on what it says."""
@@ -149,7 +168,7 @@ class Supervisor:
     async def _open(self, id: Tenant, service: Service) -> AsyncIterator[api.Parts]:
         """Let its people and agents in for as long as the block lasts."""
         parts = api_of(service)
-        self.running[id] = Running(service, parts)
+        self.running[id] = Running(service, parts, stepping_up(service, parts))
         logger.info("this workspace is served")
         try:
             yield parts
@@ -185,8 +204,6 @@ def _settings_of(settings: Settings, installation: Installation) -> Settings:
         bot_token=None if installation.bot is None else installation.bot.token,
         app_token=None,
         policy_path=None if path is None else str(path),
-        url=None,  # no door for sign-ins knows whose they are: a policy that wants them is refused
-        sign_in=None,
     )
 
 
@@ -219,7 +236,8 @@ async def run(settings: Settings, app: SlackApp, role: Role, leaving: asyncio.Ev
             if role != "worker":
                 board = Switchboard(settings.signing_secret or "", supervisor.bolt_of, supervisor.doubt)
                 ready = partial(_check_ready, redis, leaving)
-                runner = await listen(settings, web_app(board, ready, supervisor, installing=installing))
+                site = web_app(board, ready, supervisor, supervisor.stepping_up_of, installing)
+                runner = await listen(settings, site)
             await keep_running([supervisor.run()], runner, supervisor.look_at_policies)
     finally:
         await redis.aclose()

@@ -56,13 +56,13 @@ async def a_service(**lie: Any) -> AsyncIterator[str]:
         return web.json_response({"told": f"You approved it with {key.kind}."})
 
     app = web.Application()
-    app.router.add_get("/confirm/{token}/call", call)
-    app.router.add_post("/confirm/{token}/signature", take)
+    app.router.add_get("/confirm/default/{token}/call", call)
+    app.router.add_post("/confirm/default/{token}/signature", take)
     runner = web.AppRunner(app)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}/confirm/{TOKEN}"
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}/confirm/default/{TOKEN}"
     finally:
         await runner.cleanup()
 
@@ -118,8 +118,8 @@ async def test_a_page_that_lies_is_not_signed(key: str, lie: dict[str, Any], why
     [
         "",
         "R-7K2M",
-        f"http://evil.example/confirm/{TOKEN}",
-        f"https://a/confirm/{TOKEN}/call",
+        f"http://evil.example/confirm/default/{TOKEN}",
+        f"https://a/confirm/default/{TOKEN}/call",
         "file:///etc/x",
     ],
 )
@@ -129,7 +129,7 @@ async def test_only_a_link_to_sign_is_asked(link: str, key: str) -> None:
 
 
 async def test_without_a_key_nothing_is_asked_for(tmp_path: Path) -> None:
-    told = await countersign({"HOME": str(tmp_path)}, "sign", f"https://127.0.0.1:1/confirm/{TOKEN}")
+    told = await countersign({"HOME": str(tmp_path)}, "sign", f"https://127.0.0.1:1/confirm/default/{TOKEN}")
     assert told.code == 2 and "there is no key in ~/.ssh" in told.err
     async with a_service() as link:
         told = await signing(link, str(tmp_path / "none"))

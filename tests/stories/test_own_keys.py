@@ -24,6 +24,7 @@ from tests.operator import countersign
 from tests.running import a_connected_bot, a_policy, environment, redrawn, the_card, until
 from tests.ssh_keys import Key, keygen
 from tests.stories.links import clicked, seen
+from tests.stories.many import a_town, served
 from tests.stories.signing import free_port, is_serving
 from tests.stories.watching import logged, whispered
 
@@ -198,6 +199,33 @@ class TestQuorum:
         votes = checked(json.dumps({"detail": entry.detail}), [bot.signing.current.public]).votes
         assert [vote.by for vote in votes] == ["slack:U0ANA", "slack:U0LEE"]
         assert all(vote.evidence and vote.evidence.means == "key" for vote in votes)
+
+
+@pytest.mark.long
+async def test_each_workspace_has_its_own_keys_and_links(
+    redis_url: str, tmp_path: Path, browser_of: aiohttp.ClientSession
+) -> None:
+    path = a_policy(tmp_path, POLICY.format(quorum=1))
+    async with a_town(redis_url) as town, served(town, APPROVALS_POLICY=path):
+        for slack in (town.first, town.second):
+            await town.install(slack)
+            await town.serves(slack.app.team_id)
+        ours, theirs = town.first.app.team_id, town.second.app.team_id
+        (tmp_path / "ana.pub").write_text(ANA.line)
+        add = ("approver-keys", "add", "U0ANA", str(tmp_path / "ana.pub"))
+        assert (await countersign({**town.env, "APPROVALS_TENANT": ours}, *add)).code == 0
+        async with (
+            Approvals.connect(redis_url, agent="billing", tenant=ours) as approvals,
+            Approvals.connect(redis_url, agent="billing", tenant=theirs) as others,
+        ):
+            ticket, other = await approvals.submit("refund", FRAME), await others.submit("refund", FRAME)
+            link, elsewhere = await a_link(town.first), await a_link(town.second)
+            assert "No key is registered" in (await seen(browser_of, elsewhere))[1]
+            assert (await seen(browser_of, link.replace(ours, theirs)))[0] == 410
+            assert (await seen(browser_of, link.replace(ours, "T0NOBODY")))[0] == 410
+            assert (await signed(browser_of, link, ANA))[0] == 200
+            assert (await approvals.wait(ticket.id, timeout=20)).status == "approved"
+            assert await others.get(other.id) is None
 
 
 # -- attacks -------------------------------------------------------------------------------------------

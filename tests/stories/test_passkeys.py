@@ -83,7 +83,12 @@ async def sent(session: aiohttp.ClientSession, url: str, credential: str) -> tup
 async def made(session: aiohttp.ClientSession, link: str, passkey: Authenticator) -> tuple[int, str]:
     """Sign in on the link, and make a passkey then."""
     asked = asked_in((await seen(session, f"{link}/sign-in"))[1])
-    return await sent(session, f"{passkey.origin}/passkeys", passkey.made(asked))
+    return await sent(session, making(link), passkey.made(asked))
+
+
+def making(link: str) -> str:
+    """Where a passkey is handed in."""
+    return link.rpartition("/")[0].replace("/confirm/", "/passkeys/")
 
 
 async def confirmed(session: aiohttp.ClientSession, link: str, passkey: Authenticator) -> tuple[int, str]:
@@ -170,7 +175,7 @@ async def test_only_who_has_just_signed_in_makes_one(
     slack: Sandbox, bot: Service, approvals: Approvals, session: aiohttp.ClientSession, passkey: Authenticator
 ) -> None:
     link = await asked_link(slack, approvals, "c_1")
-    url = f"{passkey.origin}/passkeys"
+    url = making(link)
     assert (await sent(session, url, passkey.made({"challenge": "AAAA"})))[0] == 400
     asked = asked_in((await seen(session, f"{link}/sign-in"))[1])
     assert asked["authenticatorSelection"]["userVerification"] == "required"

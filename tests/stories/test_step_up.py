@@ -296,7 +296,7 @@ async def test_what_comes_back_to_another_browser_or_with_another_state_decides_
     assert "HttpOnly" in cookie and "SameSite=Lax" in cookie
     async with aiohttp.ClientSession() as victim:
         assert (await seen(victim, begun))[0] == 400  # sent there by somebody: no cookie
-    back = f"{env['APPROVALS_URL']}/signed-in?code=code-0&state="
+    back = f"{env['APPROVALS_URL']}/signed-in?code=code-0&state={bot.settings.tenant}."
     assert (await seen(browser_of, f"{back}wrong"))[0] == 400
     assert (await seen(browser_of, back))[0] == 400
     assert await approvals.get(ticket.id) is None
@@ -323,8 +323,9 @@ async def test_what_we_did_not_seal_is_no_link(
     base = env["APPROVALS_URL"]
     await bot.redis.set(key(bot.settings.tenant, "confirm", "0" * 64), '{"person": "U0ANA"}')
     for token in ("x", "A" * 43, "0" * 64, "%2e%2e", "https://evil.example"):
-        status, page = await seen(browser_of, f"{base}/confirm/{token}")
-        assert status in (404, 410) and "evil" not in page
+        for tenant in (bot.settings.tenant, "other"):
+            status, page = await seen(browser_of, f"{base}/confirm/{tenant}/{token}")
+            assert status in (404, 410) and "evil" not in page
     async with browser_of.get(f"{base}/signed-in?next=https://evil.example", allow_redirects=False) as answer:
         assert answer.status == 400 and "Location" not in answer.headers
 
