@@ -61,7 +61,7 @@ class ApproverKeys:
         for field, sealed in (await self._register.read()).texts.items():
             try:
                 one = wire.read(_KEY, self._vault.open(self._purpose(field), sealed))
-            except (ApprovalsError, ValueError):
+            except ApprovalsError:
                 logger.warning("a key of %s was not registered by this service", field.partition(" ")[0])
                 continue
             found.setdefault(PersonId(field.partition(" ")[0]), []).append(one)

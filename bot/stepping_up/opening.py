@@ -12,6 +12,7 @@ from aiohttp import web
 from approvals.approver_keys import ApproverKeys
 from approvals.errors import ArgumentsChanged, RequestNotFound, Unavailable
 from approvals.model import Person, Request, Tenant, Via
+from bot import logs
 from bot.desk import Decides, Desk
 from bot.payloads import Who
 from bot.people import People
@@ -137,7 +138,9 @@ def safely(whose: Whose, handle: Handler) -> Callable[[web.Request], Awaitable[w
 
     async def handler(request: web.Request) -> web.StreamResponse:
         try:
-            return await handle(_parts(whose, request), request)
+            parts = _parts(whose, request)
+            logs.TENANT.set(parts.tenant)
+            return await handle(parts, request)
         except Dead as dead:
             return told(request, dead.title, dead.sentence, dead.status)
         except SignInFailed as error:
