@@ -55,7 +55,7 @@ format: .venv/.dev ## Put imports and formatting in order
 	@.venv/bin/ruff check --quiet --select I --fix .
 	@.venv/bin/ruff format --quiet .
 
-bench: .venv/.frameworks redis ## Measure: a table of times and ratios beside bare Bolt and bare Redis
+bench: .venv/.frameworks .venv-bench/.ready redis ## Measure: a table of times and ratios beside bare Bolt, bare Redis and job queues
 	@$(IN_VENV) tests/bench/run.py
 
 proof: .venv/.frameworks redis ## Prove it: explore the model, break our own rules, fail and kill everything (25 minutes)
@@ -69,12 +69,13 @@ pins: .venv/pyvenv.cfg ## Resolve requirements/*.txt again (newer versions: make
 	@$(COMPILE) pyproject.toml $(foreach name,$(FRAMEWORKS),--extra $(name)) -c requirements/service.txt \
 		-c requirements/dev.txt -o requirements/frameworks.txt
 	@$(COMPILE) requirements/moto.in -o requirements/moto.txt
+	@$(COMPILE) requirements/bench.in -o requirements/bench.txt
 	@$(COMPILE) pyproject.toml requirements/crewai.in --extra crewai -o requirements/crewai.txt
 	@$(COMPILE) requirements/redis.in --no-deps -o requirements/redis.txt
 	@$(COMPILE) requirements/pins.in -o requirements/pins.txt
 
 clean: ## Remove what was built (what the demo keeps stays)
-	@rm -rf .venv .venv-crewai .venv-moto .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
+	@rm -rf .venv .venv-bench .venv-crewai .venv-moto .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
 
 .venv/pyvenv.cfg:
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo \
@@ -96,6 +97,14 @@ clean: ## Remove what was built (what the demo keeps stays)
 .venv/.frameworks: .venv/.dev requirements/frameworks.txt
 	@echo "Installing the agent frameworks that the adapters are tested with …"
 	@$(INSTALL) -r requirements/frameworks.txt
+	@touch $@
+
+# Queues that jobs are measured in beside ours; their pins exclude ours.
+.venv-bench/.ready: .venv/pyvenv.cfg requirements/bench.txt
+	@echo "Installing job queues to measure beside ours …"
+	@$(IN_VENV) -m venv .venv-bench
+	@.venv-bench/bin/python -m pip --quiet --disable-pip-version-check --no-input install --require-hashes --no-compile \
+		-r requirements/bench.txt
 	@touch $@
 
 # A server that speaks S3, for the long tests; its pins exclude ours.

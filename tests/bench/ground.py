@@ -68,7 +68,7 @@ class Ground:
                 tasks.create_task(some())
         await self.draw_nothing()
         # So many at once make Redis rewrite its file, which slows whatever comes meanwhile.
-        await until(self._is_quiet, timeout_s=300)
+        await until(self.is_quiet, timeout_s=300)
 
     async def waiting(self, count: int) -> list[RequestId]:
         """The ids of `count` requests that are pending, of which so many are made as there aren't."""
@@ -80,7 +80,8 @@ class Ground:
         """Take everything off the list of what is to be drawn, as if it had been."""
         await self.redis.delete(key(TENANT, "draw"))
 
-    async def _is_quiet(self) -> bool:
+    async def is_quiet(self) -> bool:
+        """Whether Redis isn't rewriting its file."""
         told = await self.redis.info("persistence")
         return not told["aof_rewrite_in_progress"] and not told["aof_rewrite_scheduled"]
 

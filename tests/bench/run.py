@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench import clicks, floods, policies, timers, wakes, walks, ways_in
+from tests.bench import clicks, floods, policies, queues, scale, timers, wakes, walks, ways_in
 from tests.bench.clicks import Workspace
 from tests.bench.floods import Cleared, Flood
 from tests.bench.ground import ARGS_BYTES, Ground, a_ground
@@ -53,6 +53,10 @@ class Effort:
     quorums: int = 10
     flood: int = 1000  # requests into one channel at once
     cleared: int = 100  # requests of one digest, three of which are of high risk
+    jobs: int = 1000  # in each queue beside ours
+    woken: int = 1_000_000
+    among: tuple[int, ...] = (1, 1000, 10_000)  # waits of one process, one of which is woken
+    at_scale: scale.Size = scale.FULL
     agents: ways_in.Effort = ways_in.FULL
 
 
@@ -72,6 +76,10 @@ QUICK = Effort(
     quorums=1,
     flood=20,
     cleared=15,
+    jobs=20,
+    woken=200,
+    among=(1, 10),
+    at_scale=scale.QUICK,
     agents=ways_in.QUICK,
 )
 
@@ -101,6 +109,10 @@ class Figures:
     quorum: Contended
     flood: Flood
     cleared: Cleared
+    jobs: list[queues.Jobs]
+    among: dict[int, Times]
+    woken: wakes.Counted
+    at_scale: scale.Scale
     agents: ways_in.Measured
     pending_bytes: float
     log_bytes: float
@@ -171,6 +183,11 @@ async def _figures(effort: Effort, few: Ground, many: Ground, workspace: Workspa
         cleared = await floods.clearing(few, Path(directory), effort.cleared, RISKY)
         _tell("agents' ways in: HTTP, frameworks, very many who wait")
         measured = await ways_in.measure(few, Path(directory), effort.agents)
+        _tell(f"{effort.at_scale.kept:,} pending")
+        at_scale = await scale.measure(Path(directory), effort.at_scale)
+    _tell(f"{effort.woken:,} wake-ups")
+    among = {waits: await wakes.among(few, effort.wakes, waits) for waits in effort.among}
+    woken = await wakes.counted(few, effort.woken)
     _tell("what a lifecycle costs")
     return Figures(
         few=sides[0],
@@ -186,6 +203,10 @@ async def _figures(effort: Effort, few: Ground, many: Ground, workspace: Workspa
         quorum=quorum,
         flood=flood,
         cleared=cleared,
+        jobs=await queues.jobs(few, effort.jobs),
+        among=among,
+        woken=woken,
+        at_scale=at_scale,
         agents=measured,
         pending_bytes=weight / effort.weighed,
         log_bytes=log_weight / effort.weighed,
@@ -258,6 +279,10 @@ def _latencies(figures: Figures) -> list[Latency]:
         )
         for name, beside, aim_ms in ours
     ] + [
+        *(
+            Latency(what=f"Committed → awake, of {waits:,} waits", few=times, aim_ms=0.3)
+            for waits, times in figures.among.items()
+        ),
         *ways_in.latencies(figures.agents),
         Latency(what=timers.LATE, few=figures.few_timers.late, many=figures.many_timers.late),
     ]
@@ -272,8 +297,12 @@ def _costs(figures: Figures, effort: Effort) -> list[Cost]:
             what="Lifecycles a second per core, without Slack",
             value=1 / (alone.cpu_s + alone.redis_cpu_s),
             note=f"CPU: agent and service {_ms(alone.cpu_s)}, Redis {_ms(alone.redis_cpu_s)}; "
-            f"one process did {alone.per_s:.0f} a second",
+            f"one process did {alone.per_s:.0f} a second; aim: 4,000",
         ),
+        *queues.costs(figures.jobs),
+        _beside_default(figures.few.times),
+        wakes.cost(figures.woken),
+        *scale.costs(figures.at_scale),
         Cost(
             what=f"Timers kept a second, {effort.many:,} pending",
             value=figures.many_timers.per_s,
@@ -302,6 +331,18 @@ def _costs(figures: Figures, effort: Effort) -> list[Cost]:
             note=f"its two entries in the audit log are {figures.log_bytes:.0f} of them",
         ),
     ]
+
+
+def _beside_default(times: dict[str, Times]) -> Cost:
+    ours, floor, default = (
+        times[name].p50_ms for name in (clicks.BY_HTTP, clicks.FLOOR, clicks.BOLT_DEFAULT)
+    )
+    return Cost(
+        what="Default Bolt's ack, × of our durable one, by HTTP",
+        value=default / ours,
+        digits=1,
+        note=f"aim: at least 10; ours is {ours / floor:.1f} × the floor, aim: at most 2",
+    )
 
 
 def _of_policies(figures: Figures) -> list[Cost]:

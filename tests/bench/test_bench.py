@@ -11,14 +11,14 @@ RUN = Path(__file__).parent / "run.py"
 
 
 @pytest.mark.long
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(320)
 async def test_every_figure_is_measured() -> None:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, str(RUN), "--quick", "--json"),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    said, complaints = await asyncio.wait_for(process.communicate(), 180)
+    said, complaints = await asyncio.wait_for(process.communicate(), 300)
     assert process.returncode == 0, complaints.decode()
     report = json.loads(said)
     assert all(row["few"]["p50"] > 0 for row in report["latencies_ms"])

@@ -21,6 +21,7 @@ from approvals.messages import Outcome, OutcomeStatus
 from approvals.model import RequestId
 from approvals.redis_door import open_redis
 from tests.bench.ground import TENANT, Ground
+from tests.bench.report import Cost
 from tests.bench.times import Times
 from tests.builders import a_person
 from tests.running import until
@@ -85,6 +86,14 @@ async def counted(ground: Ground, count: int) -> Counted:
             woken += await _burst(ground, approvals, ids, is_one=start // BURST % 2 == 1)
     took, cpu = time.perf_counter() - began, time.process_time() - used
     return Counted(waited=count, woken=woken, per_s=count / took, cpu_s=cpu / count)
+
+
+def cost(counted: Counted) -> Cost:
+    return Cost(
+        what=f"Woken of {counted.waited:,} that waited, {BURST:,} at a time",
+        value=counted.woken,
+        note=f"aim: all; {counted.per_s:.0f} a second, {counted.cpu_s * 1e6:.0f} µs of the agent's CPU each",
+    )
 
 
 async def _burst(ground: Ground, approvals: Approvals, ids: list[RequestId], *, is_one: bool) -> int:
