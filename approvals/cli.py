@@ -424,8 +424,8 @@ def _add_verify(commands: Subparsers) -> None:
     parser.add_argument(
         "--approvers",
         metavar="FILE",
-        help="whose key is whose, as `countersign approver-keys list --allowed-signers` writes it: what"
-        " approvers have signed must be signed by these",
+        help="whose key is whose, as `countersign approver-keys list --allowed-signers` writes it: an"
+        " approval must be signed with these, by everybody whose yes counted",
     )
     parser.add_argument("--json", action="store_true", help="print what was signed, as one JSON object")
     parser.set_defaults(run=_verify)

@@ -9,6 +9,7 @@ from approvals import allowed_signers
 from approvals.dsse import Envelope, named, read, unambiguous
 from approvals.errors import InvalidCall, NotSigned
 from approvals.model import Assurance as Level
+from approvals.model import Status
 from approvals.signed import SignedDecision, Voice, opened
 from approvals.sshsig import SshKey
 from approvals.statements import stated
@@ -19,25 +20,36 @@ _WITHIN = ("signed", "receipt", "detail")  # of an outcome or a permit; of an en
 def checked(text: str, keys: Sequence[str], approvers: str | None = None) -> SignedDecision:
     """What a receipt says: alone, or within the outcome, the permit or the entry of the log that carries it.
 
-    Where approvers have signed with keys of their own, their signatures must hold too; with `approvers`, a
-    file of allowed signers, they must be by those keys.
+    Where approvers have signed with keys of their own, their signatures must hold too. With `approvers`, a
+    file of allowed signers, an approval must be signed so, and by those keys.
 
     Raises:
         NotSigned: it doesn't hold, with what is wrong.
         InvalidCall: one of `keys` is no public key, or `approvers` no such file.
     """
     decision = opened(_found(text), named(keys))
-    known = None if approvers is None else allowed_signers.read(approvers)
-    for vote, key in _own_keys(decision):
-        if known is not None and key not in known.get(vote.by.removeprefix("slack:"), []):
-            raise NotSigned(f"{key.name}, which has signed for {vote.by}, is no key of theirs")
+    signed = _own_keys(decision)
+    if approvers is not None:
+        _check_approvers(decision, signed, allowed_signers.read(approvers))
     return decision
+
+
+def _check_approvers(
+    decision: SignedDecision, signed: list[tuple[Voice, SshKey]], known: Mapping[str, list[SshKey]]
+) -> None:
+    if decision.status == Status.APPROVED and not signed:
+        raise NotSigned("no approver has signed it with a key of their own")
+    for vote, key in signed:
+        if key not in known.get(vote.by.removeprefix("slack:"), []):
+            raise NotSigned(f"{key.name}, which has signed for {vote.by}, is no key of theirs")
 
 
 def _own_keys(decision: SignedDecision) -> list[tuple[Voice, SshKey]]:
     """Who has signed with a key of their own, and with which; at level 3 all of them have."""
     if decision.assurance is None or decision.assurance.level < Level.KEY.level:
         return []
+    if not decision.votes:
+        raise NotSigned("it says that somebody has signed it with a key of their own, and not who")
     found = []
     for vote in decision.votes:
         says, key = stated(vote.evidence)

@@ -1,5 +1,6 @@
 """What signing in for one decision takes of a service, and of what it is told."""
 
+import base64
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from approvals.machine import decide
 from approvals.model import Assurance, Evidence, PersonId, Via
 from approvals.policy import parse
 from approvals.receipts import checked, told
-from approvals.signed import sign
+from approvals.signed import DECISION, sign
 from approvals.sshsig import read_key
 from bot import settings
 from bot.payloads import Who
@@ -93,6 +94,15 @@ def test_whoever_edits_signs_the_changed_call_and_a_receipt_holds_nobody_else_s_
     for other in ({"edited": None}, {"person": PersonId("U0LEE")}, {"tenant": "other"}):
         with pytest.raises(NotSigned, match="another yes"):
             checked(receipt(replace(wanted, **other)), [SIGNER.public])
+    plain = a_request(created_at=T0)
+    event = decide(plain, Approve(by=a_person(), seen=plain.fingerprint), now=T0)
+    clicked = json.dumps(written(sign(SIGNER, evolve(plain, event), event, Via.SLACK)))
+    with pytest.raises(NotSigned, match="no approver has signed"):
+        checked(clicked, [SIGNER.public], "")
+    payload = json.loads(base64.b64decode(json.loads(receipt(wanted))["payload"])) | {"votes": []}
+    nobody = json.dumps(written(SIGNER.envelope(DECISION, json.dumps(payload).encode())))
+    with pytest.raises(NotSigned, match="and not who"):
+        checked(nobody, [SIGNER.public])
     with pytest.raises(NotSigned, match="no key of theirs"):
         checked(receipt(wanted), [SIGNER.public], allowed_signers.line("U0ANA", read_key(Key().line)[0].line))
 
