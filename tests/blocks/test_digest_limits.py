@@ -50,7 +50,7 @@ def held(made: Any) -> None:
     assert not any(UNSEEN.search(shown) for shown in texts_in(blocks))
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(requests(), min_size=1, max_size=3), st.sampled_from(GroupBy))
 def test_whatever_a_digest_holds_it_keeps_the_limits_and_hides_nothing(
     those: list[Request], group_by: GroupBy
@@ -60,7 +60,7 @@ def test_whatever_a_digest_holds_it_keeps_the_limits_and_hides_nothing(
         held(made)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(requests())
 def test_what_is_whole_in_a_row_says_every_letter(request: Request) -> None:
     row = row_words(request)

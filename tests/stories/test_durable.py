@@ -122,6 +122,7 @@ async def serving(scene: Scene) -> AsyncIterator[None]:
         yield
 
 
+@pytest.mark.long
 async def test_it_asks_and_ends_and_the_next_start_finds_the_outcome_by_the_key(scene: Scene) -> None:
     assert await scene.start() == "nobody has decided yet"
     assert await scene.start() == "nobody has decided yet"

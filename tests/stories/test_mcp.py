@@ -106,6 +106,7 @@ async def test_a_server_that_dies_is_told_to_the_model(settings: StdioServerPara
         assert (await read(client, "look_up", {"customer": "c_42"})).startswith("The call did not run")
 
 
+@pytest.mark.long
 async def test_a_gateway_that_is_stopped_takes_back_what_waits(
     slack: Sandbox, settings: StdioServerParameters
 ) -> None:

@@ -35,7 +35,8 @@ AFTER_THE_CARD = {
 }
 
 
-@pytest.mark.parametrize("boundary", one_of(BEFORE_THE_CARD))
+@pytest.mark.long
+@pytest.mark.parametrize("boundary", BEFORE_THE_CARD)
 async def test_a_bot_killed_before_people_see_the_card_shows_it_once_when_it_is_back(
     slack: Sandbox, approvals: Approvals, redis_url: str, tenant: str, boundary: str
 ) -> None:
