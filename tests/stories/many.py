@@ -33,7 +33,7 @@ class Town:
 
     async def install(self, slack: Sandbox) -> str:
         """Let the app in, as somebody with a browser does; returns what the last page says."""
-        async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as browser:
+        async with a_browser() as browser:
             return await self.come_back(browser, await self.allow(browser, slack))
 
     async def allow(self, browser: aiohttp.ClientSession, slack: Sandbox) -> str:
@@ -49,10 +49,10 @@ class Town:
         async with browser.get(address, allow_redirects=False) as answer:
             return await answer.text()
 
-    async def sends(self, click: dict[str, Any]) -> int:
-        """What is answered to a click that Slack signs."""
+    async def sends(self, click: dict[str, Any], *, signed: str | None = None) -> int:
+        """What is answered to a click that Slack signs, or to one whose signature is of another body."""
         body = urlencode({"payload": json.dumps(click)})
-        headers = {"Content-Type": "application/x-www-form-urlencoded", **signature(body)}
+        headers = {"Content-Type": "application/x-www-form-urlencoded", **signature(signed or body)}
         async with (
             aiohttp.ClientSession() as session,
             session.post(f"{self.url}/slack/events", data=body, headers=headers) as answer,
@@ -123,6 +123,11 @@ async def served(town: Town, *, role: Role = "all", **more: str) -> AsyncIterato
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+
+
+def a_browser() -> aiohttp.ClientSession:
+    """Somebody's, that keeps cookies."""
+    return aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
 
 
 def installations(redis: Redis) -> Installations:

@@ -23,11 +23,11 @@ from approvals.model import Actor, Tenant
 from approvals.redis_door import open_redis
 from bot import logs
 from bot.settings import SlackApp
-from bot.workspaces.installations import Installation
+from bot.workspaces.installations import BotToken, Installation
 from bot.workspaces.tokens import Tokens
 from tests.operator import countersign
 from tests.running import redrawn, the_card, until
-from tests.stories.many import Town, a_town, installations, served
+from tests.stories.many import Town, a_browser, a_town, installations, served
 from tests.stories.signing import a_click
 from tests.stories.watching import REFUND
 
@@ -75,6 +75,7 @@ async def test_two_workspaces_ask_and_decide_apart(
         assert await both.sends({**forged, "team": {"id": FIRST}}) == 200
         assert await both.sends({**a_click(first, card), "team": {"id": SECOND}}) == 200
         assert await both.sends({**forged, "team": {"id": "T0NOBODY"}}) == 404
+        assert await both.sends({**forged, "team": {"id": "T0NOBODY"}}, signed="another body") == 401
         assert await both.sends({**forged, "team": None, "is_enterprise_install": True}) == 404
         assert await ours.get(asked.id) is await theirs.get(other.id) is None
 
@@ -126,9 +127,10 @@ async def test_a_workspace_that_asks_without_end_and_answers_nothing_holds_nobod
 
 @pytest.mark.attack("I114")
 async def test_only_the_browser_that_set_out_can_bring_a_workspace_and_only_once(town: Town) -> None:
-    jar = aiohttp.CookieJar(unsafe=True)
-    async with aiohttp.ClientSession(cookie_jar=jar) as ours, aiohttp.ClientSession() as somebody:
+    async with a_browser() as ours, a_browser() as somebody:
         back = await town.allow(ours, town.first)
+        assert "another browser" in await town.come_back(somebody, back)
+        await town.allow(somebody, town.first)
         assert "another browser" in await town.come_back(somebody, back)
         assert "did not allow" in await town.come_back(ours, back.replace("code=", "denied="))
         assert "Nothing" in await town.come_back(ours, back)  # its state was used
@@ -224,13 +226,25 @@ async def rotating(redis_url: str) -> AsyncIterator[Town]:
         yield town
 
 
-async def soon_to_end(redis: Redis, hours: float = 1) -> None:
-    """Have the first's token end so soon that it is to be refreshed."""
-    kept = (await installations(redis).all())[Tenant(FIRST)]
-    assert kept.installation.bot is not None
+async def soon_to_end(redis: Redis, hours: float = 1, **changes: str) -> BotToken:
+    """Have the first's token end so soon that it is to be refreshed; returns what it was."""
+    kept = await installations(redis).get(Tenant(FIRST))
+    assert kept is not None and kept.installation.bot is not None
     ends = await installations(redis).now() + timedelta(hours=hours)
-    changed = replace(kept.installation, bot=replace(kept.installation.bot, expires_at=ends))
-    assert await installations(redis).change(kept, changed)
+    bot = replace(kept.installation.bot, expires_at=ends, **changes)
+    assert await installations(redis).change(kept, replace(kept.installation, bot=bot))
+    return kept.installation.bot
+
+
+async def refreshed_twice(town: Town, redis: Redis) -> str:
+    """Have Slack end the first's token, since it lets two live; returns that."""
+    before = await soon_to_end(redis)
+    for _ in range(2):
+        await soon_to_end(redis)
+        await redis.delete(key("workspaces", "refreshing", FIRST))
+        async with keeping(town, redis) as tokens:
+            await tokens.keep(Tenant(FIRST))
+    return before.token
 
 
 async def test_of_many_who_would_refresh_a_token_one_does(rotating: Town, redis: Redis) -> None:
@@ -257,7 +271,8 @@ async def test_a_refresh_whose_answer_was_lost_is_made_again(rotating: Town, red
 async def test_a_service_that_slept_past_a_tokens_end_refreshes_it_and_goes_on(
     rotating: Town, redis: Redis, redis_url: str
 ) -> None:
-    await soon_to_end(redis, hours=-1)
+    await soon_to_end(redis, hours=-1, token=await refreshed_twice(rotating, redis))
+    await redis.delete(key("workspaces", "refreshing", FIRST))
     async with served(rotating), agent_of(FIRST, redis_url) as ours:
         asked = await ours.submit("refund", REFUND)
         assert (await rotating.first.person("U0ANA").press("Approve", await the_card(rotating.first))).ok
@@ -269,11 +284,7 @@ async def test_a_service_that_runs_goes_on_with_the_token_that_another_refreshed
 ) -> None:
     async with served(rotating), agent_of(FIRST, redis_url) as ours:
         await rotating.serves(FIRST)
-        for _ in range(2):  # the one that it began with ends by that: Slack lets two live
-            await soon_to_end(redis)
-            await redis.delete(key("workspaces", "refreshing", FIRST))
-            async with keeping(rotating, redis) as tokens:
-                await tokens.keep(Tenant(FIRST))
+        await refreshed_twice(rotating, redis)
         await ours.submit("refund", REFUND)
         await the_card(rotating.first)
 
@@ -322,6 +333,10 @@ async def test_an_app_installed_for_a_whole_organisation_is_one_tenant(redis_url
             assert await ours.get(asked.id) is None
             assert (await town.first.person("U0ANA").press("Approve", card)).ok
             assert (await ours.wait(asked.id, timeout=20)).decided_by == "slack:U0ANA"
+            asked = await ours.submit("deploy", {})
+            await the_card(town.first, "deploy")
+            assert (await town.first.person("U0KIM").slash("/approve", asked.id)).ok
+            assert (await ours.wait(asked.id, timeout=20)).decided_by == "slack:U0KIM"
 
 
 async def test_each_has_its_own_policy_and_one_with_faults_stops_nobody_else(
