@@ -56,6 +56,7 @@ def _add(verbs: Subparsers) -> None:
     )
     parser.add_argument("person", metavar="PERSON", help="their Slack id, such as U0ANA")
     parser.add_argument("file", metavar="FILE", help="the public half, such as ~/.ssh/id_ed25519.pub")
+    parser.add_argument("--json", action="store_true", help="for scripts")
     _runs(parser, _do_add)
 
 
@@ -63,7 +64,7 @@ async def _do_add(keys: ApproverKeys, arguments: argparse.Namespace) -> int:
     check("person", arguments.person)
     made = ssh_key(_read(Path(arguments.file)), await keys.now())
     await keys.add(PersonId(arguments.person), made, operator(), Via.CLI)
-    _out(made.name)
+    _out(json.dumps({"person": arguments.person, "name": made.name}) if arguments.json else made.name)
     return FINE
 
 
@@ -123,11 +124,14 @@ def _remove(verbs: Subparsers) -> None:
     )
     parser.add_argument("person", metavar="PERSON")
     parser.add_argument("name", metavar="NAME", help="as `approver-keys list` has it")
+    parser.add_argument("--json", action="store_true", help="for scripts")
     _runs(parser, _do_remove)
 
 
 async def _do_remove(keys: ApproverKeys, arguments: argparse.Namespace) -> int:
     await keys.remove(PersonId(arguments.person), arguments.name, operator())
+    if arguments.json:
+        _out(json.dumps({"person": arguments.person, "name": arguments.name}))
     return FINE
 
 

@@ -52,13 +52,13 @@ async def _call(parts: SteppingUp, request: web.Request) -> web.StreamResponse:
     link = await opened(parts, request)
     asked, wanted = await statement(parts, link), page.wanted(link.request, link.confirmation)
     who = await parts.people.name_of(link.confirmation.person)
-    told = Asked(
+    shown = Asked(
         statement=asked.text,
         about=page.facts(link.request, link.confirmation, who),
         args=shown_args(wanted),
         masked=tuple(pointers(wanted)),
     )
-    return web.json_response(ASKED.plain(told), headers=dict(page.HEADERS))
+    return web.json_response(ASKED.plain(shown), headers=dict(page.HEADERS))
 
 
 async def _take(parts: SteppingUp, request: web.Request) -> web.StreamResponse:
