@@ -96,6 +96,10 @@ class Ground:
         told = await self.redis.info("cpu")
         return float(told["used_cpu_user"]) + float(told["used_cpu_sys"])
 
+    async def trips(self) -> int:
+        """How often Redis has read what a client sent."""
+        return int((await self.redis.info("stats"))["total_reads_processed"])
+
     async def commands(self) -> int:
         """How many commands Redis has carried out, those within scripts included."""
         told: dict[str, Any] = await self.redis.info("commandstats")

@@ -6,6 +6,7 @@ import asyncio
 import resource
 import time
 from collections import defaultdict
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,7 @@ from approvals.stages import Stages
 from approvals.store import Change, Commanding, Store
 from bot.intake import Intake
 from bot.judging import Judge
+from tests.bench.bare import BODY
 from tests.bench.ground import CHANNEL, TENANT, Ground
 from tests.builders import REFUND, a_person
 
@@ -33,6 +35,7 @@ class Speed:
     per_s: float
     cpu_s: float  # of one lifecycle
     redis_cpu_s: float
+    trips: float  # to Redis; those that wait for others go together
 
 
 class _Told(Store):
@@ -64,23 +67,46 @@ def _intake(ground: Ground, store: Store) -> Intake:
 
 async def lifecycles(ground: Ground, count: int) -> Speed:
     """`count` lifecycles, AT_ONCE at a time: submit, create, wait, decide, claim, receipt."""
-    store, numbers = _Told(ground), iter(range(count))
-    async with Approvals.connect(ground.url, agent="billing", tenant=TENANT) as approvals:
-
-        async def some() -> None:
-            for _ in numbers:
-                await _live(store, approvals)
-
-        async with asyncio.TaskGroup() as tasks:
-            taking = tasks.create_task(_intake(ground, store).run())
-            began, cpu, redis = time.perf_counter(), _cpu_s(), await ground.cpu_s()
-            async with asyncio.TaskGroup() as agents:
-                for _ in range(AT_ONCE):
-                    agents.create_task(some())
-            took, used, redis_used = time.perf_counter() - began, _cpu_s() - cpu, await ground.cpu_s() - redis
-            taking.cancel()
+    store = _Told(ground)
+    async with (
+        Approvals.connect(ground.url, agent="billing", tenant=TENANT) as approvals,
+        asyncio.TaskGroup() as tasks,
+    ):
+        taking = tasks.create_task(_intake(ground, store).run())
+        speed = await _measured(ground, count, lambda: _live(store, approvals))
+        taking.cancel()
     await ground.draw_nothing()
-    return Speed(per_s=count / took, cpu_s=used / count, redis_cpu_s=redis_used / count)
+    return speed
+
+
+async def floor(ground: Ground, count: int, trips: int) -> Speed:
+    """The client library alone: as many round trips to Redis, each writes a body and no more."""
+
+    async def live() -> None:
+        for number in range(trips):
+            await ground.redis.hset("bare:lifecycle", str(number), BODY)
+
+    return await _measured(ground, count, live)
+
+
+async def _measured(ground: Ground, count: int, live: Callable[[], Awaitable[None]]) -> Speed:
+    numbers = iter(range(count))
+
+    async def some() -> None:
+        for _ in numbers:
+            await live()
+
+    began, cpu, redis, trips = time.perf_counter(), _cpu_s(), await ground.cpu_s(), await ground.trips()
+    async with asyncio.TaskGroup() as agents:
+        for _ in range(AT_ONCE):
+            agents.create_task(some())
+    took, used, redis_used = time.perf_counter() - began, _cpu_s() - cpu, await ground.cpu_s() - redis
+    return Speed(
+        per_s=count / took,
+        cpu_s=used / count,
+        redis_cpu_s=redis_used / count,
+        trips=(await ground.trips() - trips) / count,
+    )
 
 
 async def _live(store: _Told, approvals: Approvals) -> None:

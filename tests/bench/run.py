@@ -17,7 +17,7 @@ from tests.bench import clicks, floods, policies, queues, scale, timers, wakes, 
 from tests.bench.clicks import Workspace
 from tests.bench.floods import Cleared, Flood
 from tests.bench.ground import ARGS_BYTES, Ground, a_ground
-from tests.bench.lifecycles import Speed, lifecycles
+from tests.bench.lifecycles import Speed, floor, lifecycles
 from tests.bench.machine import described
 from tests.bench.policies import Contended, Decided
 from tests.bench.report import Cost, Latency, Report
@@ -101,6 +101,7 @@ class Figures:
     click_trips: float
     traffic: Traffic
     speed: Speed
+    floor: Speed
     few_timers: Kept
     many_timers: Kept
     decided: list[Decided]
@@ -189,12 +190,14 @@ async def _figures(effort: Effort, few: Ground, many: Ground, workspace: Workspa
     among = {waits: await wakes.among(few, effort.wakes, waits) for waits in effort.among}
     woken = await wakes.counted(few, effort.woken)
     _tell("what a lifecycle costs")
+    speed = await lifecycles(few, effort.lifecycles)
     return Figures(
         few=sides[0],
         many=sides[1],
         click_trips=await clicks.round_trips(few, workspace, effort.counted),
         traffic=await walks.traffic(few, effort.counted),
-        speed=await lifecycles(few, effort.lifecycles),
+        speed=speed,
+        floor=await floor(few, effort.lifecycles, round(speed.trips)),
         few_timers=few_timers,
         many_timers=many_timers,
         decided=decided,
@@ -289,7 +292,7 @@ def _latencies(figures: Figures) -> list[Latency]:
 
 
 def _costs(figures: Figures, effort: Effort) -> list[Cost]:
-    alone, traffic = figures.speed, figures.traffic
+    alone, bare, traffic = figures.speed, figures.floor, figures.traffic
     return [
         _with_slack(figures.few, effort.few),
         _with_slack(figures.many, effort.many),
@@ -297,7 +300,12 @@ def _costs(figures: Figures, effort: Effort) -> list[Cost]:
             what="Lifecycles a second per core, without Slack",
             value=1 / (alone.cpu_s + alone.redis_cpu_s),
             note=f"CPU: agent and service {_ms(alone.cpu_s)}, Redis {_ms(alone.redis_cpu_s)}; "
-            f"one process did {alone.per_s:.0f} a second; aim: 4,000",
+            f"one process did {alone.per_s:.0f} a second; {alone.trips:.1f} round trips; aim: 4,000",
+        ),
+        Cost(
+            what="  as many bare writes by redis-py, a second per core",
+            value=1 / (bare.cpu_s + bare.redis_cpu_s),
+            note=f"CPU: {_ms(bare.cpu_s)}, Redis {_ms(bare.redis_cpu_s)}",
         ),
         *queues.costs(figures.jobs),
         _beside_default(figures.few.times),
