@@ -658,7 +658,7 @@ async def _home(client: AsyncWebClient) -> Home:
     except SlackApiError as error:
         word = word_of(error)
         raise CannotStart(
-            f"Slack does not accept SLACK_BOT_TOKEN ({word}); copy it again from your app's settings"
+            f"Slack does not accept the bot token ({word}); copy it again from your app's settings"
         ) from error
     except (aiohttp.ClientError, TimeoutError) as error:
         raise CannotStart(

@@ -139,16 +139,17 @@ class Supervisor:
         if earlier is not None:
             earlier.cancel()
             await asyncio.wait([earlier])
-        failures = 0
+        clock, failures = asyncio.get_running_loop(), 0
         while True:
+            began = clock.time()
             try:
                 await self._serve(id)
             except ApprovalsError as error:
                 logger.error("this workspace can't be served now: %s", error)
             except Exception:
                 logger.exception("this workspace is served anew")
+            failures = 0 if clock.time() - began > BACK_OFF_S[-1] else failures + 1
             await asyncio.sleep(BACK_OFF_S[min(failures, len(BACK_OFF_S) - 1)])
-            failures += 1
 
     async def _serve(self, id: Tenant) -> None:
         await self._tokens.keep(id)  # it may have ended while nobody looked

@@ -5,8 +5,10 @@ https://docs.slack.dev/authentication/using-token-rotation
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,14 +17,16 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from approvals.errors import Unavailable
 from approvals.model import Tenant
 from bot.settings import SlackApp
 from bot.slack_errors import word_of
-from bot.workspaces.installations import BotToken, Installations, Kept
+from bot.workspaces.installations import BotToken, Installation, Installations, Kept
 
 logger = logging.getLogger(__name__)
 
 EARLY = timedelta(hours=2)  # before its end a token is refreshed: time for people to mend what is wrong
+SAVE_S, PAUSE_S = 20.0, 0.5
 OVER = frozenset({"account_inactive", "token_revoked"})  # not `invalid_auth`: our address may have changed
 
 
@@ -82,8 +86,17 @@ class Tokens:
         answer = await access(
             self._slack, self._app, grant_type="refresh_token", refresh_token=bot.refresh_token
         )
-        await self._installations.change(kept, replace(kept.installation, bot=issued(answer, now)))
+        await self._save(kept, replace(kept.installation, bot=issued(answer, now)))
         logger.info("a token was refreshed")
+
+    async def _save(self, kept: Kept, renewed: Installation) -> None:
+        """Nobody gets these tokens again, so a Redis that is away is waited for."""
+        async with asyncio.timeout(SAVE_S):
+            while True:
+                with suppress(Unavailable):
+                    await self._installations.change(kept, renewed)
+                    return
+                await asyncio.sleep(PAUSE_S)
 
     async def _judge(self, kept: Kept, word: str, *, is_past: bool) -> None:
         """What Slack's no to a token means."""
