@@ -14,11 +14,12 @@ from typing import Literal
 from redis.asyncio import Redis
 
 from approvals import wire
-from approvals.errors import ApprovalsError, InvalidCall
-from approvals.model import Actor, PersonId, Via
+from approvals.errors import ApprovalsError, InvalidCall, NotSigned
+from approvals.model import Actor, PersonId, Request, Via, Vote
 from approvals.registers import Note, Register
 from approvals.signing_keys import Seal
 from approvals.sshsig import SshKey, read_key
+from approvals.statements import signed_with
 
 logger = logging.getLogger(__name__)
 
@@ -123,6 +124,16 @@ def ssh_key(text: str, now: datetime) -> ApproverKey:
 
 def is_of(key: SshKey, keys: list[ApproverKey]) -> bool:
     return any(each.kind == "ssh" and each.key == key.line for each in keys)
+
+
+def is_signed(request: Request, vote: Vote, keys: list[ApproverKey]) -> bool:
+    """Whether one of `keys` has signed that vote for the call as it stands."""
+    about = {"tenant": request.tenant, "request": request.id, "tool": request.tool}
+    try:
+        key = signed_with(vote.evidence, **about, fingerprint=request.fingerprint, person=vote.person)
+    except NotSigned:
+        return False
+    return is_of(key, keys)
 
 
 def _field(person: PersonId, name: str) -> str:

@@ -12,7 +12,7 @@ from approvals.model import Assurance as Level
 from approvals.model import Status
 from approvals.signed import SignedDecision, Voice, opened
 from approvals.sshsig import SshKey
-from approvals.statements import stated
+from approvals.statements import signed_with
 
 _WITHIN = ("signed", "receipt", "detail")  # of an outcome or a permit; of an entry of the log
 
@@ -40,7 +40,7 @@ def _check_approvers(
     if decision.status == Status.APPROVED and not signed:
         raise NotSigned("no approver has signed it with a key of their own")
     for vote, key in signed:
-        if key not in known.get(vote.by.removeprefix("slack:"), []):
+        if key not in known.get(_person(vote), []):
             raise NotSigned(f"{key.name}, which has signed for {vote.by}, is no key of theirs")
 
 
@@ -50,15 +50,22 @@ def _own_keys(decision: SignedDecision) -> list[tuple[Voice, SshKey]]:
         return []
     if not decision.votes:
         raise NotSigned("it says that somebody has signed it with a key of their own, and not who")
-    found = []
-    for vote in decision.votes:
-        says, key = stated(vote.evidence)
-        if (says.tenant, says.request, says.tool, says.fingerprint, f"slack:{says.person}") != (
-            *(decision.tenant, decision.request, decision.tool, decision.fingerprint, vote.by),
-        ):
-            raise NotSigned(f"what {vote.by} has signed with their key is another yes")
-        found.append((vote, key))
-    return found
+    return [(vote, _own_key(decision, vote)) for vote in decision.votes]
+
+
+def _own_key(decision: SignedDecision, vote: Voice) -> SshKey:
+    return signed_with(
+        vote.evidence,
+        tenant=decision.tenant,
+        request=decision.request,
+        tool=decision.tool,
+        fingerprint=decision.fingerprint,
+        person=_person(vote),
+    )
+
+
+def _person(vote: Voice) -> str:
+    return vote.by.removeprefix("slack:")
 
 
 def told(decision: SignedDecision) -> str:

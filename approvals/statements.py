@@ -58,13 +58,19 @@ def read(text: str) -> Statement:
     return found
 
 
-def stated(evidence: Evidence | None) -> tuple[Statement, SshKey]:
-    """What somebody has signed with a key of their own, and that key: whose it is, is for others to say.
+def signed_with(
+    evidence: Evidence | None, *, tenant: str, request: str, tool: str, fingerprint: str, person: str
+) -> SshKey:
+    """The key with which that person has signed a yes to this call; whose it is, is for others to say.
 
     Raises:
-        NotSigned: nothing, or the signature doesn't hold.
+        NotSigned: nobody has, or what was signed is something else.
     """
     if evidence is None or evidence.statement is None or evidence.signature is None:
-        raise NotSigned("no key of their own has signed it")
+        raise NotSigned(f"no key of {person} has signed it")
     key = signed_by(evidence.signature, NAMESPACE, evidence.statement.encode())
-    return read(evidence.statement), key
+    says = read(evidence.statement)
+    told = (says.tenant, says.request, says.tool, says.fingerprint, says.person)
+    if told != (tenant, request, tool, fingerprint, person):
+        raise NotSigned(f"what {person} has signed with their key is another yes")
+    return key

@@ -574,10 +574,10 @@ async def _slack(
     absences = Absences(redis, settings.tenant)
     people, channels = People(readers, home, absences), Channels(readers)
     shown = Shown(cards, Digests(redis, settings.tenant))
-    links = None
+    links, keys = None, ApproverKeys(redis, settings.tenant, vault) if vault else None
     if vault is not None and settings.url is not None:
         links = Confirmations(redis, settings.tenant, vault, settings.url)
-    desk = Desk(store, cards, shown, people, channels, settings.commands, links)
+    desk = Desk(store, cards, shown, people, channels, settings.commands, links, keys)
     operators = Operators(lambda: policy_file.current, client, channels)
     owners, book = Owners(lambda: policy_file.current, people, store), PreferenceBook(redis, settings.tenant)
     homes = Homes(

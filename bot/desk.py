@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeAlias
 
+from approvals.approver_keys import ApproverKeys, is_signed
 from approvals.brakes import freeze_on
 from approvals.cards import Cards
 from approvals.commands import (
@@ -43,7 +44,7 @@ from approvals.errors import (
 )
 from approvals.events import Approved, Event, Expired
 from approvals.machine import TIMER, check_person, may_count
-from approvals.model import Actor, Freeze, Person, PersonId, Request, RequestId, Status, Via
+from approvals.model import Actor, Assurance, Freeze, Person, PersonId, Request, RequestId, Status, Via
 from approvals.places import FILE, Place
 from approvals.store import Store
 from blocks import replies
@@ -131,8 +132,9 @@ class Desk:
         channels: Channels,
         commands: replies.Commands,
         confirmations: Confirmations | None = None,
+        keys: ApproverKeys | None = None,
     ) -> None:
-        self._confirmations = confirmations
+        self._confirmations, self._keys = confirmations, keys
         self.store, self.cards, self._shown = store, cards, shown
         self._people, self._channels, self._commands = people, channels, commands
 
@@ -188,7 +190,17 @@ class Desk:
     async def _gone(self, request: Request) -> frozenset[PersonId]:
         """Who said yes earlier and may decide no longer: it is looked up before their yes is counted."""
         voters = [await self.person(Who(id=vote.person, team=None), request) for vote in request.votes]
-        return frozenset(voter.id for voter in voters if not may_count(request, voter))
+        unsigned = await self._unsigned(request)
+        return unsigned | {voter.id for voter in voters if not may_count(request, voter)}
+
+    async def _unsigned(self, request: Request) -> frozenset[PersonId]:
+        """Whose earlier yes no key of theirs has signed, where it takes one: removed since, or never made."""
+        if request.terms.assurance is not Assurance.KEY:
+            return frozenset()
+        keys = {} if self._keys is None else await self._keys.all()
+        return frozenset(
+            vote.person for vote in request.votes if not is_signed(request, vote, keys.get(vote.person, []))
+        )
 
     async def admit(self, who: Who, seen: Seen | Pick, verb: str, *, via: Via = Via.SLACK) -> Verdict:
         """Check that `who` may decide what they saw, before a dialog opens; it is checked again after."""

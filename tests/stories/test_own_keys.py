@@ -200,6 +200,20 @@ class TestQuorum:
         assert [vote.by for vote in votes] == ["slack:U0ANA", "slack:U0LEE"]
         assert all(vote.evidence and vote.evidence.means == "key" for vote in votes)
 
+    @pytest.mark.attack("J23")
+    async def test_a_yes_whose_key_was_removed_counts_no_more(
+        self, slack: Sandbox, bot: Service, approvals: Approvals, browser_of: aiohttp.ClientSession
+    ) -> None:
+        await registered(bot, "U0LEE", LEE)
+        ticket = await approvals.submit("refund", FRAME)
+        assert (await signed(browser_of, await a_link(slack), ANA))[0] == 200
+        name = ssh_key(ANA.line, await keys_of(bot).now()).name
+        await keys_of(bot).remove(PersonId("U0ANA"), name, OPERATOR)
+        assert (await signed(browser_of, await a_link(slack, "U0LEE"), LEE))[0] == 200
+        _, last = await logged(bot, ticket.id, "voted", times=2)
+        assert last.detail is not None and last.detail["gone"] == ["U0ANA"]
+        assert await approvals.get(ticket.id) is None
+
 
 @pytest.mark.long
 async def test_each_workspace_has_its_own_keys_and_links(
@@ -295,5 +309,5 @@ async def test_a_sign_in_is_too_little_and_a_receipt_without_its_signature_is_no
     payload = json.loads(verified(request.signed, DECISION, bot.signing.keys))
     del payload["votes"][0]["evidence"]
     envelope = bot.signing.envelope(DECISION, json.dumps(payload).encode())
-    with pytest.raises(NotSigned, match="no key of their own"):
+    with pytest.raises(NotSigned, match="no key of U0ANA"):
         checked(json.dumps(written(envelope)), [bot.signing.current.public])
