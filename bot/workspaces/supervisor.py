@@ -148,8 +148,10 @@ class Supervisor:
                 logger.error("this workspace can't be served now: %s", error)
             except Exception:
                 logger.exception("this workspace is served anew")
-            failures = 0 if clock.time() - began > BACK_OFF_S[-1] else failures + 1
+            if clock.time() - began > BACK_OFF_S[-1]:
+                failures = 0
             await asyncio.sleep(BACK_OFF_S[min(failures, len(BACK_OFF_S) - 1)])
+            failures += 1
 
     async def _serve(self, id: Tenant) -> None:
         await self._tokens.keep(id)  # it may have ended while nobody looked

@@ -25,7 +25,8 @@ from bot import logs
 from bot.settings import SlackApp
 from bot.workspaces.installations import BotToken, Installation
 from bot.workspaces.tokens import Tokens
-from tests.operator import countersign
+from tests.lossy_line import LossyLine
+from tests.operator import ROOT, countersign
 from tests.running import redrawn, the_card, until
 from tests.stories.many import Town, a_browser, a_town, installations, served
 from tests.stories.signing import a_click
@@ -264,6 +265,18 @@ async def test_a_refresh_whose_answer_was_lost_is_made_again(rotating: Town, red
         await tokens.keep(Tenant(FIRST))
         await redis.delete(key("workspaces", "refreshing", FIRST))  # half a minute later
         await tokens.keep(Tenant(FIRST))
+    bot = (await installations(redis).all())[Tenant(FIRST)].installation.bot
+    assert bot is not None and bot.token == rotating.first.bot_token
+
+
+async def test_a_fresh_token_is_kept_though_redis_went_away_just_then(
+    rotating: Town, redis_url: str, redis: Redis
+) -> None:
+    sha = await redis.script_load((ROOT / "approvals" / "lua" / "swap.lua").read_text())
+    async with LossyLine(redis_url) as line, open_redis(line.url) as far, keeping(rotating, far) as tokens:
+        line.lose_reply_to(sha.encode())
+        await tokens.keep(Tenant(FIRST))
+    assert line.has_lost
     bot = (await installations(redis).all())[Tenant(FIRST)].installation.bot
     assert bot is not None and bot.token == rotating.first.bot_token
 
