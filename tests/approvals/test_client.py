@@ -203,7 +203,7 @@ async def test_a_wait_is_woken_though_its_hint_was_dropped_before_it_was_read(
         decided_by_name="Ana",
     )
     async with asyncio.TaskGroup() as group:
-        waiting = group.create_task(agent.wait(decided.id))
+        waiting = group.create_task(agent.wait(decided.id, timeout=10))
         await until(lambda: blocked(redis))
         async with redis.pipeline() as pipe:
             pipe.set(f"cs:{{{tenant}}}:outcome:billing:{decided.id}", wire.write(wire.OUTCOME, decided))

@@ -328,6 +328,14 @@ RECORDS = (
     Mutation("another request's permit", INBOX, "if permit.id != request_id:", "if False:", SIGNED),
     Mutation("the permit is only read", INBOX, "pipe.getdel(permit_key)", "pipe.get(permit_key)"),
     Mutation("nobody hears of the claim", INBOX, 'pipe.xadd(self._inbox, {"letter": notice})', "pass"),
+    Mutation(
+        "hints that were dropped unread are lost",
+        INBOX,
+        "return None if len(found) == WAKES_AT_ONCE else ids,",
+        "return ids,",
+        (f"{A}/test_client.py::test_a_wait_is_woken_though_its_hint_was_dropped_before_it_was_read",),
+    ),
+    Mutation("a letter stays when what it wants is done", COMMIT, 'if letter ~= "" then', "if false then"),
     Mutation("a key for another call", INBOX, "if first_fingerprint != fingerprint:", "if False:"),
     Mutation(
         "decided by an old clock",
