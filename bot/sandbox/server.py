@@ -12,7 +12,7 @@ from typing import Any, Self, TypeVar
 
 from aiohttp import web
 
-from bot.sandbox import limits, oauth_page, seed
+from bot.sandbox import limits, oauth_page, seed, uploads
 from bot.sandbox.background import Background
 from bot.sandbox.delivery import Delivery
 from bot.sandbox.events import Events
@@ -36,7 +36,6 @@ from bot.sandbox.signed_http import SignedHttp
 from bot.sandbox.socket_mode import SocketMode
 from bot.sandbox.storage import Storage
 from bot.sandbox.web_api import WebApi
-from bot.sandbox.wire import SlackError
 from bot.sandbox.workspace import Change, Workspace
 from bot.sandbox.world import Calls, World
 
@@ -258,8 +257,7 @@ class Sandbox:
         app.router.add_route("*", "/api/{method}", api.handle)
         app.router.add_routes(oauth_page.routes(self._worlds))
         app.router.add_post("/actions/{team}/{key}", self._respond)
-        app.router.add_post("/upload/v1/{key}", self._upload)
-        app.router.add_get("/files-pri/{id}/{name:.+}", self._download)
+        app.router.add_routes(uploads.routes(self._worlds))
         if self._sockets:
             app.router.add_get("/link/", self._sockets.connect)
         page = PageApi(self._world, self._interactions, self._feeds, self._sockets, self._buttons)
@@ -278,32 +276,6 @@ class Sandbox:
             if each.app.team_id == request.match_info["team"]:
                 return await each._responses.handle(request)
         return web.Response(status=404)
-
-    async def _upload(self, request: web.Request) -> web.Response:
-        """The address that files.getUploadURLExternal gave out; takes the bytes bare or as a form."""
-        key = request.match_info["key"]
-        world = next((one for one in self._worlds() if key in one.uploads), self._world)
-        file = world.workspace.files.get(world.uploads.pop(key, ""))
-        if file is None:
-            return web.Response(status=404, text="invalid_upload_url")
-        content = await _bytes(request)
-        if len(content) != file.size:
-            return web.Response(status=400, text="file length does not match what was announced")
-        file.content, file.uploaded = content, True
-        return web.Response(text=f"OK - {len(content)}")
-
-    async def _download(self, request: web.Request) -> web.Response:
-        """What `url_private` leads to, for the app's token."""
-        token = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        world = next((one for one in self._worlds() if one.tokens.knows(token)), self._world)
-        try:
-            world.tokens.check(token)
-        except SlackError:
-            return web.Response(status=403)
-        file = world.workspace.files.get(request.match_info["id"])
-        if file is None or not file.uploaded:
-            return web.Response(status=404)
-        return web.Response(body=file.content, content_type=file.mimetype)
 
 
 async def serve(
@@ -330,16 +302,6 @@ async def serve(
         await asyncio.Event().wait()
     finally:
         await sandbox.stop()
-
-
-async def _bytes(request: web.Request) -> bytes:
-    if not request.content_type.startswith("multipart/"):
-        return await request.read()
-    form = await request.post()
-    for part in form.values():
-        if isinstance(part, web.FileField):
-            return part.file.read()
-    return b""
 
 
 def _command(given: Mapping[str, Any]) -> SlashCommand:
