@@ -54,47 +54,49 @@ from approvals.signed import Own, Trusted
 from approvals.signing_keys import CannotSign, SigningKeys
 from approvals.stages import Stages
 from approvals.store import Store
-from bot import api, collapsing, durability, listeners, logs, redis_checks, web
+from bot import api, durability, listeners, logs, web
 from bot import vault as vaults
 from bot.api.doors import Doors
 from bot.api.events import Tail
 from bot.api.limits import Limits
 from bot.api.measures import Measures
-from bot.attention import Attention
+from bot.audit.checkpoints import Checkpoints
 from bot.bulk import Bulking
 from bot.bulk_telling import BulkTelling
 from bot.channels import Channels
-from bot.checkpoints import Checkpoints
+from bot.checks import redis_checks
 from bot.continuity import Continuity, file_of
 from bot.counting import CountedSlack, count
-from bot.daily import DailyThreads
-from bot.daily_posting import DailyPosting
+from bot.daily.posting import DailyPosting
+from bot.daily.statistics import Statistics
+from bot.daily.threads import DailyThreads
 from bot.deadlines import Deadlines
 from bot.desk import Desk
-from bot.digest_posting import DigestPosting
 from bot.digesting import Amounts, Digesting, Holding
-from bot.freezing import Freezing
-from bot.homes import Homes
+from bot.drawing.attention import Attention
+from bot.drawing.digest_posting import DigestPosting
+from bot.drawing.homes import Homes
+from bot.drawing.posting import Posting
+from bot.drawing.request_posting import RequestPosting
+from bot.drawing.sending import Sending
 from bot.intake import Intake, nobody
 from bot.judging import Judge
+from bot.levers import collapsing
+from bot.levers.freezing import Freezing
+from bot.levers.pausing import Pausing
+from bot.levers.staging import SET_STAGE, Staging, staging
 from bot.operators import Operators
 from bot.own_digests import OwnDigests
 from bot.owners import Owners
-from bot.pausing import Pausing
 from bot.people import Home, People
 from bot.policy_file import PolicyFile, hearing_hangups
-from bot.posting import Posting
 from bot.proposing import ADOPT_RULE, Proposing, adopting
 from bot.redirecting import Redirecting
 from bot.replying import Replier
-from bot.request_posting import RequestPosting
-from bot.sending import Sending
 from bot.settings import Settings
 from bot.shown import Shown
 from bot.slack_errors import word_of
 from bot.socket_mode import SocketDoor
-from bot.staging import SET_STAGE, Staging, staging
-from bot.statistics import Statistics
 from bot.stepping_up import needs
 from bot.stepping_up.confirmations import Confirmations
 from bot.stepping_up.opening import SteppingUp

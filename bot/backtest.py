@@ -11,7 +11,7 @@ from approvals.audit import Entry
 from approvals.budgets import MOST_COUNTED
 from approvals.model import Action, AgentName, Args, Json, Kind, PersonId, Risk, Terms
 from approvals.policy import Facts, Policy, Spend, Stage, candidates, rate_spend, too_fast
-from bot.staging import SELF
+from bot.levers.staging import SELF
 
 ENDS = {"allowed", "denied", "approved", "edited", "rejected", "answered", "overridden"}
 ENDS |= {"expired", "cancelled", "undeliverable"}

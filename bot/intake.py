@@ -32,9 +32,9 @@ from approvals.model import Action, Actor, Kind, Receipt, Request, Via
 from approvals.policy import Facts, asks_otherwise
 from approvals.stages import Stages
 from approvals.store import Store
-from bot import collapsing, granting
 from bot.judging import Judge
-from bot.staging import SELF
+from bot.levers import collapsing, granting
+from bot.levers.staging import SELF
 from bot.webhooks import CallbackCheck, no_callbacks
 
 logger = logging.getLogger(__name__)

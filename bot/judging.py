@@ -25,8 +25,8 @@ from approvals.policy import (
     too_fast,
 )
 from bot.facts import facts_of
+from bot.levers.staging import SELF
 from bot.settings import Mode
-from bot.staging import SELF
 
 logger = logging.getLogger(__name__)
 

@@ -19,8 +19,8 @@ from approvals.stages import Stages
 from approvals.store import Store
 from approvals.trust import LEAST, Candidate, Proposal, candidates, rule_toml
 from blocks.text import one_line
-from bot import staging
 from bot.backtest import Case, History, backtest
+from bot.levers import staging
 from bot.policy_file import PolicyFile
 
 WINDOW = timedelta(days=30)

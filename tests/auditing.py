@@ -13,7 +13,7 @@ from approvals.model import Args, Request, RequestId
 from approvals.wire import ENTRY, write
 from bot import app
 from bot.app import Service
-from bot.checkpoints import SIGNED_EVERY, Checkpoints
+from bot.audit.checkpoints import SIGNED_EVERY, Checkpoints
 from tests.builders import a_person, a_request
 
 

@@ -52,7 +52,7 @@ FRAMEWORKS = {  # of approvals/adapters: each adapter may import its own, which 
     "mcp_stdio": {"mcp"},
 }
 EXTRAS = {  # imported where somebody asks for them
-    "bot.audit_targets": {"obstore", "opentelemetry"},
+    "bot.audit.targets": {"obstore", "opentelemetry"},
     "bot.traces": {"opentelemetry"},
 }
 SERVICE_ONLY = {"approvals.store", "approvals.machine", "approvals.evolution", "approvals.policy"}

@@ -9,7 +9,7 @@ from slack_bolt.async_app import AsyncAck
 from approvals.brakes import reaches
 from approvals.model import Actor, Freeze, Reach, Via
 from blocks import freezes as words
-from bot.freezing import Swept
+from bot.levers.freezing import Swept
 from bot.listeners.parts import Parts
 from bot.payloads import Slash
 

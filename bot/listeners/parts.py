@@ -22,10 +22,11 @@ from blocks.replies import Commands
 from blocks.request import Offer, offer_for
 from bot.bulk import Bulking
 from bot.channels import Channels
+from bot.daily.statistics import Statistics
 from bot.desk import Desk, Verdict
-from bot.freezing import Freezing
-from bot.homes import Homes
+from bot.drawing.homes import Homes
 from bot.judging import Judge
+from bot.levers.freezing import Freezing
 from bot.operators import Operators
 from bot.owners import Owners
 from bot.payloads import Click, Shortcut, Slash, Who, laid_on
@@ -33,7 +34,6 @@ from bot.people import People
 from bot.proposing import Proposing
 from bot.replying import Replier
 from bot.slack_errors import word_of
-from bot.statistics import Statistics
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from slack_bolt.async_app import AsyncAck
 
 from approvals.policy import Stage
 from blocks import stages as words
-from bot import staging
+from bot.levers import staging
 from bot.listeners.parts import Parts
 from bot.payloads import Slash
 

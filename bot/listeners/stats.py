@@ -11,10 +11,10 @@ from approvals.durations import parse_duration
 from approvals.model import Barred, PersonId
 from approvals.stats import EVERYTHING, Only
 from blocks import stats as words
+from bot.daily.statistics import Wanted
 from bot.listeners.parts import Parts
 from bot.payloads import Slash
 from bot.people import LookupFailed
-from bot.statistics import Wanted
 
 USUAL = "30d"
 LONG_S = 7 * 24 * 3600  # what takes long enough to count that it is said at once

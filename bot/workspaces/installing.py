@@ -25,8 +25,8 @@ from approvals.errors import Unavailable
 from approvals.keys import is_written_as, key
 from approvals.model import Tenant
 from approvals.redis_door import translated
+from bot.checks.slack_checks import SCOPES
 from bot.settings import SlackApp
-from bot.slack_checks import SCOPES
 from bot.slack_errors import word_of
 from bot.stepping_up import page
 from bot.vault import SecretFault, Vault

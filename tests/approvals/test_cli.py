@@ -218,7 +218,7 @@ def test_the_wheel_alone_has_the_agents_commands(
 ) -> None:
     """Agents install `approvals` without the service, whose commands are then just not there."""
     monkeypatch.setitem(sys.modules, "bot", None)
-    monkeypatch.delitem(sys.modules, "bot.commands", raising=False)
+    monkeypatch.delitem(sys.modules, "bot.terminal.requests", raising=False)
     with pytest.raises(SystemExit):
         main(["--help"])
     said = capsys.readouterr()

@@ -16,7 +16,7 @@ from approvals.machine import begin, decide
 from approvals.model import Action, Args, PersonId, Request, Risk, Via
 from approvals.policy import parse
 from bot.backtest import Backtest, History, backtest
-from bot.backtest_shown import as_json, bars, show, svg
+from bot.terminal.backtest_shown import as_json, bars, show, svg
 from tests.builders import T0, a_person, a_request, terms
 
 ANA, KIM = a_person(), a_person(id=PersonId("U0KIM"), name="Kim Osei")

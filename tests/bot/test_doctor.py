@@ -15,13 +15,13 @@ from approvals.cli import FINE, NO, UNAVAILABLE, USAGE, main
 from approvals.keys import key
 from approvals.model import Actor, PersonId, Via
 from bot import settings
-from bot.doctor import examined
-from bot.findings import Finding, Level
-from bot.redis_checks import is_kept_to_this_machine
+from bot.checks.doctor import examined
+from bot.checks.findings import Finding, Level
+from bot.checks.redis_checks import is_kept_to_this_machine
+from bot.checks.redis_versions import Product, Version, known_in, version_of
+from bot.checks.slack_checks import SCOPES
 from bot.redis_server import RedisServer
-from bot.redis_versions import Product, Version, known_in, version_of
 from bot.sandbox.server import Sandbox
-from bot.slack_checks import SCOPES
 from tests.builders import VAULT
 from tests.running import a_policy, environment
 from tests.ssh_keys import Key

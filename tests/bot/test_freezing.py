@@ -17,7 +17,7 @@ from approvals.keys import key
 from approvals.machine import decide
 from approvals.model import Action, Freeze, OnDeadline, Reach, Remind, Request, Status, Step, Via
 from approvals.store import Store
-from bot.freezing import Freezing, Swept
+from bot.levers.freezing import Freezing, Swept
 from tests.builders import T0, a_person, a_request, terms
 
 ANA = a_person()

@@ -12,7 +12,16 @@ import pytest
 from PIL import Image
 
 from approvals.stats import Counts, Tally
-from bot.pictures import ALT_CHARS, MARGIN, TOOLS, WIDTH, alt_text, daily_picture, drawn, is_worth_drawing
+from bot.daily.pictures import (
+    ALT_CHARS,
+    MARGIN,
+    TOOLS,
+    WIDTH,
+    alt_text,
+    daily_picture,
+    drawn,
+    is_worth_drawing,
+)
 from tests.blocks.test_stats import a_tally
 
 ROOT = Path(__file__).parents[2]

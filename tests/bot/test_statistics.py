@@ -10,7 +10,7 @@ from approvals.keys import key
 from approvals.redis_door import open_redis
 from approvals.stats import Only
 from approvals.store import Store
-from bot import statistics
+from bot.daily import statistics
 from tests.builders import SIGNER, T0, a_request
 
 HOUR = timedelta(hours=1)

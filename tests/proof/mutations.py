@@ -51,7 +51,7 @@ WATCHED_BY: dict[str, tuple[str, ...]] = {
     "bot/intake.py": (f"{B}/test_intake.py",),
     "bot/people.py": NOT_LET,
     "bot/addresses.py": (f"{B}/test_addresses.py",),
-    "bot/sending.py": REPLY_LOST,
+    "bot/drawing/sending.py": REPLY_LOST,
 }
 
 # Tests that wait for nothing, so that they fail only for what they test.
@@ -403,13 +403,13 @@ RECORDS = (
     ),
     Mutation(
         "a lost post is not looked for",
-        "bot/sending.py",
+        "bot/drawing/sending.py",
         'if payload.get("id") == owner and payload.get("attempt") == posted.attempt:',
         "if False:",
     ),
     Mutation(
         "posted without saying so first",
-        "bot/sending.py",
+        "bot/drawing/sending.py",
         "        await write(intended)\n        try:",
         "        try:",
     ),

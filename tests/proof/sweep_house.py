@@ -25,9 +25,9 @@ from approvals.keys import key
 from approvals.messages import Outcome
 from approvals.model import Actor, Args, RequestId
 from approvals.store import Store
+from bot.drawing.sending import Limited
 from bot.people import LookupFailed
 from bot.sandbox.server import Sandbox
-from bot.sending import Limited
 from tests.proof.history import Books, History, Kept, Line
 from tests.proof.relay import CommandLine
 from tests.proof.sweep_faults import Died, Fault, lived

@@ -19,8 +19,8 @@ from approvals.inbox import Inboxes
 from approvals.stages import Stages
 from bot import app, settings
 from bot.bulk import Job
-from bot.freezing import Freezing
 from bot.intake import Intake
+from bot.levers.freezing import Freezing
 from bot.webhooks import callback_check
 from tests.proof.relay import CommandLine
 from tests.proof.sweep_faults import Died, Fault, lived

@@ -18,8 +18,8 @@ from approvals.keys import key
 from approvals.model import RequestId
 from approvals.store import Store
 from bot.app import Service
-from bot.restored_command import go_on
 from bot.sandbox.server import Sandbox
+from bot.terminal.restored import go_on
 from tests.operator import countersign
 from tests.running import a_connected_bot, a_policy, environment, the_card, until
 from tests.stories.signing import House, a_click, post, post_click, signature

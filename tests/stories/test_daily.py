@@ -13,12 +13,12 @@ from approvals.daily_book import DailyBook
 from approvals.keys import key
 from approvals.trust import Proposal
 from bot.app import Service, daily_threads
-from bot.daily import DailyThreads
-from bot.daily_posting import DailyPosting
+from bot.daily.posting import DailyPosting
+from bot.daily.threads import DailyThreads
+from bot.drawing.sending import Sending
 from bot.sandbox.misbehaviour import MethodFault
 from bot.sandbox.model import Message
 from bot.sandbox.server import Sandbox
-from bot.sending import Sending
 from tests.blocks.test_proposals import a_proposal
 from tests.longer import one_of
 from tests.running import a_connected_bot, a_policy, environment, the_card, the_dialog, until

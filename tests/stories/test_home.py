@@ -14,7 +14,7 @@ from approvals.model import Principal, Request, Risk
 from approvals.open_homes import FULL
 from blocks.check import check_view
 from bot.app import Service
-from bot.homes import PER_WINDOW
+from bot.drawing.homes import PER_WINDOW
 from bot.sandbox.model import View
 from bot.sandbox.server import Sandbox
 from tests.builders import a_request, terms

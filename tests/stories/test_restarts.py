@@ -30,8 +30,8 @@ BEFORE_THE_CARD = {
 AFTER_THE_CARD = {
     "clicked but not decided": ("before", "approvals.store:Store.change"),
     "decided but not acknowledged": ("after", "approvals.store:Store.change"),
-    "decided but not drawn": ("before", "bot.sending:Sending._update"),
-    "drawn but not recorded": ("after", "bot.sending:Sending._update"),
+    "decided but not drawn": ("before", "bot.drawing.sending:Sending._update"),
+    "drawn but not recorded": ("after", "bot.drawing.sending:Sending._update"),
 }
 
 

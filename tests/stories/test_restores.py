@@ -14,8 +14,8 @@ from approvals.pulse import STALE
 from bot import settings
 from bot.app import Service
 from bot.redis_server import RedisServer
-from bot.restored_command import go_on
 from bot.sandbox.server import Sandbox
+from bot.terminal.restored import go_on
 from tests.running import a_connected_bot, environment, the_card, until
 from tests.stories.watching import REFUND
 

@@ -12,7 +12,7 @@ from approvals.audit import Entry, link
 from approvals.keys import key
 from approvals.model import Actor, RequestId, Via
 from bot.app import Service
-from bot.audit_lines import json_line
+from bot.audit.lines import json_line
 from tests.auditing import asked, logged, new_tree, put_anew, rewritten, signed
 from tests.bot.audit.conftest import Operator
 

@@ -10,9 +10,9 @@ import pytest
 from approvals.audit import erased
 from approvals.model import Actor, Args, RequestId
 from approvals.past import past_decisions
-from bot import statistics
 from bot.app import Service
-from bot.audit_sample import rank
+from bot.audit.sample import rank
+from bot.daily import statistics
 from tests.auditing import book, decided, logged, signed
 from tests.bot.audit.conftest import Operator
 from tests.operator import Said

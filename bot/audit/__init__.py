@@ -1,0 +1,1 @@
+"""The log as proof: checkpoints, exports, checks, samples, trimming."""

@@ -1,0 +1,1 @@
+"""`countersign doctor`: what could go wrong here, found beforehand."""

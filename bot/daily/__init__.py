@@ -1,0 +1,1 @@
+"""The daily threads: a day in numbers, a picture, and what is still open."""

@@ -1,0 +1,1 @@
+"""What changed, onto Slack: the only rooms that post or update messages."""

@@ -1,0 +1,1 @@
+"""Brakes and levers: what stops, joins or lets through calls without a decision on each."""

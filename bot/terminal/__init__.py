@@ -1,0 +1,1 @@
+"""The service's part of `countersign`: what operators type."""
