@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from approvals.errors import ApprovalsError
-from bot import app, demo, logs, settings, tomorrow, traces
+from bot import app, demo, logs, running, settings, tomorrow, traces
 from bot.redis_server import RedisNotStarted
 from bot.sandbox import server as sandbox
 from bot.web import LEAVE_S
@@ -75,7 +75,7 @@ async def _service(role: app.Role) -> None:
             return
         async with app.built(read) as service:
             _leave_when_asked(service.leaving, role)
-            await app.run(service, role)
+            await running.run(service, role)
 
 
 def _leave_when_asked(leaving: asyncio.Event, role: app.Role) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bot import app, settings
+from bot import app, loops, settings
 
 NAME = "Make it tomorrow"
 
@@ -15,7 +15,7 @@ async def make(env: Mapping[str, str]) -> str:
     async with app.built(settings.read(without_clicks, needs="token")) as service:
         await service.digests.due_now()
         slack = service.slack
-        told = 0 if slack is None else await app.daily_threads(service, slack).make_it_tomorrow()
+        told = 0 if slack is None else await loops.daily_threads(service, slack).make_it_tomorrow()
     if not told:
         return "It is tomorrow, but nothing has happened since the last time."
     return "Good morning: what was held has come, and the channel is told about the day."

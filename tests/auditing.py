@@ -11,7 +11,7 @@ from approvals.log_tree import LogTree
 from approvals.merkle import leaf_hash
 from approvals.model import Args, Request, RequestId
 from approvals.wire import ENTRY, write
-from bot import app
+from bot import loops
 from bot.app import Service
 from bot.audit.checkpoints import SIGNED_EVERY, Checkpoints
 from tests.builders import a_person, a_request
@@ -19,7 +19,7 @@ from tests.builders import a_person, a_request
 
 def a_worker(house: Service) -> Checkpoints:
     assert house.slack is not None
-    return app.checkpoints(house, house.slack)
+    return loops.checkpoints(house, house.slack)
 
 
 def book(house: Service) -> CheckpointBook:

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
-from bot import app, settings
+from bot import app, running, settings
 from bot.sandbox.model import Message, View
 from bot.sandbox.server import Sandbox
 
@@ -53,7 +53,7 @@ async def a_bot(env: dict[str, str], *, role: app.Role = "all") -> AsyncIterator
                 settings.read({**a_machine(), **env}, needs="redis" if role == "web" else "workspace")
             ) as service:
                 await started.put(service)
-                await app.run(service, role)
+                await running.run(service, role)
         except BaseException as error:
             await started.put(error)
             raise

@@ -21,19 +21,9 @@ from approvals.errors import ApprovalsError, Unavailable
 from approvals.model import Tenant
 from approvals.redis_door import translated
 from bot import api, durability, logs, vault
-from bot.app import (
-    SLACK_CALL_S,
-    CannotStart,
-    Role,
-    Service,
-    api_of,
-    built,
-    check,
-    keep_running,
-    listen,
-    live,
-    stepping_up,
-)
+from bot.app import SLACK_CALL_S, CannotStart, Role, Service, built
+from bot.loops import live
+from bot.running import api_of, check, keep_running, listen, stepping_up
 from bot.settings import Settings, SlackApp
 from bot.stepping_up.opening import SteppingUp
 from bot.web import web_app

@@ -24,7 +24,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from approvals import Approvals
 from approvals.keys import key
 from approvals.redis_door import open_redis
-from bot import app, settings
+from bot import app, running, settings
 from bot.sandbox.server import Sandbox
 from tests.bench.bare import bolt_app
 
@@ -135,7 +135,7 @@ async def _work(kind: str, begin: asyncio.Event, woken: dict[str, float]) -> Non
 async def _service(role: app.Role) -> None:
     read = settings.read(os.environ, needs="redis" if role == "web" else "workspace")
     async with app.built(read) as service:
-        await app.run(service, role)
+        await running.run(service, role)
 
 
 async def _waits(begin: asyncio.Event, woken: dict[str, float]) -> None:

@@ -1,4 +1,4 @@
-"""One process of the service, whose parts are the service's own, joined as `bot/app.py` joins them.
+"""One process of the service, whose parts are the service's own, joined as `bot/loops.py` joins them.
 
 Only the loops around them are the harness's: *take one, do one, tick it off*, a step at a time, so that the
 k-th command, call or await is the same each time.
@@ -21,6 +21,7 @@ from bot import app, settings
 from bot.bulk import Job
 from bot.intake import Intake
 from bot.levers.freezing import Freezing
+from bot.loops import deadlines, digesting, posting, webhooks
 from bot.webhooks import callback_check
 from tests.proof.relay import CommandLine
 from tests.proof.sweep_faults import Died, Fault, lived
@@ -46,8 +47,8 @@ class Life:
         self.line, self.bolt, self.is_over = line, service.slack.bolt, False
         self._service, self._slack, self._fault, self._open = service, service.slack, fault, open_
         redis, tenant = service.redis, service.settings.tenant
-        self._posting = app._posting(service, service.slack)
-        self._deadlines, self._digesting = app._deadlines(service), app._digesting(service)
+        self._posting = posting(service, service.slack)
+        self._deadlines, self._digesting = deadlines(service), digesting(service)
         self._freezing = Freezing(service.store, service.cards)
         self._callbacks, self._bulks = Callbacks(redis, tenant), Bulks(redis, tenant)
         self._frozen = "0"
@@ -55,7 +56,7 @@ class Life:
         self._intake = Intake(
             service.store,
             Inboxes(redis, tenant, "unused"),
-            app._judge(service.settings, redis, service.policy_file, stages),
+            app.judge_of(service.settings, redis, service.policy_file, stages),
             GrantBook(redis, tenant),
             stages,
             environment="default",
@@ -130,10 +131,10 @@ class Life:
         return bool(queues)
 
     async def _called_back(self) -> bool:
-        webhooks = app._webhooks(self._service, self._slack)
+        made = webhooks(self._service, self._slack)
         callbacks = await self._callbacks.claim(TAKEN)
         for callback in callbacks:
-            await webhooks.call(callback)
+            await made.call(callback)
         return bool(callbacks)
 
     async def _many_rows(self) -> bool:

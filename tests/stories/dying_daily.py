@@ -10,7 +10,7 @@ import os
 import sys
 from datetime import datetime
 
-from bot import app, settings
+from bot import app, loops, settings
 from tests.stories.dying_bot import arm
 
 POST = "slack_sdk.web.async_client:AsyncWebClient.chat_postMessage"
@@ -19,7 +19,7 @@ POST = "slack_sdk.web.async_client:AsyncWebClient.chat_postMessage"
 async def main(at: datetime) -> None:
     async with app.built(settings.read(os.environ, needs="token")) as service:
         assert service.slack is not None
-        worker = app.daily_threads(service, service.slack)
+        worker = loops.daily_threads(service, service.slack)
         while True:  # until it is its turn, and its end
             await worker.look(at)
 

@@ -12,10 +12,11 @@ from approvals import Approvals
 from approvals.daily_book import DailyBook
 from approvals.keys import key
 from approvals.trust import Proposal
-from bot.app import Service, daily_threads
+from bot.app import Service
 from bot.daily.posting import DailyPosting
 from bot.daily.threads import DailyThreads
 from bot.drawing.sending import Sending
+from bot.loops import daily_threads
 from bot.sandbox.misbehaviour import MethodFault
 from bot.sandbox.model import Message
 from bot.sandbox.server import Sandbox

@@ -7,7 +7,8 @@ import pytest
 from playwright.async_api import Browser, Locator, Page, ViewportSize, expect
 
 from approvals import Approvals, Rejected
-from bot.app import Service, daily_threads
+from bot.app import Service
+from bot.loops import daily_threads
 from bot.sandbox.server import Sandbox
 
 WIDE, NARROW = ViewportSize(width=1280, height=900), ViewportSize(width=390, height=844)

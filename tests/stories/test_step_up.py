@@ -12,7 +12,7 @@ from playwright.async_api import Browser, expect
 from approvals import Approvals, wire
 from approvals.keys import key
 from approvals.signed import Own
-from bot import app, settings
+from bot import app, running, settings
 from bot.app import Service
 from bot.sandbox.server import Sandbox
 from tests.identity import CLIENT, Identity, an_identity
@@ -359,4 +359,4 @@ async def test_a_policy_that_nobody_could_keep_stops_the_start(env: dict[str, st
     del env["APPROVALS_URL"]
     async with app.built(settings.read(env, needs="workspace")) as service:
         with pytest.raises(app.CannotStart, match="APPROVALS_URL"):
-            await app.run(service, "all")
+            await running.run(service, "all")
