@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator
+from importlib.util import find_spec
 
 import pytest
 import pytest_asyncio
@@ -11,12 +12,13 @@ from approvals import Approvals
 from bot.redis_server import RedisServer
 from tests.clerk import Clerk, serving
 
-# Before CrewAI is imported: it would tell its makers about every run.
-os.environ |= {
-    "CREWAI_DISABLE_TELEMETRY": "true",
-    "OTEL_SDK_DISABLED": "true",
-    "CREWAI_TRACING_ENABLED": "false",
-}
+# Before CrewAI is imported, where it is: it would tell its makers about every run.
+if find_spec("crewai"):
+    os.environ |= {
+        "CREWAI_DISABLE_TELEMETRY": "true",
+        "OTEL_SDK_DISABLED": "true",
+        "CREWAI_TRACING_ENABLED": "false",
+    }
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
