@@ -70,6 +70,7 @@ async def test_the_edit_dialog_names_a_wrong_field_and_then_takes_it(
     await expect(_card(page, "940 → 900")).to_be_visible()
 
 
+@pytest.mark.long
 async def test_typing_approve_with_the_short_id_decides(
     page: Page, approvals: Approvals, bot: Service
 ) -> None:
@@ -83,6 +84,7 @@ async def test_typing_approve_with_the_short_id_decides(
     assert (outcome.status, outcome.text) == ("approved", "go on")
 
 
+@pytest.mark.long
 async def test_a_rejection_with_feedback(page: Page, approvals: Approvals) -> None:
     async with asyncio.TaskGroup() as agent:
         asking = agent.create_task(_refused(approvals))
@@ -99,6 +101,7 @@ async def _refused(approvals: Approvals) -> str | None:
     return rejected.value.feedback
 
 
+@pytest.mark.long
 async def test_a_guest_is_told_privately_that_guests_may_not(
     page: Page, slack: Sandbox, approvals: Approvals
 ) -> None:
