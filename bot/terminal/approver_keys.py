@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
-import os
-import sys
-from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TypeAlias
 
 from approvals import allowed_signers
 from approvals.approver_keys import ApproverKey, ApproverKeys, ssh_key
@@ -18,13 +13,9 @@ from approvals.cli import FINE
 from approvals.errors import InvalidCall
 from approvals.keys import check
 from approvals.model import PersonId, Via
-from bot import settings, vault
 from bot.columns import show_table
-from bot.durability import redis_of
 from bot.login import operator
-
-Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
-Verb: TypeAlias = Callable[[ApproverKeys, argparse.Namespace], Awaitable[int]]
+from bot.terminal.sealed import Subparsers, out, runs
 
 
 def register(commands: Subparsers) -> None:
@@ -57,14 +48,14 @@ def _add(verbs: Subparsers) -> None:
     parser.add_argument("person", metavar="PERSON", help="their Slack id, such as U0ANA")
     parser.add_argument("file", metavar="FILE", help="the public half, such as ~/.ssh/id_ed25519.pub")
     parser.add_argument("--json", action="store_true", help="for scripts")
-    _runs(parser, _do_add)
+    runs(parser, _do_add, ApproverKeys)
 
 
 async def _do_add(keys: ApproverKeys, arguments: argparse.Namespace) -> int:
     check("person", arguments.person)
     made = ssh_key(_read(Path(arguments.file)), await keys.now())
     await keys.add(PersonId(arguments.person), made, operator(), Via.CLI)
-    _out(json.dumps({"person": arguments.person, "name": made.name}) if arguments.json else made.name)
+    out(json.dumps({"person": arguments.person, "name": made.name}) if arguments.json else made.name)
     return FINE
 
 
@@ -89,19 +80,19 @@ def _list(verbs: Subparsers) -> None:
         action="store_true",
         help="the SSH keys as a file for `countersign receipt verify` and `ssh-keygen -Y verify`",
     )
-    _runs(parser, _do_list)
+    runs(parser, _do_list, ApproverKeys)
 
 
 async def _do_list(keys: ApproverKeys, arguments: argparse.Namespace) -> int:
     every = [(person, one) for person, theirs in (await keys.all()).items() for one in theirs]
     if arguments.json:
-        _out(json.dumps([_told(person, one) for person, one in every]))
+        out(json.dumps([_told(person, one) for person, one in every]))
     elif arguments.allowed_signers:
         for person, one in every:
             if one.kind == "ssh":
-                _out(allowed_signers.line(person, one.key))
+                out(allowed_signers.line(person, one.key))
     elif not every:
-        _out("Nobody has registered a key.")
+        out("Nobody has registered a key.")
     else:
         show_table(["person", "kind", "name", "since", "comment"], [_row(*each) for each in every])
     return FINE
@@ -125,26 +116,11 @@ def _remove(verbs: Subparsers) -> None:
     parser.add_argument("person", metavar="PERSON")
     parser.add_argument("name", metavar="NAME", help="as `approver-keys list` has it")
     parser.add_argument("--json", action="store_true", help="for scripts")
-    _runs(parser, _do_remove)
+    runs(parser, _do_remove, ApproverKeys)
 
 
 async def _do_remove(keys: ApproverKeys, arguments: argparse.Namespace) -> int:
     await keys.remove(PersonId(arguments.person), arguments.name, operator())
     if arguments.json:
-        _out(json.dumps({"person": arguments.person, "name": arguments.name}))
+        out(json.dumps({"person": arguments.person, "name": arguments.name}))
     return FINE
-
-
-def _runs(parser: argparse.ArgumentParser, verb: Verb) -> None:
-    parser.set_defaults(run=lambda arguments: asyncio.run(_run(verb, arguments)))
-
-
-async def _run(verb: Verb, arguments: argparse.Namespace) -> int:
-    read = settings.read(os.environ, needs="redis")
-    sealed = vault.opened(read.secret, read.secret_file, read.state)
-    async with redis_of(read) as redis:
-        return await verb(ApproverKeys(redis, read.tenant, sealed), arguments)
-
-
-def _out(text: str) -> None:
-    sys.stdout.write(f"{text}\n")

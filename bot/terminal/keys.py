@@ -6,9 +6,6 @@ import argparse
 import asyncio
 import json
 import os
-import sys
-from collections.abc import Awaitable, Callable
-from typing import TypeAlias
 
 from redis.asyncio import Redis
 
@@ -19,13 +16,11 @@ from approvals.ids import is_id
 from approvals.model import Json, RequestId
 from approvals.signing_keys import Listed, SigningKeys
 from approvals.store import Store
-from bot import settings, vault
+from bot import settings
 from bot.columns import show_table
 from bot.durability import redis_of
 from bot.login import operator
-
-Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
-Verb: TypeAlias = Callable[[SigningKeys, argparse.Namespace], Awaitable[int]]
+from bot.terminal.sealed import Subparsers, out, runs
 
 
 def register(commands: Subparsers) -> None:
@@ -51,13 +46,14 @@ def _list(verbs: Subparsers) -> None:
         help="list the public halves",
         description="List the public halves: for auditors, and for APPROVALS_PUBLIC_KEY of agents.",
     )
-    _runs(parser, _do_list)
+    parser.add_argument("--json", action="store_true", help="for scripts")
+    runs(parser, _do_list, SigningKeys)
 
 
 async def _do_list(keys: SigningKeys, arguments: argparse.Namespace) -> int:
     listed = await keys.all()
     if arguments.json:
-        _out(json.dumps([_told(each) for each in listed]))
+        out(json.dumps([_told(each) for each in listed]))
     else:
         show_table(["number", "public key", "since", "until"], [_row(each) for each in listed])
     return FINE
@@ -79,12 +75,13 @@ def _rotate(verbs: Subparsers) -> None:
         help="the secret that sealed the one before is lost: nothing endorses the next, and agents that pin"
         " the one before refuse everything until they are told",
     )
-    _runs(parser, _do_rotate)
+    parser.add_argument("--json", action="store_true", help="for scripts")
+    runs(parser, _do_rotate, SigningKeys)
 
 
 async def _do_rotate(keys: SigningKeys, arguments: argparse.Namespace) -> int:
     made = await keys.rotate(operator(), is_lost=arguments.lost_secret)
-    _out(json.dumps(_told(made)) if arguments.json else made.public.key)
+    out(json.dumps(_told(made)) if arguments.json else made.public.key)
     return FINE
 
 
@@ -100,13 +97,14 @@ def _retire(verbs: Subparsers) -> None:
         epilog="Example: countersign keys rotate && countersign keys retire 1",
     )
     parser.add_argument("number", type=int, metavar="NUMBER", help="as `keys list` has it")
-    _runs(parser, _do_retire)
+    parser.add_argument("--json", action="store_true", help="for scripts")
+    runs(parser, _do_retire, SigningKeys)
 
 
 async def _do_retire(keys: SigningKeys, arguments: argparse.Namespace) -> int:
     await keys.retire(arguments.number, operator())
     if arguments.json:
-        _out(json.dumps({"number": arguments.number}))
+        out(json.dumps({"number": arguments.number}))
     return FINE
 
 
@@ -124,7 +122,7 @@ def _show(commands: Subparsers) -> None:
 async def _do_show(arguments: argparse.Namespace) -> int:
     read = settings.read(os.environ, needs="redis")
     async with redis_of(read) as redis:
-        _out(json.dumps(await _receipt(redis, read.tenant, arguments.id)))
+        out(json.dumps(await _receipt(redis, read.tenant, arguments.id)))
     return FINE
 
 
@@ -162,19 +160,3 @@ def _row(one: Listed) -> list[str]:
     public = one.public
     until = "signs now" if public.until is None else f"{public.until:%Y-%m-%d %H:%M UTC}"
     return [str(one.number), public.key, f"{public.since:%Y-%m-%d %H:%M UTC}", until]
-
-
-def _runs(parser: argparse.ArgumentParser, verb: Verb) -> None:
-    parser.add_argument("--json", action="store_true", help="for scripts")
-    parser.set_defaults(run=lambda arguments: asyncio.run(_run(verb, arguments)))
-
-
-async def _run(verb: Verb, arguments: argparse.Namespace) -> int:
-    read = settings.read(os.environ, needs="redis")
-    sealed = vault.opened(read.secret, read.secret_file, read.state)
-    async with redis_of(read) as redis:
-        return await verb(SigningKeys(redis, read.tenant, sealed), arguments)
-
-
-def _out(text: str) -> None:
-    sys.stdout.write(f"{text}\n")

@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
-import os
-import sys
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
-from typing import TypeAlias
+
+from redis.asyncio import Redis
 
 from approvals.cli import FINE
 from approvals.errors import Refusal
 from approvals.model import Json, Tenant
-from bot import settings, vault
 from bot.columns import show_table
-from bot.durability import redis_of
+from bot.terminal.sealed import Subparsers, out, runs
+from bot.vault import Vault
 from bot.workspaces.installations import WORKSPACES, Installation, Installations
-
-Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
-Verb: TypeAlias = Callable[[Installations, argparse.Namespace], Awaitable[int]]
 
 
 class StillInstalled(Refusal):
@@ -46,7 +39,8 @@ def register(commands: Subparsers) -> None:
     listing = verbs.add_parser(
         "list", help="list them", description="List them. The first column names tenants."
     )
-    _runs(listing, _list)
+    listing.add_argument("--json", action="store_true", help="for scripts")
+    runs(listing, _list, _opened, tenant=WORKSPACES)
     forgetting = verbs.add_parser(
         "forget",
         help="serve the agents of one no longer",
@@ -54,13 +48,18 @@ def register(commands: Subparsers) -> None:
         epilog="Example: countersign workspaces forget T0ACME",
     )
     forgetting.add_argument("workspace", metavar="WORKSPACE", help="as `workspaces list` has it")
-    _runs(forgetting, _forget)
+    forgetting.add_argument("--json", action="store_true", help="for scripts")
+    runs(forgetting, _forget, _opened, tenant=WORKSPACES)
+
+
+def _opened(redis: Redis, _tenant: str, secret: Vault) -> Installations:
+    return Installations(redis, secret)
 
 
 async def _list(installations: Installations, arguments: argparse.Namespace) -> int:
     listed = [kept.installation for _, kept in sorted((await installations.all()).items())]
     if arguments.json:
-        sys.stdout.write(json.dumps([_told(each) for each in listed]) + "\n")
+        out(json.dumps([_told(each) for each in listed]))
     else:
         show_table(["workspace", "name", "since", "state"], [_row(each) for each in listed])
     return FINE
@@ -74,7 +73,7 @@ async def _forget(installations: Installations, arguments: argparse.Namespace) -
     if kept.installation.bot is not None or not await installations.forget(kept):
         raise StillInstalled(f"the app is still installed in {id!r}; it is removed in Slack")
     if arguments.json:
-        sys.stdout.write(json.dumps({"workspace": id}) + "\n")
+        out(json.dumps({"workspace": id}))
     return FINE
 
 
@@ -93,15 +92,3 @@ def _told(one: Installation) -> dict[str, Json]:
 def _row(one: Installation) -> list[str]:
     state = "removed" if one.bot is None else "installed"
     return [one.id, one.name, f"{one.since:%Y-%m-%d %H:%M UTC}", state]
-
-
-def _runs(parser: argparse.ArgumentParser, verb: Verb) -> None:
-    parser.add_argument("--json", action="store_true", help="for scripts")
-    parser.set_defaults(run=lambda arguments: asyncio.run(_run(verb, arguments)))
-
-
-async def _run(verb: Verb, arguments: argparse.Namespace) -> int:
-    read = replace(settings.read(os.environ, needs="redis"), tenant=WORKSPACES)
-    sealed = vault.opened(read.secret, read.secret_file, read.state)
-    async with redis_of(read) as redis:
-        return await verb(Installations(redis, sealed), arguments)
