@@ -19,7 +19,7 @@ class Mutation(NamedTuple):
 LUA, RULES, INBOX = "approvals/lua", "approvals/machine.py", "approvals/inbox.py"
 COMMIT, CREATE = f"{LUA}/commit.lua", f"{LUA}/create.lua"
 A, B, S = "tests/approvals", "tests/bot", "tests/stories"
-FREEZING = (f"{B}/test_freezing.py",)
+FREEZING = (f"{B}/levers/test_freezing.py",)
 BY_PHONE = (f"{S}/test_api.py::test_who_may_not_decide_in_slack_may_not_elsewhere",)
 LOST_IT = (f"{S}/test_promises.py::test_5_a_right_that_is_lost_while_the_click_travels_is_lost",)
 UNKNOWN = (f"{S}/test_promises.py::test_5_whom_slack_can_not_tell_us_of_is_refused_until_it_can",)

@@ -24,7 +24,7 @@ from bot.daily.pictures import (
 )
 from tests.blocks.test_stats import a_tally
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 MANY = {f"tool_{number}": Counts(asked=20 - number, approved=20 - number) for number in range(12)}
 
 

@@ -26,7 +26,7 @@ from tests.builders import VAULT
 from tests.running import a_policy, environment
 from tests.ssh_keys import Key
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
