@@ -13,6 +13,7 @@ from typing import Any
 from approvals import Approvals
 from approvals.budgets import Budgets
 from approvals.commands import Approve, Command
+from approvals.epochs import Epochs
 from approvals.grant_book import GrantBook
 from approvals.inbox import Inboxes
 from approvals.model import Request, RequestId, Status
@@ -68,6 +69,7 @@ def _intake(ground: Ground, store: Store) -> Intake:
 async def lifecycles(ground: Ground, count: int) -> Speed:
     """`count` lifecycles, AT_ONCE at a time: submit, create, wait, decide, claim, receipt."""
     store = _Told(ground)
+    await Epochs(ground.redis, TENANT, lambda *_: "").beat(await store.now())  # as a service does
     async with (
         Approvals.connect(ground.url, agent="billing", tenant=TENANT) as approvals,
         asyncio.TaskGroup() as tasks,

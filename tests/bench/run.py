@@ -178,6 +178,8 @@ async def _figures(effort: Effort, few: Ground, many: Ground, workspace: Workspa
     decided, bare_cel = policies.decisions(effort.decisions), policies.bare_cel(effort.decisions)
     budget = await policies.budget(few, effort.takes)
     quorum = await policies.quorum(few, effort.quorums)
+    _tell("what a lifecycle costs")
+    speed = await lifecycles(few, effort.lifecycles)
     with tempfile.TemporaryDirectory(prefix="bench-") as directory:
         _tell("a flood, and a digest cleared")
         flood = await floods.flood(few, effort.flood)
@@ -189,8 +191,6 @@ async def _figures(effort: Effort, few: Ground, many: Ground, workspace: Workspa
     _tell(f"{effort.woken:,} wake-ups")
     among = {waits: await wakes.among(few, effort.wakes, waits) for waits in effort.among}
     woken = await wakes.counted(few, effort.woken)
-    _tell("what a lifecycle costs")
-    speed = await lifecycles(few, effort.lifecycles)
     return Figures(
         few=sides[0],
         many=sides[1],
