@@ -112,6 +112,8 @@ class Slack:
     attention: Attention
     homes: Homes
     desk: Desk
+    links: Confirmations | None  # None where browsers don't reach us
+    keys: ApproverKeys | None  # None where nothing is decided
     bulking: Bulking
     statistics: Statistics
     bolt: AsyncApp | None  # None where nobody can click: a terminal
@@ -318,6 +320,8 @@ async def _slack(
         attention=Attention(people, book),
         homes=homes,
         desk=desk,
+        links=links,
+        keys=keys,
         bulking=bulking,
         statistics=statistics,
         bolt=bolt,

@@ -52,19 +52,18 @@ async def live(service: Service, parts: api.Parts, role: Role) -> None:
             tasks.create_task(parts.tail.run(), name="events")
         if role == "web":
             tasks.create_task(_follow_policy_silently(service), name="policy")
-        if slack is not None and slack.bolt is not None:
-            tasks.create_task(slack.statistics.run(), name="statistics")
-        if slack is None and role != "web":
+        else:
             tasks.create_task(_take_letters(service), name="intake")
             tasks.create_task(deadlines(service).run(), name="deadlines")
-            tasks.create_task(abandoned.run(service.store), name="giving up")
         if slack is not None:
             tasks.create_task(slack.bulking.run(), name="bulk")
+            if slack.bolt is not None:
+                tasks.create_task(slack.statistics.run(), name="statistics")
+        if slack is None and role != "web":
+            tasks.create_task(abandoned.run(service.store), name="giving up")
         if slack is not None and role != "web":
-            tasks.create_task(_take_letters(service), name="intake")
             tasks.create_task(_follow_policy(service, slack), name="policy")
             tasks.create_task(posting(service, slack).run(), name="posting")
-            tasks.create_task(deadlines(service).run(), name="deadlines")
             tasks.create_task(digesting(service).run(), name="digests")
             tasks.create_task(_own_digests(service, slack).run(), name="own digests")
             tasks.create_task(Freezing(service.store, service.cards).run(), name="freezing")
@@ -135,10 +134,10 @@ def daily_threads(service: Service, slack: Slack) -> DailyThreads:
     """What tells channels about the day before."""
     settings, redis = service.settings, service.redis
     book = DailyBook(redis, settings.tenant)
-    posting = DailyPosting(book, Sending(slack.client), settings.commands)
+    telling = DailyPosting(book, Sending(slack.client), settings.commands)
     proposing = proposing_of(settings, redis, service.store, service.policy_file)
     return DailyThreads(
-        lambda: service.policy, service.store, book, slack.channels, posting, proposing.proposals
+        lambda: service.policy, service.store, book, slack.channels, telling, proposing.proposals
     )
 
 
@@ -148,6 +147,7 @@ def _pausing(service: Service, slack: Slack) -> Pausing:
 
 
 def posting(service: Service, slack: Slack) -> Posting:
+    """What makes messages equal to Redis."""
     store, cards, sending = service.store, service.cards, Sending(slack.client)
     requests = RequestPosting(
         store,
@@ -186,16 +186,19 @@ def checkpoints(service: Service, slack: Slack) -> Checkpoints:
 
 
 def webhooks(service: Service, slack: Slack) -> Webhooks:
+    """What calls agents back."""
     redis, tenant = service.redis, service.settings.tenant
     callbacks, signing = Callbacks(redis, tenant), CallbackSecrets(redis, tenant)
     return Webhooks(service.store, callbacks, signing, service.settings.callbacks, slack.operators.tell)
 
 
 def deadlines(service: Service) -> Deadlines:
+    """What lets time have its say."""
     return Deadlines(service.store, Shown(service.cards, service.digests))
 
 
 def digesting(service: Service) -> Digesting:
+    """What gathers requests into digests."""
     return Digesting(lambda: service.policy, service.store, service.digests, _amounts(service))
 
 

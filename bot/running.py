@@ -8,9 +8,9 @@ from functools import cache
 from typing import Any
 
 from aiohttp.web import Application, AppRunner
+from redis.asyncio import Redis
 
 from approvals.agent_tokens import AgentTokens
-from approvals.approver_keys import ApproverKeys
 from approvals.asked import Asked
 from approvals.errors import Unavailable
 from approvals.redis_door import translated
@@ -28,7 +28,6 @@ from bot.redirecting import Redirecting
 from bot.settings import Settings
 from bot.socket_mode import SocketDoor
 from bot.stepping_up import needs
-from bot.stepping_up.confirmations import Confirmations
 from bot.stepping_up.opening import SteppingUp
 from bot.stepping_up.sign_in import SignIn
 
@@ -78,10 +77,7 @@ async def check(service: Service) -> None:
 
 async def _serve(service: Service, parts: api.Parts) -> AppRunner:
     async def is_ready() -> None:
-        if service.leaving.is_set():
-            raise Unavailable("this process is about to end")
-        with translated(service.redis):
-            await service.redis.ping()
+        await check_ready(service.redis, service.leaving)
         if service.continuity is not None:
             service.continuity.check()
 
@@ -90,6 +86,14 @@ async def _serve(service: Service, parts: api.Parts) -> AppRunner:
     pages = {settings.tenant: stepping_up(service, parts)}
     app = web.web_app(bolt, is_ready, api.OneTenant(parts), pages.get)
     return await listen(settings, app)
+
+
+async def check_ready(redis: Redis, leaving: asyncio.Event) -> None:
+    """Raises Unavailable: this process is about to end, or Redis is away."""
+    if leaving.is_set():
+        raise Unavailable("this process is about to end")
+    with translated(redis):
+        await redis.ping()
 
 
 async def listen(settings: Settings, app: Application) -> AppRunner:
@@ -107,16 +111,16 @@ async def listen(settings: Settings, app: Application) -> AppRunner:
 def stepping_up(service: Service, parts: api.Parts) -> SteppingUp | None:
     """What lets people give a yes that takes more than a click, if browsers reach this service."""
     settings, slack, vault = service.settings, service.slack, service.vault
-    if slack is None or vault is None or settings.url is None:
+    if slack is None or slack.links is None or slack.keys is None or vault is None or settings.url is None:
         return None
     sign_in = None
     if settings.sign_in is not None:
         sign_in = SignIn(settings.sign_in, f"{settings.url}/signed-in", slack.people.home.team)
     return SteppingUp(
         tenant=settings.tenant,
-        confirmations=Confirmations(service.redis, settings.tenant, vault, settings.url),
+        confirmations=slack.links,
         sign_in=sign_in,
-        keys=ApproverKeys(service.redis, settings.tenant, vault),
+        keys=slack.keys,
         vault=vault,
         desk=slack.desk,
         people=slack.people,

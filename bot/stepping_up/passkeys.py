@@ -27,6 +27,7 @@ from approvals.approver_keys import ApproverKey
 from approvals.errors import InvalidCall
 from approvals.model import Actor, Assurance, Evidence, PersonId, Via
 from approvals.sshsig import fingerprint
+from bot.cookies import Cookie
 from bot.payloads import Who
 from bot.stepping_up import page
 from bot.stepping_up.confirmations import LASTS
@@ -127,17 +128,7 @@ async def offer(parts: SteppingUp, response: web.Response, person: PersonId) -> 
         challenge=secrets.token_urlsafe(32),
         until_s=(await parts.confirmations.now() + LASTS).timestamp(),
     )
-    sealed = parts.vault.seal(_purpose(parts), wire.write(_OFFER, made).encode())
-    age = int(LASTS.total_seconds())
-    response.set_cookie(
-        _cookie(parts),
-        sealed,
-        max_age=age,
-        path="/",
-        httponly=True,
-        samesite="Strict",
-        secure=parts.is_tls,
-    )
+    _cookie(parts).put(response, parts.vault.seal(_purpose(parts), wire.write(_OFFER, made).encode()))
     name = await parts.people.name_of(person)
     options = webauthn.generate_registration_options(
         rp_id=_host(parts),
@@ -162,14 +153,14 @@ async def _make(parts: SteppingUp, request: web.Request) -> web.StreamResponse:
     except InvalidCall as error:
         raise Dead(NOT_MADE, f"{error}.", 409) from None
     response = told(request, "Your passkey is made", MADE)
-    response.del_cookie(_cookie(parts), path="/", httponly=True, samesite="Strict", secure=parts.is_tls)
+    _cookie(parts).drop(response)
     return response
 
 
 async def _made(parts: SteppingUp, request: web.Request) -> tuple[PersonId, ApproverKey]:
     """What the browser has made, and for whom."""
     try:
-        sealed = parts.vault.open(_purpose(parts), request.cookies.get(_cookie(parts), ""))
+        sealed = parts.vault.open(_purpose(parts), _cookie(parts).read(request))
         made = wire.read(_OFFER, sealed)
     except (SecretFault, wire.Unreadable):
         raise Dead(NOT_MADE, NOT_ASKED, 400) from None
@@ -217,5 +208,5 @@ def _purpose(parts: SteppingUp) -> str:
     return f"passkey {parts.tenant}"
 
 
-def _cookie(parts: SteppingUp) -> str:
-    return "__Host-passkey" if parts.is_tls else "passkey"
+def _cookie(parts: SteppingUp) -> Cookie:
+    return Cookie(called="passkey", lasts=LASTS, is_tls=parts.is_tls, same_site="Strict")

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from approvals import wire
 from approvals.model import Assurance, Evidence
+from bot.cookies import Cookie
 from bot.payloads import Who
 from bot.stepping_up import page, passkeys
 from bot.stepping_up.confirmations import LASTS
@@ -58,10 +59,7 @@ async def _begin(parts: SteppingUp, request: web.Request) -> web.StreamResponse:
     begun = attempt(parts.tenant, link.token, await parts.confirmations.now())
     response = web.Response(status=303, headers=dict(page.HEADERS))
     response.headers["Location"] = await provider(parts).begin(begun)
-    sealed, age = parts.vault.seal(PURPOSE, wire.write(ATTEMPT, begun).encode()), int(LASTS.total_seconds())
-    response.set_cookie(
-        _cookie(parts), sealed, max_age=age, path="/", httponly=True, samesite="Lax", secure=parts.is_tls
-    )
+    _cookie(parts).put(response, parts.vault.seal(PURPOSE, wire.write(ATTEMPT, begun).encode()))
     return response
 
 
@@ -76,14 +74,14 @@ async def _finish(parts: SteppingUp, request: web.Request) -> web.StreamResponse
     offer = await passkeys.offer(parts, response, who.id)
     words = await decided(parts, link, who)
     response.text = page.saying("Done", words, offer)
-    response.del_cookie(_cookie(parts), path="/", httponly=True, samesite="Lax", secure=parts.is_tls)
+    _cookie(parts).drop(response)
     return response
 
 
 def _begun(parts: SteppingUp, request: web.Request) -> Attempt:
     """The sign-in that this very browser has begun."""
     try:
-        begun = wire.read(ATTEMPT, parts.vault.open(PURPOSE, request.cookies.get(_cookie(parts), "")))
+        begun = wire.read(ATTEMPT, parts.vault.open(PURPOSE, _cookie(parts).read(request)))
     except (SecretFault, wire.Unreadable):
         raise Dead(NOTHING, ELSEWHERE, 400) from None
     if not secrets.compare_digest(request.query.get("state", "").encode(), begun.state.encode()):
@@ -91,8 +89,8 @@ def _begun(parts: SteppingUp, request: web.Request) -> Attempt:
     return begun
 
 
-def _cookie(parts: SteppingUp) -> str:
-    return "__Host-sign-in" if parts.is_tls else "sign-in"
+def _cookie(parts: SteppingUp) -> Cookie:
+    return Cookie(called="sign-in", lasts=LASTS, is_tls=parts.is_tls)
 
 
 async def _theirs(parts: SteppingUp, link: Opened, identity: Identity) -> Who:

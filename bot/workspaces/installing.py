@@ -26,6 +26,7 @@ from approvals.keys import is_written_as, key
 from approvals.model import Tenant
 from approvals.redis_door import translated
 from bot.checks.slack_checks import SCOPES
+from bot.cookies import Cookie
 from bot.settings import SlackApp
 from bot.slack_errors import word_of
 from bot.stepping_up import page
@@ -67,12 +68,8 @@ class Installing:
         return f"{self.url}{BACK}"
 
     @property
-    def is_tls(self) -> bool:
-        return self.url.startswith("https:")
-
-    @property
-    def cookie(self) -> str:
-        return "__Host-installing" if self.is_tls else "installing"
+    def cookie(self) -> Cookie:
+        return Cookie(called="installing", lasts=LASTS, is_tls=self.url.startswith("https:"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,11 +99,7 @@ def add_to(app: web.Application, parts: Installing) -> None:
         begun = Begun(state=state, at=await parts.installations.now())
         response = web.Response(status=303, headers=dict(page.HEADERS))
         response.headers["Location"] = _slack_page(parts, state)
-        sealed = parts.vault.seal(PURPOSE, wire.write(_BEGUN, begun).encode())
-        age = int(LASTS.total_seconds())
-        response.set_cookie(
-            parts.cookie, sealed, max_age=age, path="/", httponly=True, samesite="Lax", secure=parts.is_tls
-        )
+        parts.cookie.put(response, parts.vault.seal(PURPOSE, wire.write(_BEGUN, begun).encode()))
         return response
 
     async def come_back(request: web.Request) -> web.StreamResponse:
@@ -121,7 +114,7 @@ def add_to(app: web.Application, parts: Installing) -> None:
         response = _answer(
             "Countersign is in", f"{installation.name} can use it now. Invite it to a channel."
         )
-        response.del_cookie(parts.cookie, path="/", httponly=True, samesite="Lax", secure=parts.is_tls)
+        parts.cookie.drop(response)
         return response
 
     async def safely(request: web.Request) -> web.StreamResponse:
@@ -150,7 +143,7 @@ def _slack_page(parts: Installing, state: str) -> str:
 async def _check_state(parts: Installing, request: web.Request) -> None:
     """Whether this very browser set out for this, not long ago, and has not come back yet."""
     try:
-        begun = wire.read(_BEGUN, parts.vault.open(PURPOSE, request.cookies.get(parts.cookie, "")))
+        begun = wire.read(_BEGUN, parts.vault.open(PURPOSE, parts.cookie.read(request)))
     except (SecretFault, wire.Unreadable):
         raise NotInstalled(ELSEWHERE, 400) from None
     is_ours = secrets.compare_digest(request.query.get("state", "").encode(), begun.state.encode())

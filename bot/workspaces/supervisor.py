@@ -12,18 +12,16 @@ from pathlib import Path
 
 import aiohttp
 from aiohttp import web as http
-from redis.asyncio import Redis
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from approvals.agent_tokens import tenant_in
 from approvals.errors import ApprovalsError, Unavailable
 from approvals.model import Tenant
-from approvals.redis_door import translated
 from bot import api, durability, logs, vault
 from bot.app import SLACK_CALL_S, CannotStart, Role, Service, built
 from bot.loops import live
-from bot.running import api_of, check, keep_running, listen, stepping_up
+from bot.running import api_of, check, check_ready, keep_running, listen, stepping_up
 from bot.settings import Settings, SlackApp
 from bot.stepping_up.opening import SteppingUp
 from bot.web import web_app
@@ -228,16 +226,9 @@ async def run(settings: Settings, app: SlackApp, role: Role, leaving: asyncio.Ev
             runner = None
             if role != "worker":
                 board = Switchboard(settings.signing_secret or "", supervisor.bolt_of, supervisor.doubt)
-                ready = partial(_check_ready, redis, leaving)
+                ready = partial(check_ready, redis, leaving)
                 site = web_app(board, ready, supervisor, supervisor.stepping_up_of, installing)
                 runner = await listen(settings, site)
             await keep_running([supervisor.run()], runner, supervisor.look_at_policies)
     finally:
         await redis.aclose()
-
-
-async def _check_ready(redis: Redis, leaving: asyncio.Event) -> None:
-    if leaving.is_set():
-        raise Unavailable("this process is about to end")
-    with translated(redis):
-        await redis.ping()
